@@ -34,6 +34,7 @@ help:
 	@echo "make lock         take the newest releases of what the bridge uses into $(LOCK)"
 	@echo "make dist         wheel and source distribution, in dist/"
 	@echo "make audit        look for known vulnerabilities of what the lock names"
+	@echo "make reference    docs/settings.md, from the types of the settings"
 	@echo "make docs         the documentation as a web site, in .site/"
 	@echo "make check        lint, types, import rules, documentation"
 	@echo "make bench        the benchmarks"
@@ -96,6 +97,11 @@ audit: env
 	.ci/audit $(BIN)/pip-audit $(LOCK)
 
 player: $(PLAYER)
+
+# The page of all settings, from their types. A test holds it current.
+.PHONY: reference
+reference: env
+	$(BIN)/python -m docs.site.settings_reference
 
 # Wheel and source distribution, in dist/, with the SCORM player of the sample course.
 .PHONY: dist

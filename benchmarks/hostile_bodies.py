@@ -27,7 +27,7 @@ from benchmarks.report import Report
 from bridge.access import new_token
 from bridge.app import create_app
 from bridge.settings import DatabaseSettings, ServerSettings, Settings
-from storage import lms
+from storage import lms, tokens
 from storage.engine import open_engine, writing
 from storage.migrations import migrate
 
@@ -150,9 +150,8 @@ async def serve(directory: Path, only: str) -> list[list[str]]:
     engine = open_engine(url)
     migrate(engine)
     with writing(engine) as connection:
-        lms.add_token(
-            connection, name="lms", home_page=HOME_PAGE, origins=(), token_digest=lms.digest(token), now=1
-        )  # fmt: skip
+        owner = lms.register(connection, name="lms", home_page=HOME_PAGE, origins=(), now=1)
+        tokens.add(connection, owner.id, tokens.digest(token), 1)
     engine.dispose()
     longest = Longest()
     watch(longest)

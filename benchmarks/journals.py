@@ -31,9 +31,7 @@ def fill(engine: Engine, sessions: int) -> None:
     """Store so many sessions as the service does."""
     mapping, clock = load_mapping("scorm-profile"), [START]
     with writing(engine) as connection:
-        lms_id = lms.add_token(
-            connection, name="lms", home_page="https://lms.example.org", origins=(), token_digest="0", now=START
-        ).id
+        lms_id = lms.register(connection, name="lms", home_page="https://lms.example.org", origins=(), now=START).id
         version = build_active_mapping(store_version(connection, mapping, START), mapping, ())
     dependencies = CommitDependencies(ActiveMappings(version), lambda: clock[0], random_id)
     queue = WriteQueue(dependencies)

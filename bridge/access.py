@@ -9,15 +9,23 @@ import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bridge.clock import Now
+from bridge.clock import Now, format_timestamp
 from bridge.database import Database
-from bridge.errors import BadCommitToken, CommitTokenExpired, NoToken, UnknownToken
-from storage import lms
-from storage.lms import Lms
+from bridge.errors import (
+    BadCommitToken,
+    CommitTokenExpired,
+    InsufficientScope,
+    NoToken,
+    TokenExpired,
+    UnknownToken,
+)
+from storage import tokens
+from storage.states import TokenScope
+from storage.tokens import StoredToken
 
 TOKEN_PREFIX = "sxb_"  # noqa: S105 -- so that a leaked token can be recognized
 TOKEN_CACHE_TTL = 30_000
-"""Milliseconds for which a valid token is cached: a revoked one works no longer than that."""
+"""Milliseconds for which a valid token is cached where no change is noticed: the database cannot be asked."""
 
 
 def new_token() -> str:
@@ -26,36 +34,66 @@ def new_token() -> str:
 
 
 class LmsTokens:
-    """Checks `Authorization: Bearer …` against the stored digests, with a cache."""
+    """Checks `Authorization: Bearer …` against the stored digests, with a cache, and notes which tokens are used.
+
+    `forget` empties the cache when a token or an LMS was changed (`bridge/token_monitor.py`).
+    """
 
     def __init__(self, database: Database, now: Now) -> None:
         self._database = database
         self._now = now
-        self._cache: dict[str, tuple[int, Lms]] = {}
+        self._cache: dict[str, tuple[int, StoredToken]] = {}
+        self._uses: dict[int, int] = {}
+        self._changes = 0
 
-    async def check(self, authorization: str | None) -> Lms:
-        """Return the LMS of a request.
+    async def check(self, authorization: str | None, scope: TokenScope) -> StoredToken:
+        """Return the token of a request, which is valid.
 
         Raises:
             NoToken: the header is missing or of another scheme.
-            UnknownToken: the token is not known or was revoked.
+            UnknownToken: the token is not known, was revoked or has expired.
+            InsufficientScope: it does not have the scope.
         """
-        scheme, _, token = (authorization or "").partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not token:
+        scheme, _, secret = (authorization or "").partition(" ")
+        secret = secret.strip()
+        if scheme.lower() != "bearer" or not secret:
             raise NoToken("Send the LMS's token in the header `Authorization: Bearer <token>`.")
-        if not token.isascii():
+        if not secret.isascii():
             raise UnknownToken("This is no LMS token; `scorm-bridge tokens create` makes one.")
-        digest = lms.digest(token)
+        now, digest = self._now(), tokens.digest(secret)
         cached = self._cache.get(digest)
-        if cached is not None and self._now() - cached[0] < TOKEN_CACHE_TTL:
-            return cached[1]
-        owner = await self._database.read(lms.by_token, digest)
-        if owner is None:
+        token = cached[1] if cached is not None and now - cached[0] < TOKEN_CACHE_TTL else await self._load(digest)
+        if token.expires_at is not None and token.expires_at <= now:
+            raise TokenExpired(
+                f"This LMS token expired at {format_timestamp(token.expires_at)}; `scorm-bridge tokens create` makes"
+                " another one.",
+                token.lms.id,
+            )
+        if scope not in token.scopes and TokenScope.ADMIN not in token.scopes:
+            raise InsufficientScope(scope, token.lms.id)
+        self._uses[token.id] = now
+        return token
+
+    def forget(self) -> None:
+        """Read every token anew when it is used next."""
+        self._changes += 1
+        self._cache.clear()
+
+    def take_uses(self) -> dict[int, int]:
+        """Return when tokens were last used since this was called last, by their number."""
+        uses, self._uses = self._uses, {}
+        return uses
+
+    async def _load(self, digest: str) -> StoredToken:
+        changes = self._changes
+        token = await self._database.read(tokens.by_digest, digest)
+        if token is None or token.revoked_at is not None:
             self._cache.pop(digest, None)
             raise UnknownToken("This LMS token is not known or was revoked; `scorm-bridge tokens create` makes one.")
-        self._cache[digest] = (self._now(), owner)
-        return owner
+        # what was read before a change must not be kept after it
+        if changes == self._changes:
+            self._cache[digest] = (self._now(), token)
+        return token
 
 
 class CommitOwner(NamedTuple):

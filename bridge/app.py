@@ -28,6 +28,7 @@ from bridge.commits.idle_session_reaper import IdleSessionReaper
 from bridge.commits.service import CommitService
 from bridge.database import Database
 from bridge.forwarding.pause_monitor import PauseMonitor
+from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import open_session
 from bridge.forwarding.worker_factory import build_workers
 from bridge.forwarding.worker_pool import WorkerPool
@@ -42,6 +43,7 @@ from bridge.http.services import Services
 from bridge.limits.admission import Admission
 from bridge.limits.disk_space import DiskSpace
 from bridge.mapping_library.activation import activate_configured
+from bridge.mapping_library.adoption import adoption_for
 from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import MappingReloader, load_active
 from bridge.metrics import Metrics
@@ -52,6 +54,7 @@ from bridge.routing import build_targets, unwanted_documents
 from bridge.service_metrics import ServiceMetrics
 from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
+from bridge.token_monitor import TokenMonitor
 from bridge.write_health import WriteHealth
 from mappings.definition import CompiledMapping
 from storage import documents, erasures, lms, mapping_versions, outbox, removals
@@ -143,6 +146,8 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     tokens = CommitTokens(keys, now, settings.server.commit_token_lifetime)
     admission = Admission(settings.limits, disk, alarms, tokens.learner_tag, monotonic)
     refusals = Refusals(database, now, metrics)
+    lms_tokens, origins = LmsTokens(database, now), Origins(database, now)
+    token_monitor = TokenMonitor(database, lms_tokens, [origins.forget], monotonic)
     commits = CommitService(
         database,
         CommitDependencies(
@@ -156,9 +161,9 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         Services(
             database=database,
             commits=commits,
-            lms_tokens=LmsTokens(database, now),
+            lms_tokens=lms_tokens,
             commit_tokens=tokens,
-            origins=Origins(database, now),
+            origins=origins,
             refusals=refusals,
             now=now,
             public_url=settings.server.public_url,
@@ -199,6 +204,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         health,
         disk,
         refusals,
+        token_monitor,
         *(() if exchange is None else (exchange,)),
     ]
     kind = database.engine.dialect.name
@@ -207,16 +213,20 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     async def run(_app: web.Application) -> AsyncIterator[None]:
         async with open_session(settings.outgoing_guard()) as session:
             owner = random_id()
-            workers = build_workers(
-                database,
-                session,
-                targets,
-                app[PAUSE_MONITOR],
-                owner=owner,
-                now=now,
-                random=random,
-                metrics=metrics,
-            )
+            workers = {}
+            if targets:
+                adoption = adoption_for(targets[0], settings.targets[0], now)
+                workers = build_workers(
+                    database,
+                    session,
+                    targets,
+                    app[PAUSE_MONITOR],
+                    adoption,
+                    owner=owner,
+                    now=now,
+                    random=random,
+                    metrics=metrics,
+                )
             worker_pool = WorkerPool(database, workers, owner=owner)
             worker_pools.append(worker_pool)
             running = [asyncio.create_task(worker_pool.run()), *(asyncio.create_task(task.run()) for task in tasks)]
@@ -228,11 +238,18 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             await asyncio.gather(*running, return_exceptions=True)
             with contextlib.suppress(DBAPIError):
                 await refusals.flush()
+                await token_monitor.store_uses()
             if exchange is not None:
                 await exchange.run_once()
         database.close()
 
     app.cleanup_ctx.append(run)
+    _warn_of_exposure(settings, targets)
+    return app
+
+
+def _warn_of_exposure(settings: Settings, targets: Collection[Target]) -> None:
+    """Log what an operator should correct."""
     if exposed := readable_by_others(settings.database.url):
         log.warning("database_readable_by_others", files=exposed, remedy="chmod 600: they hold learners' data and keys")
     if exposed := [target.name for target in targets if is_readable_on_the_way(target.endpoint)]:
@@ -241,7 +258,6 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         )
     if not targets:
         log.warning("no_lrs_configured", consequence="commits are accepted, statements wait for a [[targets]] section")
-    return app
 
 
 def _mappings(versions: ActiveMappings) -> list[CompiledMapping]:

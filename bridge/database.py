@@ -17,9 +17,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from bridge.database_outage import DATABASE_ERRORS, DatabaseOutage, describe_error, log_failure
 from bridge.errors import Busy
 from bridge.writer import Writer
-from storage.database_files import DatabaseFileLostError, OpenFiles
+from storage.database_files import OpenFiles
 from storage.engine import reading
 
 _P = ParamSpec("_P")
@@ -36,19 +37,7 @@ MAX_WAITING = 64
 BUSY_RETRY_AFTER = 2
 """Seconds."""
 
-
-DATABASE_ERRORS = (DBAPIError, DatabaseFileLostError)
-"""Errors of the database itself."""
-
-
-def describe_error(error: Exception) -> str:
-    """Return the name of an error, without the database's message, which may contain values of rows."""
-    if isinstance(error, DatabaseFileLostError):
-        return str(error)
-    if not isinstance(error, DBAPIError):
-        return type(error).__name__
-    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None) or ""
-    return f"{type(error.orig).__name__} {code}".strip()
+__all__ = ["DATABASE_ERRORS", "Database", "Lane", "describe_error", "describe_error_place", "log_failure"]
 
 
 def describe_error_place(error: Exception) -> str:
@@ -58,11 +47,43 @@ def describe_error_place(error: Exception) -> str:
     return f"{describe_error(error)}{place}"
 
 
+class Reader:
+    """Reads on the thread that calls it, and notes whether the database answers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._outage = DatabaseOutage("reads")
+
+    def read(self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run a function in a transaction that only reads, once more where the connection had been lost before."""
+        try:
+            result = self._read_twice(function, *args, **kwargs)
+        except DATABASE_ERRORS as error:
+            self._outage.record_failure(error)
+            raise
+        self._outage.record_success()
+        return result
+
+    def _read_twice(
+        self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        try:
+            with reading(self._engine) as connection:
+                return function(connection, *args, **kwargs)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        # the database was restarted under a pooled connection, which the pool has dropped
+        with reading(self._engine) as connection:
+            return function(connection, *args, **kwargs)
+
+
 class Lane:
     """The database for one kind of client: reading threads of its own, and refusal where too many requests wait."""
 
-    def __init__(self, engine: Engine, writer: Writer, name: str, threads: int) -> None:
+    def __init__(self, engine: Engine, reader: Reader, writer: Writer, name: str, threads: int) -> None:
         self.engine = engine
+        self._reader = reader
         self._writer = writer
         self._name = name
         self._readers = ThreadPoolExecutor(threads, name)
@@ -76,7 +97,7 @@ class Lane:
         Raises:
             Busy: too many wait.
         """
-        return await self.run(lambda: read(self.engine, function, *args, **kwargs))
+        return await self.run(lambda: self._reader.read(function, *args, **kwargs))
 
     async def run(self, function: Callable[[], _T]) -> _T:
         """Run any function on the lane's threads.
@@ -129,12 +150,14 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.files = OpenFiles(engine)
-        self.commits = Writer(engine, self.files, "commits")
-        self._writer = self.commits if engine.dialect.name == "sqlite" else Writer(engine, self.files, "write")
+        outage = DatabaseOutage("writes")
+        self.commits = Writer(engine, self.files, "commits", outage)
+        self._writer = self.commits if engine.dialect.name == "sqlite" else Writer(engine, self.files, "write", outage)
+        self._reader = Reader(engine)
         self._readers = ThreadPoolExecutor(READERS, "read")
-        self.people = Lane(engine, self._writer, "people", LANE_READERS)
-        self.exports = Lane(engine, self._writer, "exports", EXPORT_READERS)
-        self.lms = Lane(engine, self._writer, "lms", LANE_READERS)
+        self.people = Lane(engine, self._reader, self._writer, "people", LANE_READERS)
+        self.exports = Lane(engine, self._reader, self._writer, "exports", EXPORT_READERS)
+        self.lms = Lane(engine, self._reader, self._writer, "lms", LANE_READERS)
 
     async def write(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
@@ -148,7 +171,7 @@ class Database:
     ) -> _T:
         """Run a function that only reads."""
         return await asyncio.get_running_loop().run_in_executor(
-            self._readers, lambda: read(self.engine, function, *args, **kwargs)
+            self._readers, lambda: self._reader.read(function, *args, **kwargs)
         )
 
     def close(self) -> None:
@@ -160,18 +183,3 @@ class Database:
         self._readers.shutdown()
         self.files.close()
         self.engine.dispose()
-
-
-def read(
-    engine: Engine, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
-) -> _T:
-    """Run a function in a transaction that only reads, once more where the connection had been lost before."""
-    try:
-        with reading(engine) as connection:
-            return function(connection, *args, **kwargs)
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-    # the database was restarted under a pooled connection, which the pool has dropped
-    with reading(engine) as connection:
-        return function(connection, *args, **kwargs)

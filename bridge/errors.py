@@ -2,8 +2,8 @@
 
     BridgeError
       BadRequest 400            MalformedBody, MalformedSessionId, MalformedField, UnknownParameter
-      Unauthorized 401          NoToken, UnknownToken, BadCommitToken (CommitTokenExpired)
-      Forbidden 403             MetricsForbidden
+      Unauthorized 401          NoToken, UnknownToken (TokenExpired), BadCommitToken (CommitTokenExpired)
+      Forbidden 403             InsufficientScope, MetricsForbidden
       NotFound 404              SessionUnknown, AttemptUnknown
       Conflict 409              SessionMismatch
       Gone 410                  LearnerErased
@@ -89,6 +89,17 @@ class UnknownToken(Unauthorized):
     title = "The token is not valid"
 
 
+class TokenExpired(UnknownToken):
+    """The token of an LMS, `lms_id`, was valid until some time, which is over."""
+
+    code = "token-expired"
+    title = "The token has expired"
+
+    def __init__(self, detail: str, lms_id: int) -> None:
+        super().__init__(detail)
+        self.lms_id = lms_id
+
+
 class BadCommitToken(Unauthorized):
     """The token in the commit URL is forged, for another session, or expired."""
 
@@ -108,6 +119,21 @@ class Forbidden(BridgeError):
     """The request is not for whoever sends it."""
 
     status = 403
+
+
+class InsufficientScope(Forbidden):
+    """The token of an LMS, `lms_id`, lacks the scope that the address needs, `scope`."""
+
+    code = "insufficient-scope"
+    title = "The token does not permit this"
+
+    def __init__(self, scope: str, lms_id: int) -> None:
+        super().__init__(
+            f"This address needs a token with the scope {scope}; `scorm-bridge tokens create --scope {scope}` makes"
+            " one."
+        )
+        self.scope = scope
+        self.lms_id = lms_id
 
 
 class MetricsForbidden(Forbidden):

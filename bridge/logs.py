@@ -19,6 +19,7 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.typing import Processor
 
 from bridge.log_redaction import escape_control, redact_event
+from bridge.request_id import add_request_id
 from bridge.settings import LogSettings
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def configure(settings: LogSettings) -> None:
     """Configure the log: to standard error, as text or JSON, with what libraries log from `warning` on."""
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     added: list[Processor] = [
+        add_request_id,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]

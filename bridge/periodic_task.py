@@ -10,11 +10,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Now
-from bridge.database import describe_error, describe_error_place
-from storage.database_files import DatabaseFileLostError
+from bridge.database import DATABASE_ERRORS, describe_error_place
+from bridge.database_outage import is_outage
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +30,8 @@ class PeriodicTask(ABC):
     def __init__(self, interval_seconds: float) -> None:
         self._interval_seconds = interval_seconds
         self._stopping = asyncio.Event()
+        self._reported: str | None = None
+        """The failure that was logged last, until a run succeeds."""
         self.runs = 0
         self.failures = 0
         self.succeeded_at: float | None = None
@@ -54,15 +55,29 @@ class PeriodicTask(ABC):
                 while await self.run_once() and not self._stopping.is_set():
                     pass
                 self.succeeded_at = time()
-            except (DBAPIError, DatabaseFileLostError) as error:
+                self._report_success()
+            except Exception as error:  # noqa: BLE001 -- logged: no error stops what comes after it
                 self.failures += 1
-                log.error("task_interrupted", task=type(self).__name__, error=describe_error(error))  # noqa: TRY400 -- its own words hold values
-            except Exception:
-                self.failures += 1
-                log.exception("task_interrupted", task=type(self).__name__)
+                self._report_failure(error)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._interval_seconds):
                     await self._stopping.wait()
+
+    def _report_failure(self, error: Exception) -> None:
+        """Log a failure: the first of its kind in a row. An outage of the database is logged by itself."""
+        task, kind = type(self).__name__, describe_error_place(error)
+        if is_outage(error):
+            log.debug("task_interrupted", task=task, error=kind)
+        elif kind != self._reported:
+            self._reported = kind
+            # the database's own words hold rows' values
+            known = isinstance(error, DATABASE_ERRORS)
+            log.error("task_interrupted", task=task, error=kind, exc_info=None if known else error)
+
+    def _report_success(self) -> None:
+        if self._reported is not None:
+            self._reported = None
+            log.info("task_continued", task=type(self).__name__)
 
 
 class ItemBackoff:

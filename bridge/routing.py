@@ -9,6 +9,9 @@ import aiohttp
 from bridge.forwarding.targets import Basic, Bearer, ClientCredentials, Credentials, Proxy, Target
 from bridge.settings import SettingsError, TargetSettings
 from mappings.definition import CompiledMapping
+from mappings.definition.form_conflicts import find_conflicts
+from mappings.definition.model import Identifier
+from mappings.generation.target_forms import MappingForm, PseudonymKey, TargetForm
 from storage.outbox import UNASSIGNED
 
 
@@ -16,9 +19,11 @@ def build_targets(settings: Sequence[TargetSettings], mappings: Sequence[Compile
     """Return the targets. `mappings` are the document of the settings and all active versions.
 
     Raises:
-        SettingsError: a target names a document, rule or verb that none of them has.
+        SettingsError: a target names a document, rule or verb that none of them has, or must not get what one of them
+            tells of learners.
     """
     faults = [fault for target in settings for fault in _unknown_names(target, mappings)]
+    faults += [fault for mapping in mappings for fault in form_conflicts(mapping, settings)]
     if faults:
         raise SettingsError("\n".join(faults))
     return [_build_target(target, mappings) for target in settings]
@@ -50,6 +55,41 @@ def unwanted_documents(mappings: Sequence[CompiledMapping], targets: Sequence[Ta
     """Return the names of the documents that a target receives by none of the mappings, by the target's name."""
     known = frozenset(document.name for mapping in mappings for document in mapping.definition.documents)
     return {target.name: known - target.documents for target in targets}
+
+
+def build_forms(settings: Sequence[TargetSettings]) -> dict[str, TargetForm]:
+    """Return the forms of those targets that get statements and documents in another form than the mapping's."""
+    forms = {
+        target.name: TargetForm(
+            target.actor,
+            target.has_names,
+            target.free_text,
+            tuple(PseudonymKey(key.id, key.secret("key").encode(), key.since_ms) for key in target.pseudonym_keys),
+        )
+        for target in settings
+    }
+    return {name: form for name, form in forms.items() if form != TargetForm()}
+
+
+def mapping_forms(
+    mapping: CompiledMapping, settings: Sequence[TargetSettings]
+) -> tuple[tuple[MappingForm, frozenset[str]], ...]:
+    """Return the forms in which targets get what a mapping generates, each with the names of its targets."""
+    targets: dict[TargetForm, set[str]] = {}
+    for name, form in build_forms(settings).items():
+        targets.setdefault(form, set()).add(name)
+    return tuple((MappingForm(form, mapping), frozenset(names)) for form, names in targets.items())
+
+
+def needed_identifier(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> Identifier:
+    """Return what must be known of learners' e-mail addresses for a mapping and the targets."""
+    identifiers = {mapping.definition.actor.identifier, *(target.actor for target in settings)}
+    return "mbox" if "mbox" in identifiers else "mbox_sha1sum" if "mbox_sha1sum" in identifiers else "account"
+
+
+def form_conflicts(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> list[str]:
+    """Return what a mapping and each target that must not get all of it contradict each other in."""
+    return [fault for target in settings for fault in _form_conflicts(mapping, target)]
 
 
 def unknown_names(mapping: CompiledMapping, settings: Sequence[TargetSettings]) -> list[str]:
@@ -97,6 +137,28 @@ def _unknown_names(settings: TargetSettings, mappings: Sequence[CompiledMapping]
                 f"targets.{settings.name}.{key}: {', '.join(unknown)} is no {kind} of the mapping document; there are:"
                 f" {', '.join(known) or 'none'}"
             )
+
+
+def _form_conflicts(mapping: CompiledMapping, settings: TargetSettings) -> Iterator[str]:
+    definition = mapping.definition
+    places = find_conflicts(
+        definition,
+        names=settings.has_names,
+        is_pseudonym=settings.actor == "pseudonym",
+        has_account=settings.actor != "pseudonym",
+    )
+    if places:
+        yield (
+            f"targets.{settings.name}: the mapping {definition.name!r} tells who a learner is in"
+            f" {', '.join(dict.fromkeys(places))}, which cannot be left out for this target; change the mapping"
+        )
+    texts = [document.name for document in definition.documents if "suspend_data" in document.content]
+    wanted = [name for name in texts if settings.documents.get(name)]
+    if wanted and not settings.free_text:
+        yield (
+            f"targets.{settings.name}: free_text = false and the document {', '.join(wanted)} contradict each other:"
+            " what content stores can hold what learners wrote"
+        )
 
 
 def _credentials(settings: TargetSettings) -> Credentials:

@@ -15,6 +15,7 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
 
+from bridge.database_outage import DatabaseOutage
 from storage.database_files import OpenFiles
 from storage.integrity import is_damage
 
@@ -31,14 +32,23 @@ class _Call(NamedTuple):
 
 
 class Writer:
-    """A thread that writes, on a connection of its own. `files` are those of the database, which are verified."""
+    """A thread that writes, on a connection of its own.
+
+    `files` are those of the database, which are verified; `outage` follows whether it takes writes.
+    """
 
     def __init__(
-        self, engine: Engine, files: OpenFiles, name: str, clock: Callable[[], float] = time.monotonic
+        self,
+        engine: Engine,
+        files: OpenFiles,
+        name: str,
+        outage: DatabaseOutage,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._files = files
         self._name = name
+        self._outage = outage
         self._clock = clock
         self._connection: Connection | None = None
         self._thread: threading.Thread | None = None
@@ -71,6 +81,17 @@ class Writer:
         Raises:
             DatabaseFileLostError: it was committed to a file that is the database no longer.
         """
+        try:
+            result = self._transaction(function, *args, **kwargs)
+        except Exception as error:
+            self._outage.record_failure(error)
+            raise
+        self._outage.record_success()
+        return result
+
+    def _transaction(
+        self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()

@@ -56,6 +56,11 @@ def append(connection: Connection, entry: AuditEntry) -> None:
     connection.execute(insert(audit_log).values(entry._asdict()))
 
 
+def latest_id(connection: Connection) -> int:
+    """Return the number of the latest entry, 0 where there is none."""
+    return connection.execute(select(func.max(audit_log.c.id))).scalar_one() or 0
+
+
 def newest(connection: Connection, limit: int = 100) -> list[AuditEntry]:
     """Return the newest entries, the last one first."""
     rows = connection.execute(select(*_COLUMNS).order_by(audit_log.c.id.desc()).limit(limit))

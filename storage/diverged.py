@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, literal_column, select, update
 from storage.deliveries import of_state
 from storage.queries.keyset import Count, up_to
 from storage.states import DeliveryState, TryOutcome
-from storage.tables import attempt, delivery, statement, try_
+from storage.tables import attempt, delivery, statement, target_statement, try_
 
 _IS_DIVERGED = try_.c.outcome == literal_column(f"'{TryOutcome.DIVERGED}'")
 _DEAD_AND_DIVERGED = (
@@ -22,7 +22,10 @@ _DEAD_AND_DIVERGED = (
 
 
 class DivergedDelivery(NamedTuple):
-    """A delivery and its statement; `mapping_version_id` is of the version that made it."""
+    """A delivery and its statement; `mapping_version_id` is of the version that made it.
+
+    `own_body` is what the target gets in place of `body`, in a form that `form` describes; None where it gets `body`.
+    """
 
     id: int
     target: str
@@ -36,6 +39,8 @@ class DivergedDelivery(NamedTuple):
     rule: str
     verb: str
     body: str
+    form: str | None
+    own_body: str | None
 
 
 def count_by_target(connection: Connection, limit: int) -> dict[str, Count]:
@@ -73,6 +78,8 @@ def load(connection: Connection, delivery_ids: Sequence[int]) -> list[DivergedDe
             delivery.c.position,
             statement.c.id,
             *(statement.c[name] for name in names),
+            target_statement.c.form,
+            target_statement.c.body,
         )
         .select_from(
             delivery.join(try_, try_.c.id == delivery.c.settled_by)
@@ -81,11 +88,19 @@ def load(connection: Connection, delivery_ids: Sequence[int]) -> list[DivergedDe
                 statement,
                 and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position),
             )
+            .outerjoin(
+                target_statement,
+                and_(
+                    target_statement.c.attempt_id == delivery.c.attempt_id,
+                    target_statement.c.position == delivery.c.position,
+                    target_statement.c.target == delivery.c.target,
+                ),
+            )
         )
         .where(delivery.c.id.in_(delivery_ids), *of_state(DeliveryState.DEAD), _IS_DIVERGED)
         .order_by(delivery.c.attempt_id, delivery.c.position, delivery.c.target)
     )
-    return [DivergedDelivery(*row) for row in rows]
+    return [DivergedDelivery._make(row) for row in rows]
 
 
 def statement_ids(connection: Connection, attempt_ids: Sequence[int]) -> dict[int, set[str]]:

@@ -23,17 +23,18 @@ from sqlalchemy import (
     update,
 )
 
-from storage import leases
+from storage import attempts, leases
 from storage.outbox import UNASSIGNED, ShardLease, Try, add_tries
 from storage.prepared import Prepared, PreparedSelect, Rows, Write, write
 from storage.states import DeliveryState
-from storage.tables import document, document_delivery, document_try, lease
+from storage.tables import attempt, document, document_delivery, document_try, enrollment, lease
 
 
 class DocumentRow(NamedTuple):
     """A document's newest content, and the commit and mapping version it comes of.
 
-    `id` is the same for the same place at an LRS, which `resource` and `parameters` (JSON) name.
+    `id` is the same for the same place at an LRS, which `resource` and `parameters` (JSON) name. `form` tells in words
+    what is different for its targets, None where it is as the mapping says.
     """
 
     id: str
@@ -47,6 +48,7 @@ class DocumentRow(NamedTuple):
     commit_number: int
     mapping_version_id: int
     changed_at: int
+    form: str | None = None
 
 
 class DocumentUpdate(NamedTuple):
@@ -223,6 +225,32 @@ def assign_waiting(connection: Connection, target: str, names: Collection[str], 
             for row in rows
             if row.name in names
         ],
+    )
+    _take.run(connection, [(row.document_id,) for row in rows])
+    return len(rows)
+
+
+def rebuild_unassigned(connection: Connection, now: int, *, limit: int) -> int:
+    """Drop that documents wait for no target in particular, and let those of their attempts be built anew.
+
+    At most `limit`; return how many it was.
+    """
+    delivery = document_delivery.c
+    rows = connection.execute(
+        select(delivery.document_id, document.c.attempt_id, attempt.c.enrollment_id)
+        .select_from(document_delivery.join(document).join(attempt, attempt.c.id == document.c.attempt_id))
+        .where(delivery.target == UNASSIGNED)
+        .order_by(delivery.document_id)
+        .limit(limit)
+    ).all()
+    enrollment_ids = {row.enrollment_id for row in rows}
+    attempts.lock(connection, enrollment_ids, [])
+    connection.execute(
+        update(attempt).where(attempt.c.id.in_({row.attempt_id for row in rows})).values(documents_due=now)
+    )
+    # what commits have in memory of these attempts is outdated
+    connection.execute(
+        update(enrollment).where(enrollment.c.id.in_(enrollment_ids)).values(version=enrollment.c.version + 1)
     )
     _take.run(connection, [(row.document_id,) for row in rows])
     return len(rows)

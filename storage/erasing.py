@@ -37,6 +37,7 @@ from storage.tables import (
     refusal,
     session,
     statement,
+    target_statement,
     try_,
 )
 
@@ -173,6 +174,7 @@ def _erase_statements(connection: Connection, part: _Part, its: ColumnElement[bo
     _erase_answers(connection, {*tries, *(row.settled_by for row in deliveries if row.settled_by is not None)})
     connection.execute(delete(delivery_try).where(delivery_try.c.delivery_id.in_(ids)))
     connection.execute(delete(delivery).where(delivery.c.id.in_(ids)))
+    connection.execute(delete(target_statement).where(chosen(target_statement)))
     connection.execute(delete(statement).where(chosen(statement)))
     part.rows["deliveries"] += len(ids)
     part.rows["statements"] += len(rows)

@@ -1,17 +1,18 @@
-"""LMSs, the tokens they post with, and the key that signs commit URLs."""
+"""LMSs, and the key that signs commit URLs."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select
 
 from storage.engine import insert_for
-from storage.tables import lms, signing_key, token
+from storage.tables import lms, signing_key
+
+_QUERY: Select[Any] = select(lms.c.id, lms.c.name, lms.c.home_page, lms.c.origins, lms.c.created_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,73 +29,35 @@ class HomePageError(ValueError):
     """An LMS of this name is known with another home page, which learners' accounts and IRIs are made of."""
 
 
-def digest(secret: str) -> str:
-    """Return what is stored of a token. Tokens are 256 random bits, so a plain hash cannot be guessed back."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def add_token(
-    connection: Connection, *, name: str, home_page: str, origins: Sequence[str], token_digest: str, now: int
-) -> Lms:
-    """Store a token of an LMS, which is created if it is new and gets the origins it did not have.
+def register(connection: Connection, *, name: str, home_page: str, origins: Sequence[str], now: int) -> Lms:
+    """Return the LMS of a name: created if it is new, with the origins that it did not have.
 
     Raises:
         HomePageError: the LMS exists with another home page.
     """
-    stored = _load_lms(connection, lms.c.name == name)
+    stored = by_name(connection, name)
     if stored is None:
         row = connection.execute(
             insert(lms)
             .values(name=name, home_page=home_page, origins=json.dumps(sorted(origins)), created_at=now)
             .returning(lms.c.id)
         ).scalar_one()
-        stored = Lms(row, name, home_page, tuple(sorted(origins)))
-    elif stored.home_page != home_page:
+        return Lms(row, name, home_page, tuple(sorted(origins)))
+    if stored.home_page != home_page:
         raise HomePageError(f"{name} is known with the home page {stored.home_page}")
-    elif set(origins) - set(stored.origins):
-        merged = tuple(sorted({*origins, *stored.origins}))
-        connection.execute(lms.update().where(lms.c.id == stored.id).values(origins=json.dumps(merged)))
-        stored = Lms(stored.id, name, home_page, merged)
-    connection.execute(insert(token).values(lms_id=stored.id, digest=token_digest, created_at=now))
+    if set(origins) - set(stored.origins):
+        return change(connection, replace(stored, origins=tuple(sorted({*origins, *stored.origins}))))
     return stored
 
 
-def by_token(connection: Connection, token_digest: str) -> Lms | None:
-    """Return the LMS of a token that is not revoked."""
-    owner = select(token.c.lms_id).where(token.c.digest == token_digest, token.c.revoked_at.is_(None))
-    return _load_lms(connection, lms.c.id.in_(owner))
-
-
-def is_revoked(connection: Connection, token_digest: str) -> bool:
-    """Return whether there is a token of this digest that was revoked."""
-    query = select(token.c.id).where(token.c.digest == token_digest, token.c.revoked_at.is_not(None))
-    return connection.execute(query).first() is not None
-
-
-class TokenRow(NamedTuple):
-    """A token without its secret, which is not kept. Times are milliseconds since the epoch."""
-
-    id: int
-    lms: str
-    created_at: int
-    revoked_at: int | None
-
-
-def tokens(connection: Connection) -> list[TokenRow]:
-    """Return all tokens, revoked ones too, in the order they were made."""
-    query = select(token.c.id, lms.c.name, token.c.created_at, token.c.revoked_at).join_from(token, lms)
-    return [TokenRow(*row) for row in connection.execute(query.order_by(token.c.id))]
-
-
-def revoke_token(connection: Connection, token_id: int, now: int) -> TokenRow | None:
-    """Revoke a token and return it as it was; None where there is none, or it was revoked already."""
-    row = next(
-        (token_row for token_row in tokens(connection) if token_row.id == token_id and token_row.revoked_at is None),
-        None,
+def change(connection: Connection, changed: Lms) -> Lms:
+    """Store the home page and the origins of an LMS, and return it."""
+    connection.execute(
+        lms.update()
+        .where(lms.c.id == changed.id)
+        .values(home_page=changed.home_page, origins=json.dumps(sorted(changed.origins)))
     )
-    if row is not None:
-        connection.execute(update(token).where(token.c.id == token_id).values(revoked_at=now))
-    return row
+    return replace(changed, origins=tuple(sorted(changed.origins)))
 
 
 def by_name(connection: Connection, name: str) -> Lms | None:
@@ -105,6 +68,12 @@ def by_name(connection: Connection, name: str) -> Lms | None:
 def ids(connection: Connection) -> list[int]:
     """Return the ids of all LMSs."""
     return list(connection.execute(select(lms.c.id).order_by(lms.c.id)).scalars())
+
+
+def all_of_them(connection: Connection) -> list[tuple[Lms, int]]:
+    """Return all LMSs by name, each with the time at which it was created, in milliseconds since the epoch."""
+    rows = connection.execute(_QUERY.order_by(lms.c.name))
+    return [(_lms(row), row.created_at) for row in rows]
 
 
 def names(connection: Connection) -> list[str]:
@@ -130,7 +99,9 @@ def ensure_signing_key(connection: Connection, key: bytes, now: int) -> None:
 
 
 def _load_lms(connection: Connection, condition: ColumnElement[bool]) -> Lms | None:
-    row = connection.execute(
-        select(lms.c.id, lms.c.name, lms.c.home_page, lms.c.origins).where(condition)
-    ).one_or_none()
-    return None if row is None else Lms(row.id, row.name, row.home_page, tuple(json.loads(row.origins)))
+    row = connection.execute(_QUERY.where(condition)).one_or_none()
+    return None if row is None else _lms(row)
+
+
+def _lms(row: Row[Any]) -> Lms:
+    return Lms(row.id, row.name, row.home_page, tuple(json.loads(row.origins)))

@@ -40,10 +40,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from storage import leases
-from storage.prepared import NewIds, Prepared, PreparedQuery, Write, insert_into
+from storage import leases, target_statements
+from storage.prepared import NewIds, Prepared, PreparedQuery, Write, insert_into, write
 from storage.states import DeliveryState
-from storage.tables import delivery, delivery_try, lease, statement, try_
+from storage.tables import attempt, delivery, delivery_try, lease, statement, try_
+from storage.target_statements import TargetStatement
 
 UNASSIGNED = ""
 """The target of deliveries made while none is configured."""
@@ -78,6 +79,20 @@ class StatementRow(NamedTuple):
     rule: str
     verb: str
     created_at: int
+    problem: str | None
+    body: str
+
+
+class UnassignedDelivery(NamedTuple):
+    """A delivery that waits for no target in particular, and its statement."""
+
+    id: int
+    enrollment_id: int
+    attempt_id: int
+    position: int
+    session_id: str
+    mapping_version_id: int
+    rule: str
     problem: str | None
     body: str
 
@@ -142,8 +157,15 @@ _insert_delivery_tries = Prepared(
 _decode = msgspec.json.Decoder(list[ClaimedDelivery]).decode
 
 
-def adding(statements: Sequence[StatementRow], targets: Callable[[StatementRow], Sequence[str]]) -> list[Write]:
-    """Return what adds statements, and a delivery of each to every target that `targets` gives, in their order."""
+def adding(
+    statements: Sequence[StatementRow],
+    targets: Callable[[StatementRow], Sequence[str]],
+    forms: Sequence[TargetStatement] = (),
+) -> list[Write]:
+    """Return what adds statements, and a delivery of each to every target that `targets` gives, in their order.
+
+    `forms` are those of targets that get a statement in another form than its own.
+    """
     deliveries = [
         (
             target,
@@ -157,7 +179,45 @@ def adding(statements: Sequence[StatementRow], targets: Callable[[StatementRow],
         for row in statements
         for target in targets(row)
     ]
-    return [Write(_insert_statements, statements), Write(_insert_deliveries, deliveries)]
+    return [
+        Write(_insert_statements, statements),
+        Write(_insert_deliveries, deliveries),
+        target_statements.adding(forms),
+    ]
+
+
+def unassigned(connection: Connection, limit: int) -> list[UnassignedDelivery]:
+    """Return deliveries that wait for no target in particular, the oldest first, at most `limit`."""
+    rows = connection.execute(
+        select(
+            delivery.c.id,
+            attempt.c.enrollment_id,
+            *(statement.c[name] for name in UnassignedDelivery._fields[2:]),
+        )
+        .select_from(
+            delivery.join(
+                statement,
+                and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position),
+            ).join(attempt, attempt.c.id == delivery.c.attempt_id)
+        )
+        .where(delivery.c.target == UNASSIGNED, delivery.c.state == DeliveryState.WAITING)
+        .order_by(delivery.c.id)
+        .limit(limit)
+    )
+    return [UnassignedDelivery._make(row) for row in rows]
+
+
+def assign(connection: Connection, target: str, delivery_ids: Sequence[int], forms: Sequence[TargetStatement]) -> None:
+    """Assign deliveries that wait for no target in particular to this one, with the forms that it gets them in."""
+    write(connection, [target_statements.adding(forms)])
+    connection.execute(
+        update(delivery).where(delivery.c.id.in_(delivery_ids), delivery.c.target == UNASSIGNED).values(target=target)
+    )
+
+
+def forget(connection: Connection, delivery_ids: Sequence[int]) -> None:
+    """Drop deliveries that wait for no target in particular."""
+    connection.execute(delete(delivery).where(delivery.c.id.in_(delivery_ids), delivery.c.target == UNASSIGNED))
 
 
 def assign_waiting(connection: Connection, target: str, unwanted: Collection[str] = ()) -> int:
@@ -265,7 +325,7 @@ def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
     )
     # SQLite's aggregates take the rows as they come, which is in the order of the subquery
     claimable = (
-        select(*due.c, statement.c.id.label("statement_id"), statement.c.body)
+        select(*due.c, statement.c.id.label("statement_id"), target_statements.body_for(target).label("body"))
         .join(statement, and_(statement.c.attempt_id == due.c.attempt_id, statement.c.position == due.c.position))
         .order_by(due.c.id)
         .subquery("found")

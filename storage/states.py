@@ -33,6 +33,28 @@ class DeliveryState(StrEnum):
     """People gave it up."""
 
 
+class TokenScope(StrEnum):
+    """What a token permits. `docs/security.md` lists it by route."""
+
+    COMMIT = "commit"
+    """Opening sessions, and commits to them."""
+    READ = "read"
+    """Reading results: sessions, attempts and enrollments."""
+    ADMIN = "admin"
+    """All that tokens can permit."""
+
+
+class TokenStatus(StrEnum):
+    """Whether a token is valid."""
+
+    VALID = "valid"
+    """Requests with it are answered."""
+    EXPIRED = "expired"
+    """Its time is over."""
+    REVOKED = "revoked"
+    """People ended it."""
+
+
 class TryOutcome(StrEnum):
     """What a try came to."""
 

@@ -57,6 +57,16 @@ token = Table(
     Column("digest", String(64), nullable=False, unique=True, comment="SHA-256 of the token, which is not kept"),
     Column("created_at", _Time, nullable=False),
     Column("revoked_at", _Time),
+    Column("expires_at", _Time, comment="none: it does not expire"),
+    Column(
+        "scopes",
+        Text,
+        nullable=False,
+        server_default=text("'commit read'"),
+        comment="what it permits, with spaces between",
+    ),
+    Column("last_used_at", _Time, comment="noted once a minute"),
+    Column("replaced_by", _Id, comment="the token that it was rotated into"),
 )
 
 signing_key = Table(
@@ -251,6 +261,17 @@ statement = Table(
     # its commit is in the same transaction; a foreign key would need an index to delete commits by
 )
 
+target_statement = Table(
+    "target_statement",
+    metadata,
+    Column("attempt_id", _Id, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("target", Text, primary_key=True),
+    Column("form", Text, nullable=False, comment="in words: by which actor, without what"),
+    Column("body", Text, nullable=False, comment="what the target gets in place of the statement's bytes"),
+    ForeignKeyConstraint(["attempt_id", "position"], ["statement.attempt_id", "statement.position"]),
+)
+
 _HOLDS_BACK = "state = 'waiting' AND (not_before > 0 OR target = '')"
 
 delivery = Table(
@@ -340,6 +361,7 @@ document = Table(
     Column("commit_number", Integer, nullable=False, comment="of the session: the commit that changed it last"),
     Column("mapping_version_id", _Id, ForeignKey("mapping_version.id"), nullable=False),
     Column("changed_at", _Time, nullable=False),
+    Column("form", Text, comment="in words, of the targets that get it; none for the mapping's own"),
 )
 
 document_delivery = Table(

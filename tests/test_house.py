@@ -22,10 +22,12 @@ SMALL = {
     "bridge/cli/exit_codes.py": "the one table of exit codes",
     "bridge/commit_model/state_codec.py": "the one codec of states, for commits, replays and previews",
     "bridge/commit_model/statement_context.py": "commits, replays and previews make it of rows alike",
+    "bridge/commit_model/target_forms.py": "commits, re-issues and adoptions make rows of it alike",
     "bridge/commits/dependencies.py": "what all steps of a commit are given",
     "bridge/commits/package_scos.py": "a case of its own, which its docstring explains",
     "bridge/forwarding/backoff.py": "one formula",
     "bridge/forwarding/rate_limiter.py": "one limiter",
+    "bridge/http/access_log.py": "what aiohttp asks for",
     "bridge/http/attempts.py": "one resource",
     "bridge/http/query_limiter.py": "one limiter",
     "bridge/http/query_parameters.py": "every resource checks with it",
@@ -85,14 +87,29 @@ VAGUE = re.compile(
 
 
 STATE_ENUMS = frozenset(
-    {"AlarmState", "AttemptStatus", "DeliveryState", "DifferenceKind", "Disposition", "Ending", "RequestKind"}
-    | {"RuleOutcome", "TargetState", "TryOutcome"}
+    {
+        "AlarmState",
+        "AttemptStatus",
+        "CompletionStatus",
+        "DeliveryState",
+        "DifferenceKind",
+        "Disposition",
+        "Ending",
+        "LessonStatus",
+        "RequestKind",
+        "RuleOutcome",
+        "SuccessStatus",
+        "TargetState",
+        "TryOutcome",
+    }
 )
 """Enums whose values no code compares with as text: members are found by every search, words are not."""
 OTHER_WORDS = {
     ("bridge/commits/store_commit.py", "abandoned"): "a policy of mappings",
     ("mappings/analysis/replay.py", "abandoned"): "a policy of mappings",
-    ("mappings/attempt/resuming.py", "suspended"): "a policy of mappings",
+    ("mappings/attempt/resuming.py", "suspended"): "a setting",
+    ("mappings/attempt/resuming.py", "incomplete"): "a setting",
+    ("bridge/formats/hyperf.py", "unknown"): "what the client sends",
 }
 """Comparisons with the same word that is no state."""
 

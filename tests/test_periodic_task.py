@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from bridge.app import DOCUMENT_BUILDER
 from bridge.commits import idle_session_reaper
 from bridge.errors import Overloaded
-from bridge.periodic_task import MAX_FAILING_ITEMS, MAX_ITEM_DELAY, ItemBackoff
+from bridge.periodic_task import MAX_FAILING_ITEMS, MAX_ITEM_DELAY, ItemBackoff, PeriodicTask
 from tests.support.bridge import Bridge, FakeClock
 
 
@@ -124,3 +125,45 @@ async def test_sessions_that_cannot_be_ended_are_not_counted_as_ended_and_hold_u
         assert await its.run_once() is False
     assert [line["sessions"] for line in logs if line["event"] == "idle_sessions_ended"] == [3]
     assert all(bridge.reports(f"u{number}")[0].sessions[0].ended for number in range(3, 6))
+
+
+class _Scripted(PeriodicTask):
+    """Raises these one after the other, where they are errors, and then stops."""
+
+    def __init__(self, *results: Exception | None) -> None:
+        super().__init__(0)
+        self._results = [*results]
+
+    async def run_once(self) -> bool:
+        """Do what comes next."""
+        if len(self._results) == 1:
+            self.stop()
+        result = self._results.pop(0)
+        if result is not None:
+            raise result
+        return False
+
+
+async def test_a_task_that_fails_again_and_again_is_one_line_and_one_when_it_continues() -> None:
+    error, other = RuntimeError("nobody foresaw this"), ValueError("nor this")
+    task = _Scripted(error, error, error, None, None, error, other, None)
+    with structlog.testing.capture_logs() as logs:
+        await task.run()
+
+    assert [(line["event"], line.get("error", "").split()[0:1]) for line in logs] == [
+        ("task_interrupted", ["RuntimeError"]),
+        ("task_continued", []),
+        ("task_interrupted", ["RuntimeError"]),
+        ("task_interrupted", ["ValueError"]),
+        ("task_continued", []),
+    ]
+    assert (task.runs, task.failures) == (8, 5)
+
+
+async def test_an_outage_of_the_database_is_not_logged_by_each_task() -> None:
+    task = _Scripted(OperationalError("SELECT", None, Exception("gone")), None)
+    with structlog.testing.capture_logs() as logs:
+        await task.run()
+
+    assert [line["log_level"] for line in logs] == ["debug"]
+    assert (task.runs, task.failures) == (2, 1)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection
 
+from bridge.database_outage import DatabaseOutage
 from bridge.writer import LOW_PRIORITY_INTERVAL, Writer
 from storage.database_files import OpenFiles
 from storage.engine import open_engine
@@ -28,7 +29,7 @@ def clock() -> _Clock:
 @pytest.fixture
 def writer(database_url: str, clock: _Clock) -> Iterator[Writer]:
     engine = open_engine(database_url)
-    new_writer = Writer(engine, OpenFiles(engine), "test", clock)
+    new_writer = Writer(engine, OpenFiles(engine), "test", DatabaseOutage("writes"), clock)
     yield new_writer
     new_writer.close()
     engine.dispose()
@@ -91,7 +92,7 @@ def test_a_transaction_that_fails_is_told_and_the_next_one_is_stored(writer: Wri
 
 def test_what_is_queued_is_done_before_it_is_closed_and_nothing_after(database_url: str) -> None:
     engine = open_engine(database_url)
-    writer = Writer(engine, OpenFiles(engine), "test")
+    writer = Writer(engine, OpenFiles(engine), "test", DatabaseOutage("writes"))
     go_on = _hold(writer)
     waiting = [writer.queue(int), writer.queue_low_priority(int)]
     go_on.set()

@@ -11,6 +11,8 @@ from bridge.audit.components.error_pages import error_pages
 from bridge.audit.dependencies import DEPENDENCIES, AuditDependencies
 from bridge.audit.routes import ROUTES
 from bridge.http.forwarded import PROXIES, TrustedProxies
+from bridge.http.front_page import LINKS
+from bridge.http.responses import ServiceLink
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none';"
@@ -21,6 +23,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+AUDIT_LINK = ServiceLink("Audit pages", "/audit/", "what was received, what became of it, and why; with a sign-in")
 
 
 def create_audit(parts: AuditDependencies) -> web.Application:
@@ -42,6 +46,7 @@ def create_audit(parts: AuditDependencies) -> web.Application:
 
 def mount(app: web.Application, parts: AuditDependencies) -> None:
     """Add the audit pages to the bridge's application, under `/audit/`."""
+    app[LINKS].insert(0, AUDIT_LINK)
     app.router.add_get("/audit", _to_start)
     app.add_subapp("/audit", create_audit(parts))
 

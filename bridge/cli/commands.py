@@ -15,6 +15,7 @@ from bridge.cli.erase import erase, erasures
 from bridge.cli.exit_codes import ExitCode
 from bridge.cli.explain import explain
 from bridge.cli.export import export
+from bridge.cli.lms import lms
 from bridge.cli.mapping import mapping
 from bridge.cli.sandbox import sandbox
 from bridge.cli.serve import serve
@@ -45,7 +46,7 @@ def main(context: click.Context, config: Path | None) -> None:
 
 
 for command in (
-    serve, migrate, backup, tokens, accounts, targets, sessions, statements, deliveries, explain, verify, export,
+    serve, migrate, backup, lms, tokens, accounts, targets, sessions, statements, deliveries, explain, verify, export,
     erase, erasures, mapping, sandbox,
 ):  # fmt: skip
     main.add_command(command)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import getpass
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import wraps
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
-from storage.deliveries import STATES, DeliveryFilter
+from storage.deliveries import DeliveryFilter
 from storage.queries.keyset import CursorError, is_stored_uuid
+from storage.states import DeliveryState
 
 
 class UuidType(click.ParamType[str]):
@@ -41,6 +44,28 @@ class TimeType(click.ParamType[int]):
         except ValueError:
             self.fail(f"{value!r} is not a time; write it as 2026-01-31 or 2026-01-31T12:00:00Z.", param, ctx)
         return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+class DurationType(click.ParamType[int]):
+    """A duration such as 90d, 24h or 30m, in milliseconds."""
+
+    name = "duration"
+    _UNITS: ClassVar = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+    _PATTERN = re.compile(r"(0|[1-9][0-9]{0,5})([smhd])")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse it."""
+        if isinstance(value, int):
+            return value
+        parts = self._PATTERN.fullmatch(value)
+        if parts is None:
+            self.fail(f"{value!r} is not a duration; write it as 90d, 24h, 30m or 45s.", param, ctx)
+        return int(parts[1]) * self._UNITS[parts[2]]
+
+
+def choice_of(states: type[StrEnum]) -> click.Choice[str]:
+    """Return the type of an option that is one of the values of an enum; by itself, click takes the members' names."""
+    return click.Choice([state.value for state in states])
 
 
 def current_user() -> str:
@@ -76,7 +101,7 @@ FilterOptions = Sequence[tuple[str, Any, str]]
 
 _DELIVERY_FILTERS: FilterOptions = (
     ("target", str, "Name of the target."),
-    ("state", click.Choice(STATES), "State of the delivery."),
+    ("state", choice_of(DeliveryState), "State of the delivery."),
     ("statement", UuidType(), "Id of the statement."),
     ("verb", str, "IRI of the statement's verb."),
     ("rule", str, "Rule of the mapping document that made the statement."),

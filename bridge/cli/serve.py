@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -86,7 +88,7 @@ async def _serve(
     limited = server.model_copy(update={"max_connections": affordable_connections(server.max_connections)})
     stopped = asyncio.Event()
     _stop_on_signals(app[DRAINING], stopped, server.drain_delay)
-    runner = ConnectionRunner(app, limited, shutdown_timeout=SHUTDOWN_TIMEOUT)
+    runner = ConnectionRunner(app, limited, logs_access=settings.log.access, shutdown_timeout=SHUTDOWN_TIMEOUT)
     await runner.setup()
     try:
         site: web.BaseSite = (
@@ -96,6 +98,16 @@ async def _serve(
         )
         await site.start()
         logs.announce(f"scorm-bridge listens on http://{server.host}:{server.port}")
+        log.info(
+            "started",
+            version=version("scorm-xapi-bridge"),
+            address=f"http://{server.host}:{server.port}",
+            public_url=server.public_url or None,
+            database=make_url(settings.database.url).render_as_string(hide_password=True),
+            mapping=settings.mapping.document,
+            targets={target.name: target.endpoint for target in settings.targets},
+            pid=os.getpid(),
+        )
         if on_listening is not None:
             on_listening()
         await stopped.wait()

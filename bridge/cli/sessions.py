@@ -14,16 +14,19 @@ from bridge.cli.options import (
     FilterOptions,
     TimeType,
     UuidType,
+    choice_of,
     filter_options,
     refuse_invalid_cursor,
 )
 from bridge.cli.output import print_end_of_page, print_items, print_table
 from bridge.clock import format_timestamp
 from bridge.settings import Settings
+from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
 from storage.queries import sessions as stored
-from storage.queries.enrollment_filter import COMPLETIONS, STATUSES, SUCCESSES, AttemptFilter
+from storage.queries.enrollment_filter import AttemptFilter
 from storage.queries.keyset import ResultPage
 from storage.queries.sessions import SessionRow
+from storage.states import AttemptStatus
 
 _FILTERS: FilterOptions = (
     ("lms", str, "Name of the LMS."),
@@ -32,9 +35,9 @@ _FILTERS: FilterOptions = (
     ("activity", str, "Id of the activity."),
     ("course", str, "Id of the course."),
     ("enrollment", UuidType(), "Registration of the enrollment."),
-    ("status", click.Choice(STATUSES), "Status of the attempt."),
-    ("completion", click.Choice(COMPLETIONS), "Completion of the attempt."),
-    ("success", click.Choice(SUCCESSES), "Success of the attempt."),
+    ("status", choice_of(AttemptStatus), "Status of the attempt."),
+    ("completion", choice_of(CompletionStatus), "Completion of the attempt."),
+    ("success", choice_of(SuccessStatus), "Success of the attempt."),
     ("since", TimeType(), "The attempt's last commit was received at this time or later."),
     ("until", TimeType(), "The attempt's last commit was received before this time."),
 )

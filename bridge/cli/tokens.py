@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
+from sqlalchemy import Connection
 
-from bridge.access import new_token
 from bridge.cli.database import open_connection, open_database
-from bridge.cli.options import AS_JSON, BY, REASON
+from bridge.cli.options import AS_JSON, BY, OPTIONAL_REASON, REASON, DurationType
 from bridge.cli.output import print_items, print_table
 from bridge.clock import format_timestamp, system_now
-from bridge.operations.audit_context import AuditAction, AuditContext, record
+from bridge.operations import tokens as operations
+from bridge.operations.audit_context import AuditContext
+from bridge.operations.lms import LmsError, LmsRegistration
+from bridge.operations.tokens import TokenError
 from bridge.settings import Settings
-from mappings.xapi.iris import is_iri
-from storage import lms
+from bridge.token_monitor import TOKEN_INTERVAL
+from storage import tokens as stored
 from storage.engine import writing
-from storage.lms import HomePageError
+from storage.states import TokenScope
+
+NUMBER = click.argument("number", type=click.IntRange(1, 2**63 - 1))
+SOON = f"running bridges refuse it within {TOKEN_INTERVAL:g} s"
 
 
 @click.group()
@@ -32,67 +39,133 @@ def tokens() -> None:
 @click.option(
     "--origin", "origins", multiple=True, help="Origin of pages that post commits (CORS); by default the home page's."
 )
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice([scope.value for scope in TokenScope]),
+    default=[scope.value for scope in stored.DEFAULT_SCOPES],
+    show_default=True,
+    help="What the token permits; can be repeated.",
+)
+@click.option("--expires", type=DurationType(), help="How long it is valid, such as 90d; by default without end.")
+@BY
+@OPTIONAL_REASON
 @click.pass_obj
-def create(settings: Settings, name: str, home_page: str, origins: tuple[str, ...]) -> None:
+def create(  # noqa: PLR0913 -- one for each option
+    settings: Settings,
+    *,
+    name: str,
+    home_page: str,
+    origins: tuple[str, ...],
+    scopes: tuple[str, ...],
+    expires: int | None,
+    by: str,
+    reason: str,
+) -> None:
     """Create a token for an LMS and print it, alone, on standard output. It is shown only once."""
-    if not home_page.startswith(("http://", "https://")) or not is_iri(home_page) or not urlsplit(home_page).hostname:
-        raise click.BadParameter(
-            f"must be a full address such as https://lms.example.org, not {home_page!r}", param_hint="--home-page"
+    now = system_now()
+    with _errors_as_messages(), open_database(settings) as engine, writing(engine) as connection:
+        issued = operations.create_token(
+            connection,
+            LmsRegistration(name, home_page, origins),
+            AuditContext(by, reason, now),
+            scopes=map(TokenScope, scopes),
+            expires_at=None if expires is None else now + expires,
         )
-    parts = urlsplit(home_page)
-    token = new_token()
-    try:
-        with open_database(settings) as engine, writing(engine) as connection:
-            lms.add_token(
-                connection,
-                name=name,
-                home_page=home_page,
-                origins=origins or (f"{parts.scheme}://{parts.netloc}",),
-                token_digest=lms.digest(token),
-                now=system_now(),
-            )
-    except HomePageError as error:
-        raise click.ClickException(f"{error}; earlier statements use it, so it cannot be changed here.") from None
-    click.echo(token)
+    click.echo(issued.secret)
 
 
 @tokens.command("list")
 @AS_JSON
 @click.pass_obj
 def list_tokens(settings: Settings, *, as_json: bool) -> None:
-    """List the tokens by number, revoked ones too. The tokens themselves are not stored."""
+    """List the tokens by number, expired and revoked ones too. The tokens themselves are not stored."""
     with open_connection(settings) as connection:
-        rows = lms.tokens(connection)
+        rows = stored.of_lms(connection)
+    now = system_now()
     if as_json:
         print_items(
             [
-                row._asdict()
-                | {"created_at": format_timestamp(row.created_at), "revoked_at": format_timestamp(row.revoked_at)}
+                {
+                    "id": row.id,
+                    "lms": row.lms.name,
+                    "status": row.status(now),
+                    "scopes": row.scopes,
+                    "created_at": format_timestamp(row.created_at),
+                    "expires_at": format_timestamp(row.expires_at),
+                    "last_used_at": format_timestamp(row.last_used_at),
+                    "revoked_at": format_timestamp(row.revoked_at),
+                    "replaced_by": row.replaced_by,
+                }
                 for row in rows
             ]
         )
-    else:
-        print_table(
-            ("number", "lms", "created", "revoked"),
-            ((row.id, row.lms, format_timestamp(row.created_at), format_timestamp(row.revoked_at)) for row in rows),
-        )
+        return
+    print_table(
+        ("number", "lms", "status", "scopes", "created", "expires", "last used", "replaced by"),
+        (
+            (
+                row.id, row.lms.name, row.status(now).value, " ".join(row.scopes), format_timestamp(row.created_at),
+                format_timestamp(row.expires_at), format_timestamp(row.last_used_at), row.replaced_by,
+            )
+            for row in rows
+        ),
+    )  # fmt: skip
 
 
 @tokens.command()
-@click.argument("number", type=click.IntRange(1, 2**63 - 1))
+@NUMBER
+@click.option(
+    "--overlap",
+    type=DurationType(),
+    default="24h",
+    show_default=True,
+    help="How long the old token stays valid beside the new one, such as 24h or 0s.",
+)
+@BY
+@OPTIONAL_REASON
+@click.pass_obj
+def rotate(settings: Settings, *, number: int, overlap: int, by: str, reason: str) -> None:
+    """Replace the token with this NUMBER (`tokens list`), and print the new one, alone, on standard output.
+
+    The new token has the same scopes, and a lifetime as long as the old one had. The old one ends after the overlap.
+    """
+    with _writing(settings) as connection:
+        issued = operations.rotate_token(connection, number, AuditContext(by, reason, system_now()), overlap=overlap)
+        old = operations.find_token(connection, number)
+    click.echo(
+        f"Rotated token {number} of {issued.lms.name} into token {issued.id}; it is valid until"
+        f" {format_timestamp(old.expires_at)}.",
+        err=True,
+    )
+    click.echo(issued.secret)
+
+
+@tokens.command()
+@NUMBER
 @BY
 @REASON
 @click.pass_obj
 def revoke(settings: Settings, *, number: int, by: str, reason: str) -> None:
-    """Revoke the token with this NUMBER (`tokens list`) for good: running bridges refuse it within half a minute.
+    """Revoke the token with this NUMBER (`tokens list`) for good: running bridges refuse it within a second.
 
     Commit URLs that the LMS received with it stay valid until they expire.
     """
-    now = system_now()
-    with open_database(settings) as engine, writing(engine) as connection:
-        revoked = lms.revoke_token(connection, number, now)
-        if revoked is None:
-            raise click.ClickException(f"There is no token {number} that could be revoked; `tokens list` shows them.")
-        context = AuditContext(by, reason, now)
-        record(connection, context, AuditAction.REVOKE_TOKEN, f"{revoked.lms}, token {number}")
-    click.echo(f"Revoked token {number} of {revoked.lms}: running bridges refuse it within half a minute.", err=True)
+    with _writing(settings) as connection:
+        revoked = operations.revoke_token(connection, number, AuditContext(by, reason, system_now()))
+    click.echo(f"Revoked token {number} of {revoked.lms.name}: {SOON}.", err=True)
+
+
+@contextmanager
+def _writing(settings: Settings) -> Iterator[Connection]:
+    with _errors_as_messages(), open_database(settings) as engine, writing(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def _errors_as_messages() -> Iterator[None]:
+    try:
+        yield
+    except (LmsError, TokenError) as error:
+        raise click.ClickException(str(error)) from None

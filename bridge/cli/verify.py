@@ -136,9 +136,11 @@ def _content(document: DocumentLine) -> Any:
 def _tree(enrollment: dict[str, Any]) -> Tree:
     learner, activity = enrollment["learner"], enrollment["activity"]
     course = f" of course [bold]{escape(enrollment['course']['id'])}[/]" if enrollment["course"]["id"] else ""
+    count = enrollment["total_attempts"]
     tree = Tree(
         f"[bold]{escape(learner['id'])}[/] in [bold]{escape(activity['id'])}[/]{course} of {escape(enrollment['lms'])}:"
-        f" {enrollment['total_attempts']} attempts, {enrollment['completion_status']}, {enrollment['success_status']},"
+        f" {count} {'attempt' if count == 1 else 'attempts'},"
+        f" {enrollment['completion_status']}, {enrollment['success_status']},"
         f" best score {_score(enrollment['best_score'])}, {enrollment['total_time']}"
         f"\n[dim]registration {enrollment['registration']}[/]"
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mappings.definition import CompiledMapping
-from storage.documents import DocumentRow
+from mappings.definition.model import Identifier
+from mappings.generation.target_forms import MappingForm
 from storage.outbox import StatementRow
 
 
@@ -16,13 +17,16 @@ class ActiveMapping:
     """A version of a mapping, compiled, with the id that it is stored under.
 
     `targets` are the names of the LRSs that each rule's statements go to, by its name, `documents` those that get each
-    document, by its name.
+    document, by its name. `forms` are those in which some targets get them, each with these targets' names.
+    `identifier` says what must be known of learners' e-mail addresses.
     """
 
     id: int
     mapping: CompiledMapping
     targets: Mapping[str, tuple[str, ...]]
     documents: Mapping[str, tuple[str, ...]]
+    forms: tuple[tuple[MappingForm, frozenset[str]], ...] = ()
+    identifier: Identifier = "account"
 
     @cached_property
     def documents_delay(self) -> int:
@@ -69,7 +73,3 @@ class ActiveMappings:
     def statement_targets(self, row: StatementRow) -> tuple[str, ...]:
         """Return the targets of a statement."""
         return self._known[row.mapping_version_id].targets[row.rule]
-
-    def document_targets(self, row: DocumentRow) -> tuple[str, ...]:
-        """Return the targets of a document."""
-        return self._known[row.mapping_version_id].documents[row.name]

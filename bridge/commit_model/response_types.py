@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from mappings.attempt.commit import Disposition
 from mappings.attempt.state import Ending
-from mappings.cmi.snapshot import Completion, Success
+from mappings.cmi import snapshot
 from mappings.cmi.warnings import CmiWarning
 from storage.states import AlarmState, AttemptStatus, DeliveryState, RequestKind
 
@@ -18,12 +18,12 @@ ENUMS: dict[str, Iterable[str]] = {
     "AlarmState": AlarmState,
     "AttemptStatus": AttemptStatus,
     "CommitDisposition": Disposition,
-    "CompletionStatus": get_args(Completion),
+    "CompletionStatus": snapshot.CompletionStatus,
     "DeliveryState": DeliveryState,
     "LaunchEntry": ("ab-initio", "resume", ""),
     "RequestKind": RequestKind,
     "SessionEnding": Ending,
-    "SuccessStatus": get_args(Success),
+    "SuccessStatus": snapshot.SuccessStatus,
 }
 """The values of text that stands for a state, by the name that its schema has."""
 

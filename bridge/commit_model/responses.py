@@ -24,7 +24,7 @@ from bridge.commit_model.response_types import (
 from mappings.attempt.commit import Disposition
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.render import LaunchValues
-from mappings.cmi.snapshot import ScormVersion
+from mappings.cmi.snapshot import CompletionStatus, ScormVersion, SuccessStatus
 from mappings.cmi.times import duration
 from mappings.cmi.warnings import CmiWarning
 from mappings.definition.statement_context import registration_in
@@ -37,7 +37,9 @@ MAX_LISTED_WARNINGS = 100
 MAX_PROGRESS_LOCATION = 1000
 """Characters of the location in `progress`, as many as SCORM 2004 wants kept; `cmi` of a session has all of them."""
 
-_PASSED = {"passed": True, "failed": False}
+_PASSED: dict[SuccessStatus | None, bool] = {SuccessStatus.PASSED: True, SuccessStatus.FAILED: False}
+_COMPLETED = CompletionStatus.COMPLETED
+_UNKNOWN_COMPLETION, _UNKNOWN_SUCCESS = CompletionStatus.UNKNOWN, SuccessStatus.UNKNOWN
 _encode = msgspec.json.Encoder().encode
 
 
@@ -65,8 +67,8 @@ def attempt_summary(row: Attempt) -> AttemptSummary:
         row.number,
         row.status,
         row.scorm_version,
-        row.completion_status or "unknown",
-        row.success_status or "unknown",
+        row.completion_status or _UNKNOWN_COMPLETION,
+        row.success_status or _UNKNOWN_SUCCESS,
         score_summary(row.score_scaled, row.score_raw, row.score_min, row.score_max),
         row.progress_measure,
         duration(row.total_time),
@@ -91,8 +93,8 @@ def enrollment_summary(row: Enrollment) -> EnrollmentSummary:
             registration or registration_in(str(row.lms_id), row.learner_id, course_of(row)),
         ),
         row.total_attempts,
-        row.completion_status or "unknown",
-        row.success_status or "unknown",
+        row.completion_status or _UNKNOWN_COMPLETION,
+        row.success_status or _UNKNOWN_SUCCESS,
         score_summary(row.best_scaled, row.best_raw, row.best_min, row.best_max),
         duration(row.total_time),
         format_timestamp(row.first_commit_at),
@@ -128,8 +130,8 @@ def progress_summary(state: AttemptState) -> ProgressSummary:
     """Return what a progress bar and a bookmark need."""
     known = state.snapshot
     return ProgressSummary(
-        known.completion_status == "completed",
-        _PASSED.get(known.success_status or ""),
+        known.completion_status == _COMPLETED,
+        _PASSED.get(known.success_status),
         None if state.score is None else state.score.scaled,
         known.progress_measure,
         known.location and known.location[:MAX_PROGRESS_LOCATION],

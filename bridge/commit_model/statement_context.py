@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
 from mappings.definition.statement_context import StatementContext, registration_in
 from storage.attempts import Attempt, course_of
 
@@ -29,6 +30,6 @@ def statement_context(row: Attempt, session_id: str, registration: str | None = 
         attempt_id=row.uuid,
         attempt_number=row.number,
         session_id=session_id,
-        enrollment_completed=owner.completion_status == "completed",
-        enrollment_passed=owner.success_status == "passed",
+        enrollment_completed=owner.completion_status == CompletionStatus.COMPLETED,
+        enrollment_passed=owner.success_status == SuccessStatus.PASSED,
     )

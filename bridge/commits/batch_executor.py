@@ -21,7 +21,7 @@ from bridge.commits.commands import (
     StoreCommit,
 )
 from bridge.commits.dependencies import CommitDependencies
-from bridge.commits.documents import documents_of
+from bridge.commits.documents import BuiltDocument, documents_of
 from bridge.commits.package_scos import session_of
 from bridge.commits.session_cache import CachedAttempt, CachedSession
 from bridge.commits.store_commit import (
@@ -41,7 +41,6 @@ from mappings.attempt.ordering import needs_duplicate_lookup
 from mappings.cmi.render import render
 from storage import attempts, documents, journal, outbox
 from storage.change_set import ChangeSet
-from storage.documents import DocumentUpdate
 from storage.prepared import write
 
 
@@ -95,9 +94,11 @@ def execute_batch(connection: Connection, dependencies: CommitDependencies, batc
 def _store(
     connection: Connection, dependencies: CommitDependencies, changes: ChangeSet, executor: _BatchExecutor
 ) -> None:
-    statements = outbox.adding(executor.rows.statements, dependencies.mappings.statement_targets)
-    write(connection, [*changes.writes(), journal.appending(executor.rows.entries), *statements])
-    documents.store(connection, list(executor.documents.values()), dependencies.mappings.document_targets)
+    rows = executor.rows
+    statements = outbox.adding(rows.statements, dependencies.mappings.statement_targets, rows.forms)
+    write(connection, [*changes.writes(), journal.appending(rows.entries), *statements])
+    built = executor.documents
+    documents.store(connection, [one.update for one in built.values()], lambda row: built[row.id].targets)
 
 
 def _session_ids(command: Command) -> list[str]:
@@ -117,7 +118,7 @@ class _BatchExecutor:
         self._dependencies = dependencies
         self._unit = unit
         self.rows = CommitRows()
-        self.documents: dict[str, DocumentUpdate] = {}
+        self.documents: dict[str, BuiltDocument] = {}
 
     def execute(self, command: Command) -> CommandResult | BridgeError:
         """Return the result of a command, or the error of it alone."""
@@ -220,7 +221,7 @@ class _BatchExecutor:
         adopt_states(session, transition, enrollment)
         if transition.statements:
             number = self._unit.last_number(session)
-            self.rows.statements += statement_rows(active, session, transition, number)
+            self.rows.add_statements(active, session, statement_rows(active, session, transition, number))
         summary_columns.update_session(session, row.last_commit_at or row.started_at)
         attempt.row.changed = True
         if session.state.commits:
@@ -242,9 +243,7 @@ class _BatchExecutor:
         active = self._dependencies.active_mapping(attempt.enrollment.lms_id)
         built = documents_of(active, session, self._unit.begun_attempts(attempt.enrollment))
         for document in built:
-            earlier = self.documents.get(document.row.id)
-            at_once = earlier is not None and earlier.min_interval_ms == 0
-            self.documents[document.row.id] = document._replace(min_interval_ms=0) if at_once else document
+            self.documents[document.update.row.id] = document.following(self.documents.get(document.update.row.id))
         attempt.documents_due = None
         attempt.changed = True
         return len(built)

@@ -36,5 +36,5 @@ class CommitDependencies:
         return self.mappings.for_lms(lms_id)
 
     def identifier(self, lms_id: int) -> Identifier:
-        """Return how an LMS's learners are known in statements."""
-        return self.mappings.for_lms(lms_id).mapping.definition.actor.identifier
+        """Return what must be known of the e-mail addresses of an LMS's learners."""
+        return self.mappings.for_lms(lms_id).identifier

@@ -29,7 +29,7 @@ from bridge.commits.commands import (
 from bridge.commits.dependencies import CommitDependencies
 from bridge.commits.store_commit import CommitRows
 from bridge.commits.write_queue import CommandBatch, QueuedCommand, WriteQueue
-from bridge.database import Database, describe_error
+from bridge.database import Database, describe_error, log_failure
 from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed, Overloaded
 from bridge.limits.admission import Admission
 from bridge.metrics import Sample
@@ -240,7 +240,7 @@ class CommitService:
                     continue
                 if isinstance(error, (OperationalError, InterfaceError, DatabaseFileLostError)) or is_damage(error):
                     # the database is in trouble for all of them: to try each would keep all waiting for each
-                    log.error("commits_not_stored", commits=count, error=describe_error(error))  # noqa: TRY400 -- see it
+                    log_failure(log, "commits_not_stored", error, commits=count)
                     self._metrics.count(FAILED_TRANSACTIONS)
                     self._health.record_not_stored(error, sum(_size(queued.command) for queued in batch.commands))
                     unavailable = DatabaseUnavailable(

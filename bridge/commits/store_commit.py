@@ -10,6 +10,7 @@ import structlog
 from bridge.commit_model.active_mappings import ActiveMapping
 from bridge.commit_model.responses import commit_response, repeated_response
 from bridge.commit_model.state_codec import encode_state, enrollment_state
+from bridge.commit_model.target_forms import target_statements
 from bridge.commits import summary_columns
 from bridge.commits.commands import StoreCommit
 from bridge.commits.dependencies import CommitDependencies
@@ -23,6 +24,7 @@ from mappings.attempt.enrollment import EnrollmentState
 from mappings.attempt.ordering import find_repeated
 from storage.journal import JournalEntry
 from storage.outbox import StatementRow
+from storage.target_statements import TargetStatement
 
 log = structlog.get_logger(__name__)
 
@@ -33,11 +35,19 @@ class CommitRows:
 
     entries: list[JournalEntry] = field(default_factory=list)
     statements: list[StatementRow] = field(default_factory=list)
+    forms: list[TargetStatement] = field(default_factory=list)
 
     def extend(self, other: CommitRows) -> None:
         """Add the rows of other commits behind these."""
         self.entries += other.entries
         self.statements += other.statements
+        self.forms += other.forms
+
+    def add_statements(self, active: ActiveMapping, session: CachedSession, rows: Sequence[StatementRow]) -> None:
+        """Add a session's statements, in the forms of targets as well."""
+        self.statements += rows
+        if active.forms and rows:
+            self.forms += target_statements(active, session.context(), session.attempt.row.started_at, rows)
 
 
 def store_commit(
@@ -63,7 +73,7 @@ def store_commit(
         _check_key(received, prior, repeated)
     elif command.launch is not None:
         # a repetition brings no news of the learner
-        update_details(owner, command.launch, active.mapping.definition.actor.identifier)
+        update_details(owner, command.launch, active.identifier)
     enrollment = enrollment_state(owner)
     transition = apply_commit(
         active.mapping,
@@ -97,7 +107,7 @@ def store_commit(
         transition.statements,
         transition.warnings,
     )
-    rows.statements += statement_rows(active, session, transition, row.commits)
+    rows.add_statements(active, session, statement_rows(active, session, transition, row.commits))
     body = without_email(command.body)
     rows.entries.append(_entry(command, session, transition, response.decode(), body, active.id))
     return response

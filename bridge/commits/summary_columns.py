@@ -10,6 +10,7 @@ from bridge.commits.session_cache import CachedAttempt, CachedSession
 from mappings.attempt.changes import Change
 from mappings.attempt.state import AttemptState
 from mappings.cmi.scores import Score
+from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
 from storage.attempts import Attempt, Enrollment
 from storage.states import AttemptStatus
 
@@ -58,8 +59,10 @@ def update_attempt(attempt: CachedAttempt) -> None:
     row.changed = True
 
 
-_COMPLETION = {None: 0, "unknown": 0, "not attempted": 1, "incomplete": 2, "completed": 3}
-_SUCCESS = {None: 0, "unknown": 0, "failed": 1, "passed": 2}
+_COMPLETED, _UNKNOWN = CompletionStatus.COMPLETED, SuccessStatus.UNKNOWN
+_PASSED, _FAILED = SuccessStatus.PASSED, SuccessStatus.FAILED
+_COMPLETION: dict[str | None, int] = {None: 0, **{status: rank for rank, status in enumerate(CompletionStatus)}}
+_SUCCESS: dict[str | None, int] = {None: 0, **{status: rank for rank, status in enumerate(SuccessStatus)}}
 
 
 def update_statuses(row: Attempt, changes: Sequence[Change]) -> None:
@@ -67,14 +70,14 @@ def update_statuses(row: Attempt, changes: Sequence[Change]) -> None:
     owner: Enrollment = row.enrollment
     reached = {change.trigger for change in changes}
     completion = row.completion_status
-    if completion == "completed" and "completion.completed" not in reached:
+    if completion == _COMPLETED and "completion.completed" not in reached:
         completion = None
     if _COMPLETION[completion] > _COMPLETION[owner.completion_status]:
         owner.completion_status = completion
         owner.changed = True
-    success = "passed" if "success.passed" in reached else "failed" if "success.failed" in reached else None
-    if success is None and row.success_status == "unknown":
-        success = "unknown"
+    success: str | None = _PASSED if "success.passed" in reached else _FAILED if "success.failed" in reached else None
+    if success is None and row.success_status == _UNKNOWN:
+        success = _UNKNOWN
     if _SUCCESS[success] > _SUCCESS[owner.success_status] or (success and owner.success_status is None):
         owner.success_status = success
         owner.changed = True

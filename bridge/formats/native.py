@@ -36,7 +36,7 @@ _T = TypeVar("_T")
 
 
 class LearnerFields(msgspec.Struct, forbid_unknown_fields=True):
-    """How a body tells a learner."""
+    """A learner as bodies describe one."""
 
     id: _Text
     name: str | None = None
@@ -45,7 +45,7 @@ class LearnerFields(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ActivityFields(msgspec.Struct, forbid_unknown_fields=True):
-    """How a body tells an activity."""
+    """An activity as bodies describe one."""
 
     id: _Text
     name: str | None = None
@@ -54,7 +54,7 @@ class ActivityFields(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CourseFields(msgspec.Struct, forbid_unknown_fields=True):
-    """How a body tells a course."""
+    """A course as bodies describe one."""
 
     id: _Text
     name: str | None = None

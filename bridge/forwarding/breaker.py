@@ -29,6 +29,8 @@ class Breaker:
         self._until = 0.0
         self._probing = False
         self._changed = asyncio.Event()
+        self._reported: tuple[object, ...] | None = None
+        """What was logged of this outage last."""
 
     @property
     def is_closed(self) -> bool:
@@ -65,6 +67,7 @@ class Breaker:
         if self._failures:
             log.info("target_well_again", target=self._target, failures=self._failures)
         self._failures = 0
+        self._reported = None
         self._end_probe()
 
     def record_failure(self, outcome: TryOutcome, reply: Reply, now: int, *, max_delay: float | None = None) -> float:
@@ -79,7 +82,16 @@ class Breaker:
         seconds = backoff_delay(self._failures, self._random, retry_after(reply, now), max_delay=max_delay)
         self._until = max(self._until, asyncio.get_running_loop().time() + seconds)
         self._end_probe()
+        self._report(outcome, reply, seconds)
+        return seconds
+
+    def _report(self, outcome: TryOutcome, reply: Reply, seconds: float) -> None:
+        """Log a failure: the first of an outage, and one of another kind; those like it at the level `debug`."""
         level = log.error if outcome is TryOutcome.NOT_ALLOWED else log.warning
+        kind = outcome, reply.status
+        if kind == self._reported:
+            level = log.debug
+        self._reported = kind
         level(
             "target_in_trouble",
             target=self._target,
@@ -91,7 +103,6 @@ class Breaker:
             failures=self._failures,
             wait=round(seconds, 1),
         )
-        return seconds
 
     def release(self) -> None:
         """Return the permission back unused, so that another worker may be the probe."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 import structlog
+from sqlalchemy import Connection
 
 from bridge.clock import Now
 from bridge.database import DATABASE_ERRORS, Database, describe_error_place
@@ -50,11 +51,7 @@ class _DocumentResult(NamedTuple):
 
 
 class DocumentForwarder(PollingWorker):
-    """Forwards a target's documents.
-
-    The parameters are those of `Forwarder`; `adopts` are names of documents that it takes over where they wait for no
-    target yet.
-    """
+    """Forwards a target's documents; the parameters are those of `Forwarder`."""
 
     def __init__(
         self,
@@ -64,18 +61,18 @@ class DocumentForwarder(PollingWorker):
         *,
         now: Now,
         random: Callable[[], float],
-        adopts: Collection[str] = (),
+        assign: Callable[[Connection], int] | None = None,
     ) -> None:
         super().__init__(channel, now=now, random=random)
         self._database = database
         self._part = part
-        self._adopts = adopts
+        self._assign = assign
 
     async def _poll_once(self) -> bool:
         """Write what may be written now, a few documents concurrently; return whether there was anything."""
-        if self._adopts and self._may_assign():
+        if self._assign is not None and self._may_assign():
             while not self._stopping.is_set() and await self._database.read(documents.has_unassigned):
-                await self._database.write(documents.assign_waiting, self._part.target, self._adopts)
+                await self._database.write(self._assign)
         count = MAX_CONCURRENT_DOCUMENTS if self._breaker.is_closed else 1
         claimed = await self._database.read(documents.claim, self._part, now=self._now(), limit=count)
         results = [result for result in await asyncio.gather(*map(self._send, claimed)) if result is not None]

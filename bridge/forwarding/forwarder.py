@@ -9,11 +9,12 @@ is not settled yet, so that nothing arrives before what comes before it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import structlog
+from sqlalchemy import Connection
 
 from bridge.clock import Now
 from bridge.database import DATABASE_ERRORS, Database, describe_error_place
@@ -65,8 +66,8 @@ class Forwarder(PollingWorker):
         channel: to the target, shared by all workers that send statements to it.
         now: returns milliseconds since the epoch.
         random: returns numbers from 0 to 1.
-        adopts: also takes over statements that wait for no target yet, as processes without targets store them.
-        unwanted_rules: the rules whose statements it does not take over.
+        assign: also takes over statements that wait for no target yet, as processes without targets store them, some
+            of them at a time; None for not to.
     """
 
     def __init__(
@@ -77,14 +78,12 @@ class Forwarder(PollingWorker):
         *,
         now: Now,
         random: Callable[[], float],
-        adopts: bool = False,
-        unwanted_rules: Collection[str] = (),
+        assign: Callable[[Connection], int] | None = None,
     ) -> None:
         super().__init__(channel, now=now, random=random)
         self._database = database
         self._part = part
-        self._adopts = adopts
-        self._unwanted_rules = unwanted_rules
+        self._assign = assign
         self._batch_size = BATCH_SIZE
         self._limits: dict[int, int] = {}
         """Maximum size of a request with a delivery, for those of a batch that failed: one of them may be at fault."""
@@ -95,9 +94,10 @@ class Forwarder(PollingWorker):
 
     async def _poll_once(self) -> bool:
         """Send what may be sent now, for `CLAIM_TTL` at most; return whether there was anything."""
-        if self._adopts and self._may_assign() and await self._database.read(outbox.has_unassigned):
-            await self._database.write(outbox.assign_waiting, self._part.target, self._unwanted_rules)
-            self._channel.wake()
+        if self._assign is not None and self._may_assign():
+            while not self._stopping.is_set() and await self._database.read(outbox.has_unassigned):
+                await self._database.write(self._assign)
+                self._channel.wake()
         until = asyncio.get_running_loop().time() + CLAIM_TTL
         self._results, self._settling = [], None
         page = await self._claim(())

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Connection
 
 from bridge.clock import Now
-from bridge.database import DATABASE_ERRORS, Database, describe_error
+from bridge.database import DATABASE_ERRORS, Database, log_failure
 from bridge.forwarding.alarms import TargetAlarms
 from bridge.periodic_task import PeriodicTask
 from storage import pauses, target_alarms
@@ -63,7 +63,7 @@ class PauseMonitor(PeriodicTask):
             await self.run_once()
         except DATABASE_ERRORS as error:
             self._is_current = False
-            log.error("pauses_not_read", error=describe_error(error))  # noqa: TRY400 -- its own words hold rows' values
+            log_failure(log, "pauses_not_read", error)
 
 
 def _read(connection: Connection) -> tuple[dict[str, Pause], list[TargetAlarm]]:

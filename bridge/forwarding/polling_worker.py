@@ -11,6 +11,7 @@ import structlog
 
 from bridge.clock import Now
 from bridge.database import DATABASE_ERRORS, describe_error_place
+from bridge.database_outage import is_outage
 from bridge.forwarding.backoff import MAX_OUTAGE_DELAY, backoff_delay
 from bridge.forwarding.channel import TargetChannel
 from bridge.forwarding.transport import TargetPausedError
@@ -78,7 +79,8 @@ class PollingWorker(ABC):
         """Log an unexpected error: one line, with the traceback for the first in a row only."""
         self._faults += 1
         is_known = isinstance(error, DATABASE_ERRORS)  # whose own words hold rows' values
-        log.error(
+        level = log.debug if is_outage(error) else log.error
+        level(
             "forwarding_interrupted",
             target=self._target,
             worker=type(self).__name__,

@@ -69,14 +69,17 @@ class Transport:
         return await self._request("GET", "statements", params={parameter: statement_id})
 
     async def about(self) -> Reply:
-        """Request the About Resource, by any version where the target's is `auto`.
+        """Request the About Resource, by any version where the target's is `auto`."""
+        try:
+            if self._target.version == "auto":
+                return await request_about(self._request_about)
+            return await self._request_about({VERSION_HEADER: self._target.version})
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            return self._no_answer(error)
 
-        Raises:
-            aiohttp.ClientError, OSError, TimeoutError, ValueError: no answer came.
-        """
-        if self._target.version == "auto":
-            return await request_about(self._request_about)
-        return await self._request_about({VERSION_HEADER: self._target.version})
+    async def read_newest(self) -> Reply:
+        """Request the newest statement: an LRS answers that only to those it lets in."""
+        return await self._request("GET", "statements", params={"limit": "1"})
 
     async def read_document(self, resource: str, parameters: dict[str, str]) -> Reply:
         """Request a state or profile document."""
@@ -117,8 +120,11 @@ class Transport:
             took = asyncio.get_running_loop().time() - begun
             # without a version no statement was sent yet, which could be what cuts the connection
             cut = self._version is not None and is_cut(error)
-            return Reply(None, describe_failure(error, REQUEST_TIMEOUT), is_cut=cut, took=took)
+            return replace(self._no_answer(error), is_cut=cut, took=took)
         return reply
+
+    def _no_answer(self, error: Exception) -> Reply:
+        return Reply(None, describe_failure(error, self._session.timeout.total or REQUEST_TIMEOUT))
 
     async def _ensure_version(self, otherwise: str | None = None) -> Reply | None:
         """Request the version to use unless it is known; return what came instead where it is still unknown."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple, Protocol
 
 import aiohttp
+from sqlalchemy import Connection
 
 from bridge.clock import Now
 from bridge.database import Database
@@ -19,6 +21,7 @@ from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
 from bridge.forwarding.worker_pool import Worker
 from bridge.metrics import Metrics
+from storage import documents, outbox
 from storage.outbox import SHARDS, ShardLease
 from storage.states import RequestKind
 
@@ -26,11 +29,36 @@ LEASE_PREFIX = "target "
 """How the leases of targets begin: whatever a target is called, it is no other work's lease."""
 
 
-def build_workers(  # noqa: PLR0913 -- what all workers share
+class Adoption(Protocol):
+    """Assigns what waits for no target in particular to the first one, some of it at a time."""
+
+    def assign_statements(self, connection: Connection) -> int:
+        """Assign statements; return how many."""
+
+    def assign_documents(self, connection: Connection) -> int:
+        """Assign documents; return how many."""
+
+
+class PlainAdoption(NamedTuple):
+    """Assigns to a target that gets everything as the mapping says."""
+
+    target: Target
+
+    def assign_statements(self, connection: Connection) -> int:
+        """Assign statements, but for those of unwanted rules; return how many."""
+        return outbox.assign_waiting(connection, self.target.name, self.target.unwanted_rules)
+
+    def assign_documents(self, connection: Connection) -> int:
+        """Assign documents that the target gets; return how many."""
+        return documents.assign_waiting(connection, self.target.name, self.target.documents)
+
+
+def build_workers(  # noqa: PLR0913 -- time, chance and who it is are injected
     database: Database,
     session: aiohttp.ClientSession,
     targets: Sequence[Target],
     pauses: PauseMonitor,
+    adoption: Adoption,
     *,
     owner: str,
     now: Now,
@@ -51,7 +79,6 @@ def build_workers(  # noqa: PLR0913 -- what all workers share
         first = target is targets[0]
         for shard in range(SHARDS):
             part = ShardLease(target.name, f"{LEASE_PREFIX}{target.name}/{shard}", owner, shard)
-            adopts = first and shard == 0
             factories[part.lease] = partial(
                 Forwarder,
                 database,
@@ -59,16 +86,20 @@ def build_workers(  # noqa: PLR0913 -- what all workers share
                 channel,
                 now=now,
                 random=random,
-                adopts=adopts,
-                unwanted_rules=target.unwanted_rules,
+                assign=adoption.assign_statements if first and shard == 0 else None,
             )
         part = ShardLease(target.name, f"{LEASE_PREFIX}{target.name}/documents", owner)
-        adopted = target.documents if first else frozenset[str]()
         channel = TargetChannel(
             target.name, RequestKind.DOCUMENTS, transport, Breaker(target.name, random), pauses, now, metrics
         )
         factories[part.lease] = partial(
-            DocumentForwarder, database, part, channel, now=now, random=random, adopts=adopted
+            DocumentForwarder,
+            database,
+            part,
+            channel,
+            now=now,
+            random=random,
+            assign=adoption.assign_documents if first and target.documents else None,
         )
         part = ShardLease(target.name, f"{LEASE_PREFIX}{target.name}/removals", owner)
         channel = TargetChannel(

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from bridge.database import DATABASE_ERRORS, Database, describe_error
+from bridge.database import DATABASE_ERRORS, Database, log_failure
 from storage import leases
 from storage.leases import Shares
 
@@ -79,7 +79,7 @@ class WorkerPool:
                 await self._balance()
             except DATABASE_ERRORS as error:
                 # workers continue: they send only what they can claim, which checks the lease as well
-                log.error("leases_not_renewed", error=describe_error(error))  # noqa: TRY400 -- its own words hold values
+                log_failure(log, "leases_not_renewed", error)
             except Exception:
                 log.exception("leases_not_renewed")
             with contextlib.suppress(TimeoutError):

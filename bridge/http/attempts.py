@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 from sqlalchemy import Connection
 
 from bridge.errors import AttemptUnknown, MalformedField
@@ -13,12 +13,13 @@ from bridge.http.query_parameters import check_parameters
 from bridge.http.services import lms_of, services
 from mappings.xapi.validation.syntax import UUID_PATTERN
 from storage.queries import lookups
+from storage.states import TokenScope
 
 
 async def get_attempt(request: web.Request) -> web.Response:
     """`GET /v1/attempts/{attempt_id}`: return what `GET /v1/sessions/{session_id}` does, of all its sessions."""
     parts = services(request)
-    lms = await lms_of(request, request.headers.get("Authorization"))
+    lms = await lms_of(request, request.headers.get(hdrs.AUTHORIZATION), TokenScope.READ)
     check_parameters(request, history.ATTEMPT_PARAMETERS)
     attempt_id = request.match_info["attempt_id"]
     if UUID_PATTERN.fullmatch(attempt_id) is None:

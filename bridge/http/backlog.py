@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Monotonic, Now
-from bridge.database import Database, describe_error
+from bridge.database import Database, log_failure
 from bridge.single_flight import SingleFlight
 from storage import disk_space, pauses, target_alarms
 from storage.database_files import DatabaseFileLostError
@@ -74,7 +74,7 @@ class Backlog:
             except TimeoutError:
                 pass
             except (DBAPIError, DatabaseFileLostError) as error:
-                log.warning("backlog_not_counted", error=describe_error(error))
+                log_failure(log, "backlog_not_counted", error)
         return self._counts
 
     async def _count(self) -> None:

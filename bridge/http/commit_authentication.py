@@ -14,6 +14,7 @@ from bridge.formats import CommitRequest, body
 from bridge.http import request_body
 from bridge.http.refusals import LMS_ID
 from bridge.http.services import lms_of, services
+from storage.states import TokenScope
 
 
 class Caller(NamedTuple):
@@ -34,7 +35,7 @@ async def authenticate_lms(request: web.Request) -> tuple[Caller, CommitRequest]
     Raises:
         BridgeError: what `errors` says.
     """
-    lms = await lms_of(request, request.headers.get(hdrs.AUTHORIZATION))
+    lms = await lms_of(request, request.headers.get(hdrs.AUTHORIZATION), TokenScope.COMMIT)
     return Caller(lms.id), await request_body.read_commit_request(request)
 
 
@@ -49,7 +50,7 @@ async def authenticate_session(request: web.Request) -> tuple[Caller, CommitRequ
     session_id = request_body.session_id(request.match_info["session_id"])
     token = request.query.get("token")
     if token is None:
-        lms = await lms_of(request, request.headers.get(hdrs.AUTHORIZATION))
+        lms = await lms_of(request, request.headers.get(hdrs.AUTHORIZATION), TokenScope.COMMIT)
         return Caller(lms.id, None, session_id), await request_body.read_commit_request(request)
     try:
         owner = services(request).commit_tokens.check(session_id, token)
@@ -70,10 +71,10 @@ async def authenticate_postback(request: web.Request) -> tuple[Caller, CommitReq
     """
     header = request.headers.get(hdrs.AUTHORIZATION)
     if header is not None:
-        lms = await lms_of(request, _as_bearer(header))
+        lms = await lms_of(request, _as_bearer(header), TokenScope.COMMIT)
         return Caller(lms.id), await request_body.read_commit_request(request)
     commit_request = await request_body.read_commit_request(request)
-    lms = await lms_of(request, await _bearer_in_form(request, commit_request))
+    lms = await lms_of(request, await _bearer_in_form(request, commit_request), TokenScope.COMMIT)
     return Caller(lms.id), commit_request
 
 

@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from bridge.http.access_log import ACCESS_LOGGER, AccessLog
 from bridge.http.connections import Phase, WatchedConnection, reset
 from bridge.http.services import SERVICES
 from bridge.metrics import Sample
@@ -160,10 +161,13 @@ class ConnectionServer(web.Server):
 
 
 class ConnectionRunner(web.AppRunner):
-    """Runs an application on connections that are watched."""
+    """Runs an application on connections that are watched. With `logs_access`, each request is a line of the log."""
 
-    def __init__(self, app: web.Application, settings: ServerSettings, **options: Any) -> None:
-        super().__init__(app, **options | {"access_log": None})
+    def __init__(
+        self, app: web.Application, settings: ServerSettings, *, logs_access: bool = False, **options: Any
+    ) -> None:
+        access = {"access_log": ACCESS_LOGGER if logs_access else None, "access_log_class": AccessLog}
+        super().__init__(app, **options | access)
         self._settings = settings
         self._watch: asyncio.Task[None] | None = None
 

@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from bridge.http.problems import unreadable_request
+from bridge.request_id import REQUEST_ID_HEADER, begin_request
 
 SLOW_REQUEST = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -96,6 +97,7 @@ class WatchedConnection(RequestHandler):
 
     def _handle_request(self, request: web.BaseRequest, start_time: float | None, request_handler: _Handler) -> Any:
         self._request_since = self._loop.time()
+        begin_request(request.headers.get(REQUEST_ID_HEADER))
         self._header_since = None  # a body that arrived before its request's turn is no new request
         return super()._handle_request(request, start_time, request_handler)
 

@@ -13,13 +13,13 @@ from multidict import CIMultiDict
 from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Now
-from bridge.database import Database, describe_error
+from bridge.database import Database, log_failure
 from storage import lms
 
 log = structlog.get_logger(__name__)
 
 ORIGINS_TTL = 30_000
-"""Milliseconds for which the LMSs' origins are not read again."""
+"""Milliseconds for which the LMSs' origins are not read again, where no change is noticed."""
 
 
 class Origins:
@@ -39,8 +39,12 @@ class Origins:
                 self._read_at = self._now()
             except DBAPIError as error:
                 # the request itself will tell if it needs the database; what was known still holds
-                log.error("origins_not_read", error=describe_error(error))  # noqa: TRY400 -- see `describe`
+                log_failure(log, "origins_not_read", error)
         return origin in self._known or "*" in self._known
+
+    def forget(self) -> None:
+        """Read the origins anew when they are asked for next."""
+        self._read_at = None
 
 
 def cors(origins: Origins) -> Middleware:

@@ -11,6 +11,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
 from bridge.http.problems import SERVER
+from bridge.request_id import current_request_id
 
 _JSON = "application/json"
 _ALWAYS_FITS = 32 * 1024
@@ -57,7 +58,10 @@ class FastResponse(web.Response):
         if self._transport is None or self._writer is None:
             await super().write_eof(data)
             return
-        self._transport.write(b"%b%d\r\n\r\n%b" % (_head(int(time.time())), len(self._json), self._json))
+        self._transport.write(
+            b"%b%d\r\nX-Request-Id: %b\r\n\r\n%b"
+            % (_head(int(time.time())), len(self._json), current_request_id().encode(), self._json)
+        )
         if len(self._json) > _ALWAYS_FITS:
             await self._writer.drain()
 

@@ -16,6 +16,7 @@ from bridge.http.responses import (
     LivenessResponse,
     ProblemResponse,
     ReadinessResponse,
+    ServiceResponse,
     SessionOpenedResponse,
     SessionResponse,
     UnreadyResponse,
@@ -39,7 +40,7 @@ _POSTBACK: list[dict[str, list[str]]] = [{"lmsToken": []}, {"lmsPassword": []}]
 _PROBLEMS = {
     400: "The request cannot be understood.",
     401: "No valid token came with it.",
-    403: "It is not for whoever asks.",
+    403: "It is not for whoever asks, or the token does not have the scope that is needed.",
     404: "There is no such thing, or it is another LMS's.",
     408: "The body took too long to arrive.",
     409: "The session is another learner's, activity's or course's.",
@@ -49,12 +50,13 @@ _PROBLEMS = {
     429: "More was sent or asked in so short a time than may be; the same request succeeds after Retry-After seconds.",
     503: "Nothing was stored; the same request may succeed after Retry-After seconds.",
 }
-_READING = (400, 401, 429, 503)
-_OPENING = (400, 401, 404, 408, 409, 413, 415, 429, 503)
+_READING = (400, 401, 403, 429, 503)
+_OPENING = (400, 401, 403, 404, 408, 409, 413, 415, 429, 503)
 _WRITING = (*_OPENING, 422)
 _ANY_ID: Schema = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$"}
 _PLACE: Schema = {"type": "string", "pattern": "^[0-9]{1,18}$"}
 _RETRY_AFTER = {"Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}, "required": True}}
+_AUTHENTICATE = {"WWW-Authenticate": {"schema": TEXT, "required": True}}
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -72,7 +74,8 @@ _KEY_OF_ANY = _KEY | {
 def problem_responses() -> dict[str, Any]:
     """Return the responses that many operations share, by name."""
     headers = {
-        401: {"WWW-Authenticate": {"schema": TEXT, "required": True}},
+        401: _AUTHENTICATE,
+        403: _AUTHENTICATE,
         429: _RETRY_AFTER,
         503: _RETRY_AFTER,
     }
@@ -340,6 +343,19 @@ def _result_paths() -> Paths:
 
 def _service_paths() -> Paths:
     return {
+        "/": {
+            "get": _operation(
+                "describeService",
+                "Read what this service is, and where to go from here. Query parameters are ignored.",
+                {
+                    "description": "A page where `Accept` names `text/html`, otherwise JSON.",
+                    "content": {
+                        JSON: {"schema": ref(ServiceResponse.__name__)},
+                        "text/html": {"schema": TEXT},
+                    },
+                },
+            )
+        },
         "/healthz": {
             "get": _operation(
                 "isAlive",

@@ -55,6 +55,33 @@ _VERSION: Schema = {
 }
 
 
+FIELD_DESCRIPTIONS = {
+    "activity": "What is played: its id, or an object.",
+    "adl": "What SCORM 2004 has beside `cmi`, such as `adl.nav`.",
+    "attempt": "The attempt's number; without one, the latest attempt is resumed or a new one begins.",
+    "cmi": "CMI data, nested or flat: everything, or only what changed.",
+    "cmi_data": "Stands for `cmi`.",
+    "committed_at": "When the player committed, by its clock; without it, the time of arrival counts.",
+    "completion_threshold": "SCORM 2004: the progress from which the activity counts as completed.",
+    "course": "The course of the activity: its id, or an object. Without one, the activity is a course of its own.",
+    "credit": "Whether results count.",
+    "launch_data": "What the content gets as launch data.",
+    "learner": "Who plays it: their id, or an object.",
+    "mastery_score": "SCORM 1.2: the raw score from which the activity counts as passed.",
+    "max_time_allowed": "The time limit that the content is told.",
+    "mode": "`review` and `browse` show an attempt and record nothing.",
+    "registration": "The LMS's UUID for the learner's enrollment in the course; statements have it.",
+    "scaled_passing_score": "SCORM 2004: the scaled score from which the activity counts as passed.",
+    "scorm_version": "Without it, the version is detected from the data.",
+    "sequence": "1, 2, 3 and so on in each session: tells which of two commits is newer, and makes repeating safe.",
+    "session_id": "The session; one that is unknown is opened under this id.",
+    "terminated": "Whether this commit ends the session.",
+    "time_limit_action": "What the content is told to do when the time is up.",
+    "user": "Stands for `learner`.",
+}
+"""What fields of bodies mean, where their schema does not say it."""
+
+
 def ref(name: str) -> Schema:
     """Return a reference to a component schema."""
     return {"$ref": _REF.format(name=name)}
@@ -170,7 +197,7 @@ def _opening_properties() -> dict[str, Schema]:
         "session_id": nullable(UUID, {"const": ""}),
         "scorm_version": _VERSION,
         "attempt": nullable({"type": "integer", "minimum": 1, "maximum": 999_999}),
-        "registration": nullable(UUID, {"const": ""}) | {"description": "of the learner in the course"},
+        "registration": nullable(UUID, {"const": ""}),
         "mode": nullable({"type": "string", "enum": ["browse", "normal", "review", ""]}),
         "credit": nullable({"type": "string", "enum": ["credit", "no-credit", ""]}),
         "mastery_score": nullable(
@@ -195,6 +222,13 @@ def _object(
 
     The sets stand where generators of clients do not look, who would take them for types of their own.
     """
+    described = {
+        name: schema
+        if "description" in schema or name not in FIELD_DESCRIPTIONS
+        # nothing may stand beside a reference for generators of clients
+        else ({"anyOf": [schema]} if "$ref" in schema else schema) | {"description": FIELD_DESCRIPTIONS[name]}
+        for name, schema in properties.items()
+    }
     sets = [
         {"properties": one, "required": [name for name, schema in one.items() if schema != _NULL]}
         for one in alternatives
@@ -202,7 +236,7 @@ def _object(
     return {
         "type": "object",
         "description": description,
-        "properties": properties,
+        "properties": described,
         "required": required,
         "allOf": [{"anyOf": sets}],
     }

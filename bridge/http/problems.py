@@ -7,12 +7,14 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.typedefs import Handler
+from msgspec import UNSET
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from bridge.database import describe_error
-from bridge.errors import BridgeError, DatabaseUnavailable, NotProcessed
+from bridge.database import describe_error, log_failure
+from bridge.errors import BridgeError, DatabaseUnavailable, InsufficientScope, NotProcessed
 from bridge.http.responses import ProblemResponse
 from bridge.http.services import SERVICES
+from bridge.request_id import REQUEST_ID_HEADER, current_request_id
 from storage.database_files import DatabaseFileLostError
 
 log = structlog.get_logger(__name__)
@@ -31,7 +33,7 @@ def as_bridge_error(error: BridgeError | OperationalError | InterfaceError | Dat
     """Return the `BridgeError` of an error, whoever raised it."""
     if isinstance(error, BridgeError):
         return error
-    log.error("database_unavailable", error=describe_error(error))
+    log_failure(log, "request_without_database", error)
     return DatabaseUnavailable("The database does not answer; try again.", retry_after=2)
 
 
@@ -40,6 +42,8 @@ def problem_response(error: BridgeError) -> web.Response:
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, InsufficientScope):
+        headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{error.scope}"'
     if error.status == 415:
         headers["Accept-Encoding"] = "gzip, deflate"
     return _response(error.status, error.code, error.title, error.detail, headers)
@@ -72,6 +76,8 @@ def unreadable_request(status: int, error: BaseException | None) -> web.Response
     Neither it nor the log repeats what came: it may hold a token.
     """
     headers = {"Server": SERVER}
+    if current_request_id():
+        headers[REQUEST_ID_HEADER] = current_request_id()
     if status == 400 and isinstance(error, HttpProcessingError):
         log.info("request_unreadable", fault=type(error).__name__)
         detail = (
@@ -120,7 +126,10 @@ def _refuse(
 
 
 def _response(status: int, code: str, title: str, detail: str, headers: dict[str, str]) -> web.Response:
-    response = ProblemResponse(f"urn:scorm-xapi-bridge:problem:{code}", title, status, detail, code)
+    request_id = current_request_id()
+    response = ProblemResponse(
+        f"urn:scorm-xapi-bridge:problem:{code}", title, status, detail, code, request_id or UNSET
+    )
     return web.Response(
         body=msgspec.json.encode(response), status=status, content_type="application/problem+json", headers=headers
     )

@@ -195,6 +195,22 @@ class TargetAlarmSummary(msgspec.Struct, frozen=True, gc=False):
     since: Timestamp
 
 
+class ServiceLink(msgspec.Struct, frozen=True, gc=False):
+    """A page or resource of the service."""
+
+    title: str
+    href: str
+    description: str
+
+
+class ServiceResponse(msgspec.Struct, frozen=True, gc=False):
+    """What this service is, and where to go from here."""
+
+    name: str
+    description: str
+    links: list[ServiceLink]
+
+
 class LivenessResponse(msgspec.Struct, frozen=True, gc=False):
     """The process answers."""
 
@@ -250,6 +266,7 @@ class ProblemResponse(msgspec.Struct, frozen=True, gc=False):
             extra_json_schema={"enum": sorted({*_codes(BridgeError), *REQUEST_CODES})},
         ),
     ]
+    request_id: Annotated[str, Meta(description="As in `X-Request-Id`; the bridge's log has it.")] | UnsetType = UNSET
     result: Annotated[bool, Meta(extra_json_schema={"const": False})] = False
     error_code: Annotated[int, Meta(extra_json_schema={"const": GENERAL_EXCEPTION})] = msgspec.field(
         default=GENERAL_EXCEPTION, name="errorCode"
@@ -262,6 +279,7 @@ RESPONSES = (
     SessionResponse,
     AttemptResponse,
     EnrollmentsResponse,
+    ServiceResponse,
     LivenessResponse,
     ReadinessResponse,
     UnreadyResponse,

@@ -6,11 +6,12 @@ import asyncio
 
 from aiohttp import hdrs, web
 
-from bridge.http import attempts, commits, health, openapi, request_body, sessions
+from bridge.http import attempts, commits, front_page, health, openapi, request_body, sessions
 from bridge.http.cors import cors
 from bridge.http.metrics import MetricsEndpoint
 from bridge.http.problems import SERVER, problems
 from bridge.http.services import SERVICES, Services
+from bridge.request_id import REQUEST_ID_HEADER, current_request_id
 
 _FORMAT_COMMITS = f"/v1/formats/{{format:{commits.FORMAT_NAMES}}}/sessions/{{session_id}}/commits"
 
@@ -24,15 +25,17 @@ def create_api(parts: Services, metrics: MetricsEndpoint) -> web.Application:
         handler_args={"auto_decompress": False},
     )
     app[SERVICES] = parts
+    app[front_page.LINKS] = [*front_page.API_LINKS]
     app[health.DRAINING] = asyncio.Event()
 
     async def close(_app: web.Application) -> None:
         parts.parsing.close()
 
     app.on_cleanup.append(close)
-    app.on_response_prepare.append(_name_server)
+    app.on_response_prepare.append(_complete_headers)
     app.add_routes(
         [
+            web.get("/", front_page.get_front_page),
             web.post("/v1/sessions", sessions.open_session),
             web.get("/v1/sessions/{session_id}", sessions.get_session),
             web.post("/v1/sessions/{session_id}/commits", commits.post_to_session),
@@ -55,5 +58,8 @@ def create_api(parts: Services, metrics: MetricsEndpoint) -> web.Application:
     return app
 
 
-async def _name_server(_request: web.Request, response: web.StreamResponse) -> None:
+async def _complete_headers(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers[hdrs.SERVER] = SERVER
+    request_id = current_request_id()
+    if request_id:
+        response.headers[REQUEST_ID_HEADER] = request_id

@@ -14,6 +14,7 @@ from bridge.access import CommitTokens, LmsTokens
 from bridge.clock import Now
 from bridge.commits.service import CommitService
 from bridge.database import Database
+from bridge.errors import InsufficientScope, TokenExpired
 from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
@@ -26,6 +27,7 @@ from bridge.metrics import Metrics
 from bridge.system_alarms import SystemAlarms
 from bridge.write_health import WriteHealth
 from storage.lms import Lms
+from storage.states import TokenScope
 
 log = structlog.get_logger(__name__)
 
@@ -61,16 +63,21 @@ def services(request: web.Request) -> Services:
     return request.app[SERVICES]
 
 
-async def lms_of(request: web.Request, authorization: str | None) -> Lms:
-    """Return the LMS whose token came with a request, and note whose request it is.
+async def lms_of(request: web.Request, authorization: str | None, scope: TokenScope) -> Lms:
+    """Return the LMS whose token came with a request and permits `scope`, and note whose request it is.
 
     Raises:
         NoToken: there is none.
-        UnknownToken: the token is not known or was revoked.
+        UnknownToken: the token is not known, was revoked or has expired.
+        InsufficientScope: it does not have the scope.
     """
-    lms = await services(request).lms_tokens.check(authorization)
-    request[LMS_ID] = lms.id
-    return lms
+    try:
+        token = await services(request).lms_tokens.check(authorization, scope)
+    except (TokenExpired, InsufficientScope) as error:
+        request[LMS_ID] = error.lms_id
+        raise
+    request[LMS_ID] = token.lms.id
+    return token.lms
 
 
 def public_url(request: web.Request) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 from sqlalchemy import Connection
 
 from bridge.access import CommitOwner
@@ -21,6 +21,7 @@ from bridge.http.query_parameters import check_parameters
 from bridge.http.responses import EnrollmentsResponse, SessionOpenedResponse
 from bridge.http.services import lms_of, public_url, services
 from storage.queries import lookups
+from storage.states import TokenScope
 
 _PAGE = re.compile("[0-9]{1,18}")
 PAGE_SIZE = 100
@@ -33,7 +34,7 @@ _IN_NO_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 async def open_session(request: web.Request) -> web.Response:
     """`POST /v1/sessions`: open a session and get the address its player posts commits to."""
     parts = services(request)
-    lms = await lms_of(request, request.headers.get("Authorization"))
+    lms = await lms_of(request, request.headers.get(hdrs.AUTHORIZATION), TokenScope.COMMIT)
     check_parameters(request)
     body = await request_body.read_body(request)
     asked = await parts.parsing.run(
@@ -64,7 +65,7 @@ def commit_url(request: web.Request, session_id: str, launch: Launch) -> str:
 async def get_session(request: web.Request) -> web.Response:
     """`GET /v1/sessions/{session_id}`: return its results, resume data, and what became of its commits."""
     parts = services(request)
-    lms = await lms_of(request, request.headers.get("Authorization"))
+    lms = await lms_of(request, request.headers.get(hdrs.AUTHORIZATION), TokenScope.READ)
     check_parameters(request, history.SESSION_PARAMETERS)
     session_id = request_body.session_id(request.match_info["session_id"])
     with parts.query_limiter.hold(lms.id):
@@ -75,7 +76,7 @@ async def get_session(request: web.Request) -> web.Response:
 async def get_enrollments(request: web.Request) -> web.Response:
     """`GET /v1/enrollments?learner=…&activity=…&course=…&after=…`: for the gradebook, a hundred at a time."""
     parts = services(request)
-    lms = await lms_of(request, request.headers.get("Authorization"))
+    lms = await lms_of(request, request.headers.get(hdrs.AUTHORIZATION), TokenScope.READ)
     check_parameters(request, ENROLLMENT_PARAMETERS)
     after = request.query.get("after", "0")
     if _PAGE.fullmatch(after) is None:

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from bridge.database import describe_error
+from bridge.database import log_failure
 from bridge.limits.budgets import MIB
 from bridge.periodic_task import PeriodicTask
 from bridge.system_alarms import AlarmCode, SystemAlarms
@@ -64,7 +64,7 @@ class DiskSpace(PeriodicTask):
             try:
                 self._places = disk_space.directories(self._engine)
             except DBAPIError as error:
-                log.warning("disk_not_measured", error=describe_error(error))
+                log_failure(log, "disk_not_measured", error)
                 return None
         return disk_space.free_and_total(self._places)
 

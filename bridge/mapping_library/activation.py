@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from bridge.mapping_library.documents import SHIPPED, compile_text, load_mapping
 from bridge.operations.audit_context import AuditAction, AuditContext, record
-from bridge.routing import unknown_names
+from bridge.routing import form_conflicts, unknown_names
 from bridge.settings import TargetSettings
 from mappings.definition import CompiledMapping
 from storage import mapping_versions
@@ -76,10 +76,11 @@ def activate_version(
 
     Raises:
         DefinitionError: it has faults, all of which are listed.
-        LibraryError: the operation claims to be by the settings.
+        LibraryError: it tells of learners what a target must not get, or the operation claims to be by the settings.
     """
     _validate_person(context)
     mapping = compile_stored(connection, version_id)
+    _validate_forms(mapping, targets)
     mapping_versions.lock(connection)
     _activate(connection, AuditAction.ACTIVATE, version_id, lms_id, context)
     return ActivationResult(version_id, tuple(unknown_names(mapping, targets)))
@@ -92,7 +93,8 @@ def roll_back(
 
     Raises:
         DefinitionError: it has faults by now: another release of the bridge stored it.
-        LibraryError: there is none before it, or the operation claims to be by the settings.
+        LibraryError: there is none before it, it tells of learners what a target must not get, or the operation claims
+            to be by the settings.
     """
     _validate_person(context)
     mapping_versions.lock(connection)
@@ -100,7 +102,11 @@ def roll_back(
     if len(stack) < 2:
         raise LibraryError("There is no version before the active one to roll back to.")
     version_id = stack[-2]
-    texts = () if version_id is None else tuple(unknown_names(compile_stored(connection, version_id), targets))
+    texts: tuple[str, ...] = ()
+    if version_id is not None:
+        mapping = compile_stored(connection, version_id)
+        _validate_forms(mapping, targets)
+        texts = tuple(unknown_names(mapping, targets))
     _activate(connection, AuditAction.ROLL_BACK, version_id, lms_id, context)
     return ActivationResult(version_id, texts)
 
@@ -176,6 +182,11 @@ def find_lms(connection: Connection, name: str) -> int:
 def _validate_person(context: AuditContext) -> None:
     if context.by == SETTINGS:
         raise LibraryError(f"{SETTINGS!r} is not the name of a person: it stands for what the settings name.")
+
+
+def _validate_forms(mapping: CompiledMapping, targets: Sequence[TargetSettings]) -> None:
+    if conflicts := form_conflicts(mapping, targets):
+        raise LibraryError("\n".join(conflicts))
 
 
 def _activate(

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Now, random_id
 from bridge.commit_model.state_codec import decode_attempt_state, decode_session_state
+from bridge.commit_model.target_forms import context_of, target_statements
 from bridge.mapping_library.activation import LibraryError, compile_stored
 from bridge.mapping_library.enrollment_history import enrollment_histories
 from bridge.mapping_library.multi_replay import MultiReplay
@@ -26,7 +27,7 @@ from bridge.mapping_library.reloader import build_active_mapping
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.settings import TargetSettings
 from mappings.analysis.impact import Impact
-from mappings.analysis.reissue import ReissueStep, StoredStatement, plan_reissue, voiding
+from mappings.analysis.reissue import RULE, ReissueStep, StoredStatement, plan_reissue, voiding
 from mappings.definition import CompiledMapping
 from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import Statement
@@ -37,6 +38,8 @@ from storage.engine import Transact, reading, transactions
 from storage.journal_replay import JournalSpan, StatementRecord, StoredHistory
 from storage.outbox import StatementRow
 from storage.prepared import write
+from storage.target_statements import TargetStatement
+from storage.target_statements import load as load_forms
 
 BATCH_SIZE = 20
 """Enrollments in one transaction."""
@@ -166,13 +169,18 @@ class Reissue:
     def _store(self, connection: Connection, plan_reissue: _Plan, now: int) -> tuple[Impact, int]:
         result, changed, number = Impact(), ChangeSet(), 0
         added: list[tuple[StatementRow, tuple[str, ...]]] = []
+        forms: list[TargetStatement] = []
         for enrollment_id, part, steps in plan_reissue.changes:
             result.add(part)
             for attempt_id, own in steps.items():
                 number += len(own)
-                added += self._append(plan_reissue.histories[enrollment_id], attempt_id, own, now, changed)
+                history = plan_reissue.histories[enrollment_id]
+                rows = self._append(history, attempt_id, own, now, changed)
+                added += rows
+                forms += self._forms(history, [row for row, _ in rows])
+                forms += _voiding_forms(connection, attempt_id, own, [row for row, _ in rows], now)
         receivers = {row.id: targets for row, targets in added}
-        statements = outbox.adding([row for row, _ in added], lambda row: receivers[row.id])
+        statements = outbox.adding([row for row, _ in added], lambda row: receivers[row.id], forms)
         write(connection, [*changed.writes(), *statements])
         return result, number
 
@@ -203,6 +211,16 @@ class Reissue:
                 changed.session(session)
         changed.enrollment(history.enrollment)
         return rows
+
+    def _forms(self, history: StoredHistory, rows: Sequence[StatementRow]) -> Iterator[TargetStatement]:
+        """Yield the statements that the version makes of an attempt in the forms of targets."""
+        if not self._version.forms:
+            return
+        sessions = {session.session_id: session for session in history.sessions}
+        for row in rows:
+            if row.rule != RULE:
+                session = sessions[row.session_id]
+                yield from target_statements(self._version, context_of(session), session.attempt.started_at, [row])
 
     def _chunks(self, progress: Progress) -> Iterator[list[int]]:
         with reading(self._engine) as connection:
@@ -275,6 +293,23 @@ class Reissue:
 
 def _kept(line: StatementRecord) -> StoredStatement:
     return StoredStatement(line.id, line.position, line.rule, line.mapping_version_id, line.problem, line.body)
+
+
+def _voiding_forms(
+    connection: Connection, attempt_id: int, steps: Sequence[_ReissueStep], rows: Sequence[StatementRow], now: int
+) -> Iterator[TargetStatement]:
+    """Yield what voids statements for targets that got these in a form of their own: with that one's actor."""
+    voided = [step.step.stored for step in steps if step.step.stored is not None]
+    forms = load_forms(connection, [(attempt_id, stored.position) for stored in voided]) if voided else {}
+    if not forms:
+        return
+    by_id = {row.id: row for row in rows}
+    for stored in voided:
+        for form in forms.get((attempt_id, stored.position), ()):
+            statement = voiding(replace(stored, body=form.body), now)
+            row = by_id.get(statement.id)
+            if row is not None:
+                yield TargetStatement(attempt_id, row.position, form.target, form.form, statement.body)
 
 
 def _update_states(attempt: Attempt, sessions: Sequence[Session], steps: Sequence[_ReissueStep], position: int) -> None:

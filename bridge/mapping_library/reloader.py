@@ -10,10 +10,17 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from bridge.commit_model.active_mappings import ActiveMapping, ActiveMappings
-from bridge.database import Database, describe_error
+from bridge.database import Database, log_failure
 from bridge.mapping_library.activation import compile_stored
 from bridge.periodic_task import PeriodicTask
-from bridge.routing import targets_by_document, targets_by_rule, unknown_names
+from bridge.routing import (
+    form_conflicts,
+    mapping_forms,
+    needed_identifier,
+    targets_by_document,
+    targets_by_rule,
+    unknown_names,
+)
 from bridge.settings import TargetSettings
 from mappings.definition import CompiledMapping, DefinitionError
 from storage import mapping_versions
@@ -26,7 +33,14 @@ RELOAD_INTERVAL = 0.5
 
 def build_active_mapping(version_id: int, mapping: CompiledMapping, targets: Sequence[TargetSettings]) -> ActiveMapping:
     """Return a version as commits are processed by it."""
-    return ActiveMapping(version_id, mapping, targets_by_rule(mapping, targets), targets_by_document(mapping, targets))
+    return ActiveMapping(
+        version_id,
+        mapping,
+        targets_by_rule(mapping, targets),
+        targets_by_document(mapping, targets),
+        mapping_forms(mapping, targets),
+        needed_identifier(mapping, targets),
+    )
 
 
 def load_active(connection: Connection, targets: Sequence[TargetSettings]) -> ActiveMappings:
@@ -71,10 +85,13 @@ class MappingReloader(PeriodicTask):
         try:
             await self.run_once()
         except DBAPIError as error:
-            log.error("mapping_versions_not_read", error=describe_error(error))  # noqa: TRY400 -- its own words hold values
+            log_failure(log, "mapping_versions_not_read", error)
 
     def refresh(self, connection: Connection) -> None:
-        """Use what is active now; where this release cannot compile a version, the one before stays in use."""
+        """Use what is active now; where a version cannot be used, the one before stays in use.
+
+        That is one that this release cannot compile, or that tells of learners what a target must not get.
+        """
         latest = mapping_versions.latest(connection)
         if latest == self._latest:
             return
@@ -97,6 +114,9 @@ class MappingReloader(PeriodicTask):
             built = build_active_mapping(version_id, compile_stored(connection, version_id), self._targets)
         except DefinitionError as error:
             log.error("mapping_version_unusable", version=version_id, faults=str(error))  # noqa: TRY400 -- they say it all
+            return None
+        if conflicts := form_conflicts(built.mapping, self._targets):
+            log.error("mapping_version_unusable", version=version_id, faults="\n".join(conflicts))
             return None
         for warning in unknown_names(built.mapping, self._targets):
             log.warning("target_names_unknown", warning=warning)

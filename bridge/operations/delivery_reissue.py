@@ -18,6 +18,7 @@ from storage.change_set import ChangeSet
 from storage.diverged import DivergedDelivery
 from storage.outbox import StatementRow
 from storage.prepared import write
+from storage.target_statements import TargetStatement
 
 _encode = msgspec.json.Encoder().encode
 
@@ -43,6 +44,7 @@ def reissue(connection: Connection, delivery_ids: Sequence[int], now: int) -> in
     reissue_ids = {attempt_id: ReissueIds(taken, hashes.values()) for attempt_id, taken in ids.items()}
     rows: dict[str, StatementRow] = {}
     targets: dict[str, list[str]] = {}
+    forms: list[TargetStatement] = []
     changed = ChangeSet()
     for old_id, same in _by_statement(deliveries).items():
         first = same[0]
@@ -57,10 +59,16 @@ def reissue(connection: Connection, delivery_ids: Sequence[int], now: int) -> in
             first.verb, now, None, with_id(first.body, new_id),
         )  # fmt: skip
         targets[new_id] = [delivery.target for delivery in same]
+        forms += [
+            TargetStatement(attempt.id, position, one.target, one.form or "", with_id(one.own_body, new_id))
+            for one in same
+            if one.own_body is not None
+        ]
         attempt.state = _encode(msgspec.structs.replace(state, statements=position)).decode()
         changed.attempt(attempt)
         changed.enrollment(attempt.enrollment)
-    write(connection, [*changed.writes(), *outbox.adding(list(rows.values()), lambda row: targets[row.id])])
+    added = outbox.adding(list(rows.values()), lambda row: targets[row.id], forms)
+    write(connection, [*changed.writes(), *added])
     return diverged.replace(connection, [delivery.id for delivery in deliveries], now)
 
 

@@ -17,8 +17,9 @@ from bridge.clock import system_now
 from bridge.operations import accounts
 from bridge.operations.audit_context import AuditContext
 from storage import accounts as stored_accounts
-from storage import lms
+from storage import lms, tokens
 from storage.accounts import NewAccount
+from storage.states import TokenStatus
 
 LMS_NAME: Final = "sandbox"
 ACCOUNT_NAME: Final = "sandbox"
@@ -35,12 +36,13 @@ class SandboxCredentials(msgspec.Struct, frozen=True):
 def prepare(connection: Connection, file: Path, home_page: str) -> tuple[SandboxCredentials, int]:
     """Register what a file keeps, as far as it is not; return it with the id of the LMS.
 
-    Creates the file, for its owner alone, where it is missing, cannot be used, or its token was revoked.
+    Creates the file, for its owner alone, where it is missing or cannot be used, or its token is not valid.
     """
     credentials = _load(file)
-    if credentials is None or lms.is_revoked(connection, lms.digest(credentials.token)):
+    stored = None if credentials is None else tokens.by_digest(connection, tokens.digest(credentials.token))
+    if credentials is None or (stored is not None and stored.status(system_now()) is not TokenStatus.VALID):
         credentials = _create(file)
-    lms_id = _register_lms(connection, lms.digest(credentials.token), home_page)
+    lms_id = _register_lms(connection, tokens.digest(credentials.token), home_page)
     _register_account(connection, credentials.password)
     return credentials, lms_id
 
@@ -61,18 +63,14 @@ def _create(file: Path) -> SandboxCredentials:
 
 
 def _register_lms(connection: Connection, token_digest: str, home_page: str) -> int:
-    owner = lms.by_token(connection, token_digest)
-    if owner is None:
-        known = lms.by_name(connection, LMS_NAME)
-        owner = lms.add_token(
-            connection,
-            name=LMS_NAME,
-            # the port may differ from last time, learners' accounts must not
-            home_page=known.home_page if known else home_page,
-            origins=(home_page,),
-            token_digest=token_digest,
-            now=system_now(),
-        )
+    stored = tokens.by_digest(connection, token_digest)
+    if stored is not None:
+        return stored.lms.id
+    known, now = lms.by_name(connection, LMS_NAME), system_now()
+    # the port may differ from last time, learners' accounts must not
+    home_page_of_learners = known.home_page if known else home_page
+    owner = lms.register(connection, name=LMS_NAME, home_page=home_page_of_learners, origins=(home_page,), now=now)
+    tokens.add(connection, owner.id, token_digest, now)
     return owner.id
 
 

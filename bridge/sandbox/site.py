@@ -25,6 +25,8 @@ from bridge.commit_model.launch import Launch, LaunchActivity, LaunchCourse, Lau
 from bridge.commit_model.responses import attempt_summary
 from bridge.commits.commands import OpenSession
 from bridge.errors import MalformedField
+from bridge.http.front_page import LINKS
+from bridge.http.responses import ServiceLink
 from bridge.http.services import SERVICES, services
 from bridge.http.sessions import commit_url
 from bridge.sandbox.change_stream import CHANGES, add_stream
@@ -59,10 +61,10 @@ SANDBOX = web.AppKey("sandbox", Sandbox)
 def add_sandbox(app: web.Application, sandbox: Sandbox) -> None:
     """Add the sandbox's pages to the bridge's application, under `/sandbox/`."""
     app[SANDBOX] = sandbox
+    app[LINKS].insert(0, ServiceLink("Sandbox", "/sandbox/", "a sample course to play, and what becomes of it"))
     aiohttp_jinja2.setup(app, loader=jinja2.FileSystemLoader(FOLDER / "player"), undefined=jinja2.StrictUndefined)
     app.add_routes(
         [
-            web.get("/", _to_start),
             web.get("/sandbox/", _start),
             web.get("/sandbox/launch", _launch),
             web.get("/sandbox/player/{name:launch[.](?:js|css)}", _asset),
@@ -74,10 +76,6 @@ def add_sandbox(app: web.Application, sandbox: Sandbox) -> None:
     app.cleanup_ctx.append(_notify_pages)
     if PLAYER.is_dir():
         app.add_routes([web.static("/sandbox/scorm-again", PLAYER)])
-
-
-async def _to_start(_request: web.Request) -> web.StreamResponse:
-    raise web.HTTPFound("/sandbox/")
 
 
 async def _asset(request: web.Request) -> web.StreamResponse:

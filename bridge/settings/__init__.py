@@ -15,6 +15,7 @@ from bridge.settings.observability import MetricsSettings
 from bridge.settings.proxy import HeaderName, ProxySettings
 from bridge.settings.sections import DatabaseSettings, LogSettings, OutgoingSettings, ServerSettings
 from bridge.settings.target import FilterSettings, TargetSettings
+from bridge.settings.target_form import PseudonymKeySettings
 
 __all__ = [
     "AuditSettings",
@@ -30,6 +31,7 @@ __all__ = [
     "OidcSettings",
     "OutgoingSettings",
     "ProxySettings",
+    "PseudonymKeySettings",
     "ServerSettings",
     "SessionBudgetSettings",
     "Settings",

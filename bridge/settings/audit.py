@@ -16,6 +16,7 @@ RoleName = Literal["reader", "auditor", "admin"]
 class OidcSettings(SecretSettings):
     """An OpenID Connect issuer that signs people in, and their permissions here.
 
+    `issuer` is its address, `client_id` and `client_secret` are the bridge's there, and `scope` is what is asked for.
     `roles` has a role for values of the claim `role_claim`, a text or a list (`realm_access.roles` for one inside
     another); whoever has several gets the highest, whoever has none may not sign in. Readers with one of the values in
     `sees_names` see learners' names. Accounts have the name in the claim `name_claim`. `label` is shown on the sign-in
@@ -64,8 +65,8 @@ class OidcSettings(SecretSettings):
 class AuditSettings(BaseModel):
     """Whether there are audit pages, and how people sign in to them.
 
-    A sign-in lasts `session_hours`. `behind_proxy` is the same as `proxy.hops = 1`: what one proxy adds to the headers
-    X-Forwarded-For, X-Forwarded-Proto and Forwarded is believed.
+    `enabled = false` is without pages. A sign-in lasts `session_hours`. `behind_proxy` is the same as `proxy.hops = 1`:
+    what one proxy adds to the headers X-Forwarded-For, X-Forwarded-Proto and Forwarded is believed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

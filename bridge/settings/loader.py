@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +27,8 @@ from bridge.settings.sections import (
 from bridge.settings.target import TargetSettings
 
 DEFAULT_FILE = Path("scorm-bridge.toml")
+PREFIX = "SCORM_BRIDGE_"
+"""What names of environment variables begin with."""
 
 
 class SettingsError(ValueError):
@@ -36,7 +39,7 @@ class Settings(BaseSettings):
     """All settings."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SCORM_BRIDGE_",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
@@ -134,7 +137,16 @@ def load_settings(file: Path | None) -> Settings:
     except ValidationError as error:
         raise SettingsError("\n".join(map(_describe_fault, error.errors()))) from None
     except pydantic_settings.SettingsError as error:
-        raise SettingsError(str(error)) from None
+        raise SettingsError(_describe_unreadable(error)) from None
+
+
+def _describe_unreadable(error: pydantic_settings.SettingsError) -> str:
+    """Return which variable of the environment is not the JSON that its key needs."""
+    text = getattr(error.__cause__, "doc", None)
+    names = sorted(name for name, value in os.environ.items() if name.startswith(PREFIX) and value == text)
+    if not names:
+        return str(error)
+    return f'{" or ".join(names)}: a list or table in an environment variable is JSON, such as ["first", "second"]'
 
 
 def _describe_fault(error: Any) -> str:

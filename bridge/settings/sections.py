@@ -19,6 +19,9 @@ class _Section(BaseModel):
 class ServerSettings(_Section):
     """The address that the bridge listens on, its public address, and limits of connections.
 
+    It listens on `host` and `port`. `public_url` is where players reach it, the base of commit URLs; it is required
+    unless `host` is loopback.
+
     `commit_token_lifetime` is in seconds. Players that were offline deliver days later, and a token permits nothing but
     commits to one session, hence a week. `drain_delay` are the seconds between SIGTERM and the end of listening, in
     which `/readyz` says 503: for load balancers that need to notice first.
@@ -62,7 +65,11 @@ class ServerSettings(_Section):
 
 
 class DatabaseSettings(_Section):
-    """The database."""
+    """The database.
+
+    `url` is `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; a password may be in it, or in `PGPASSWORD` or
+    `~/.pgpass`.
+    """
 
     url: str = "sqlite:///scorm-bridge.db"
 
@@ -100,7 +107,10 @@ class OutgoingSettings(_Section):
 
 
 class MappingSettings(_Section):
-    """The mapping document: the name of a shipped one, or a file."""
+    """The mapping, which decides which statements are made.
+
+    `document` is the name of a shipped one (`scorm-profile`, `cmi5`, `minimal`) or a file.
+    """
 
     document: str = "scorm-profile"
 
@@ -109,7 +119,7 @@ class SessionSettings(_Section):
     """When sessions end and attempts continue.
 
     A session without commits ends `idle_after` seconds after its last one; `resume` says which attempts a new session
-    continues (`mappings.attempt.resuming.RESUME`).
+    continues; `auto` goes by what each version of SCORM means with an attempt (scorm.md).
     """
 
     idle_after: int = Field(default=4 * 3600, ge=60)
@@ -117,7 +127,11 @@ class SessionSettings(_Section):
 
 
 class LogSettings(_Section):
-    """The level and format of the log, which is written to standard error."""
+    """The log, which is written to standard error: what is in it by `level`, and its `format`.
+
+    With `access`, each request is a line of it, at the level `info`.
+    """
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
+    access: bool = False

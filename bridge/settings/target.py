@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bridge.settings.secret import SecretSettings
+from bridge.settings.target_form import TargetFormSettings
 
 _NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\x7f-\xa0\s\"<>\\^`{|}]")
 
@@ -27,16 +27,23 @@ class FilterSettings(BaseModel):
     without: tuple[str, ...] = ()
 
 
-class TargetSettings(SecretSettings):
+class TargetSettings(TargetFormSettings):
     """One LRS. The bridge authenticates by username and password, by a token, or by OAuth 2 client credentials.
 
-    `client_secret_post` puts id and secret into the request's body, for token endpoints that require it. `ca_file` has
-    authorities that are trusted beside the system's, `client_certificate_file` and `client_key_file` (PEM) are the
-    bridge's own, and `proxy` is an HTTP proxy; all of these apply to the token endpoint as well.
+    `name` is what commands, pages and the log call it, and `endpoint` the address that `statements` is put behind.
+    `version` is the version of xAPI that is spoken; `auto` asks the LRS.
+
+    `username` and `password` are for Basic authentication, `token` for `Authorization: Bearer`. For OAuth 2,
+    `token_url` is the token endpoint, `client_id` and `client_secret` are the credentials, `scope` and `audience` are
+    sent along. `client_secret_post` puts id and secret into the request's body, for token endpoints that require it.
+    `ca_file` has authorities that are trusted beside the system's, `client_certificate_file` and `client_key_file`
+    (PEM) are the bridge's own, and `proxy` is an HTTP proxy that asks for `proxy_username` and `proxy_password`; all of
+    these apply to the token endpoint as well.
 
     `rate` is the maximum of requests a second that one process sends. `documents` switches state and profile documents
     on or off by their names in the mapping document, which decides for those that are not named. `erase` says what
     becomes there of an erased learner: `void` voids statements and deletes documents, `keep` leaves everything.
+    `actor`, `names`, `free_text` and `pseudonym_keys` are those of `TargetFormSettings`.
     """
 
     SECRETS: ClassVar = ("password", "token", "client_secret", "proxy_password")

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bridge.http.openapi import description
+from bridge.http.openapi_paths import PROBLEM
 
 METHODS = ("get", "post", "put", "delete", "patch")
 SCHEMAS = "#/components/schemas/"
-RESPONSES = "#/components/responses/"
 INTRODUCTION = """\
 # Operations of the API
 
 Every operation with its parameters, bodies and responses. A running bridge serves the same for programs as
 `/openapi.json`. [The API](../api.md) explains what it means.
+"""
+PROBLEMS = """\
+## Problems
+
+Responses that say what went wrong, as `application/problem+json` or as a format's clients expect it.
+[Errors](../api.md#errors) lists their codes, and what to do.
 """
 
 Schema = Mapping[str, Any]
@@ -24,52 +31,73 @@ Schema = Mapping[str, Any]
 def api_reference() -> str:
     """Return the page, in Markdown: every operation, and every object that bodies and responses have."""
     document = description()
-    parts = [INTRODUCTION]
+    components = document["components"]
+    parts = [INTRODUCTION, *_authorization(components["securitySchemes"])]
     for tag in document["tags"]:
         parts.append(f"## {tag['name'].capitalize()}\n\n{tag['description']}\n")
         for path, operations in document["paths"].items():
             for method in METHODS:
                 operation = operations.get(method)
                 if operation is not None and tag["name"] in operation["tags"]:
-                    parts.extend(_operation(path, method, operation, document["components"]))
+                    parts.extend(_operation(path, method, operation))
+    parts.extend(_problems(components["responses"]))
     parts.append("## Objects\n")
-    for name, schema in document["components"]["schemas"].items():
+    for name, schema in components["schemas"].items():
         parts.extend(_object(name, schema))
     return "\n".join(parts)
 
 
-def _operation(path: str, method: str, operation: Schema, components: Schema) -> Iterator[str]:
+def _authorization(schemes: Schema) -> Iterator[str]:
+    yield "## Authorization\n"
+    yield "| name | sent as | is |\n|---|---|---|"
+    for name, scheme in schemes.items():
+        sent = (
+            f"`Authorization: {scheme['scheme'].capitalize()} …`"
+            if scheme["type"] == "http"
+            else f"`{scheme['name']}` in the {scheme['in']}"
+        )
+        yield f"| `{name}` | {sent} | {_sentence(scheme['description'])} |"
+    yield ""
+
+
+def _operation(path: str, method: str, operation: Schema) -> Iterator[str]:
     yield f"### `{method.upper()} {path}` {{ #{operation['operationId'].lower()} }}\n"
-    yield f"{operation['summary']}\n"
-    yield f"Authorization: {_security(operation['security'])}. Operation id: `{operation['operationId']}`.\n"
+    yield f"{_sentence(operation['summary'])}\n"
+    names = [f"`{name}`" for requirement in operation["security"] for name in requirement]
+    yield f"[Authorization](#authorization): {' or '.join(names) or 'none'}. Id: `{operation['operationId']}`.\n"
     if operation["parameters"]:
         yield "| parameter | in | type | meaning |\n|---|---|---|---|"
         for parameter in operation["parameters"]:
             required = " (required)" if parameter.get("required") and parameter["in"] != "path" else ""
-            meaning = _cell(parameter.get("description", ""))
+            meaning = _sentence(parameter.get("description", ""))
             yield f"| `{parameter['name']}` | {parameter['in']}{required} | {_type(parameter['schema'])} | {meaning} |"
         yield ""
     body = operation.get("requestBody")
     if body is not None:
-        yield f"**Body.** {body.get('description', '')} {_content(body['content'])}\n"
+        yield f"**Body.** {_sentence(body.get('description', ''))} {_content(body['content'])}\n"
         for media, content in body["content"].items():
             if "json" in media and "example" in content:
                 example = json.dumps(content["example"], indent=2, ensure_ascii=False)
                 yield f"```json\n{example}\n```\n"
-    yield "| status | response |\n|---|---|"
-    for status, response in operation["responses"].items():
-        target = components["responses"][response["$ref"].removeprefix(RESPONSES)] if "$ref" in response else response
-        yield f"| {status} | {_cell(target['description'])} {_content(target.get('content', {}))} |"
+    responses = operation["responses"]
+    for status, response in responses.items():
+        if not _is_problem(response):
+            yield f"**{status}.** {_sentence(response['description'])} {_content(response.get('content', {}))}\n"
+    problems = sorted(status for status, response in responses.items() if _is_problem(response))
+    if problems:
+        yield f"[Problems](#problems): {', '.join(problems)}.\n"
+
+
+def _is_problem(response: Schema) -> bool:
+    return "$ref" in response or PROBLEM in response.get("content", {})
+
+
+def _problems(responses: Schema) -> Iterator[str]:
+    yield PROBLEMS
+    yield "| status | meaning |\n|---|---|"
+    for name, response in sorted(responses.items()):
+        yield f"| {name.removeprefix('Problem')} | {_sentence(response['description'])} |"
     yield ""
-
-
-def _security(requirements: list[Mapping[str, Any]]) -> str:
-    names = {
-        "lmsToken": "the LMS's token (`Authorization: Bearer`)",
-        "lmsPassword": "the LMS's token as password (`Authorization: Basic`)",
-        "commitToken": "the token in the commit URL (`?token=`)",
-    }
-    return " or ".join(names.get(name, f"`{name}`") for requirement in requirements for name in requirement) or "none"
 
 
 def _content(content: Schema) -> str:
@@ -83,7 +111,7 @@ def _content(content: Schema) -> str:
 def _object(name: str, schema: Schema) -> Iterator[str]:
     yield f"### {name} {{ #{name.lower()} }}\n"
     if schema.get("description"):
-        yield f"{_cell(schema['description'])}\n"
+        yield f"{_sentence(schema['description'])}\n"
     properties = schema.get("properties")
     if properties is None:
         yield f"{_type(schema)}\n"
@@ -92,7 +120,7 @@ def _object(name: str, schema: Schema) -> Iterator[str]:
     yield "| field | type | meaning |\n|---|---|---|"
     for field, value in properties.items():
         mark = " (required)" if field in required else ""
-        yield f"| `{field}`{mark} | {_type(value)} | {_cell(_meaning(value))} |"
+        yield f"| `{field}`{mark} | {_type(value)} | {_sentence(_meaning(value))} |"
     yield ""
 
 
@@ -112,7 +140,7 @@ def _type(schema: Schema) -> str:
         if key in schema:
             return separator.join(dict.fromkeys(_type(option) for option in schema[key]))
     if "enum" in schema:
-        return ", ".join(f"`{value}`" for value in schema["enum"])
+        return ", ".join(f"`{value}`" if value else '`""`' for value in schema["enum"])
     return f"`{json.dumps(schema['const'])}`" if "const" in schema else _plain_type(schema)
 
 
@@ -121,9 +149,14 @@ def _plain_type(schema: Schema) -> str:
     if kinds == "array":
         return f"list of {_type(schema.get('items', {}))}"
     if kinds == "object" and isinstance(schema.get("additionalProperties"), Mapping):
-        return f"object of {_type(schema['additionalProperties'])}"
+        return f"object (values: {_type(schema['additionalProperties'])})"
     names = kinds if isinstance(kinds, list) else [kinds]
     return _cell(" or ".join(names) + (f" ({schema['format']})" if "format" in schema else ""))
+
+
+def _sentence(text: str) -> str:
+    """Return text on one line, in which documents are links."""
+    return re.sub(r"`?docs/([\w/-]+\.md)`?", r"[\1](../\1)", _cell(text))
 
 
 def _cell(text: str) -> str:

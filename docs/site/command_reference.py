@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 
@@ -44,15 +45,15 @@ def _section(path: str, command: click.Command) -> Iterator[str]:
     records = [
         record
         for parameter in command.get_params(context)
-        if (record := parameter.get_help_record(context)) and "--help" not in record[0]
+        if (record := parameter.get_help_record(context)) and record[1] and "--help" not in record[0]
     ]
     if records:
         yield "| option | meaning |\n|---|---|"
         for options, meaning in records:
-            yield f"| {_code(options)} | {_cell(meaning)} |"
+            yield f"| {_code(options)} | {_range_in_words(_cell(meaning))} |"
         yield ""
     if command.epilog:
-        yield f"{_example(command.epilog)}\n"
+        yield f"{_paragraphs(command.epilog)}\n"
     if isinstance(command, click.Group):
         yield "| command | does |\n|---|---|"
         for name, child in command.commands.items():
@@ -63,26 +64,27 @@ def _section(path: str, command: click.Command) -> Iterator[str]:
 
 
 def _paragraphs(text: str) -> str:
-    """Return a command's help as Markdown, with what click must not wrap as code."""
+    """Return a command's help as Markdown, with examples and what click must not wrap as code."""
     paragraphs = []
-    for paragraph in text.strip().split("\n\n"):
-        if paragraph.startswith("\b"):
-            block = paragraph.removeprefix("\b").strip("\n")
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
+        block = paragraph.removeprefix("\b").strip("\n")
+        if example := re.fullmatch(r"Examples?:\s*(?P<lines>.+)", block, re.DOTALL):
+            lines = "\n".join(line.strip() for line in example["lines"].splitlines())
+            paragraphs.append(f"```bash\n{lines}\n```")
+        elif block != paragraph:
             paragraphs.append(f"```text\n{block}\n```")
         else:
-            paragraphs.append(_cell(paragraph))
+            paragraphs.append(_cell(block))
     return "\n\n".join(paragraphs)
 
 
-def _example(epilog: str) -> str:
-    """Return the examples of a command, which click prints below its options."""
-    lines = [line.strip() for line in epilog.replace("\b", "").splitlines() if line.strip()]
-    text = "\n".join(re.sub(r"^Examples?: *", "", line) for line in lines).strip()
-    return f"Example:\n\n```bash\n{text}\n```"
-
-
 def _code(options: str) -> str:
-    return "`" + options.replace("|", "\\|") + "`"
+    return "`" + options.replace(" RANGE", "").replace("|", "\\|") + "`"
+
+
+def _range_in_words(meaning: str) -> str:
+    """Return the meaning of an option without the inequality by which click states its range."""
+    return re.sub(r"(-?\d+)&lt;=x&lt;=(-?\d+)", r"from \1 to \2", meaning)
 
 
 def _cell(text: str) -> str:

@@ -19,6 +19,7 @@ from mappings.attempt.enrollment import NEW_ENROLLMENT
 from mappings.attempt.launch import NO_LAUNCH_DATA, LaunchData
 from mappings.attempt.ordering import needs_duplicate_lookup
 from mappings.attempt.state import AttemptState, SessionState, open_session
+from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
 from mappings.definition.compiled import CompiledMapping
 from mappings.definition.statement_context import StatementContext, context_for_session
 from mappings.generation.statements import RuleEvaluation, Statement
@@ -146,8 +147,8 @@ class Replay:
         )
         if transition.session.for_credit:
             snapshot = transition.attempt.snapshot
-            self._completed = self._completed or snapshot.completion_status == "completed"
-            self._passed = self._passed or snapshot.success_status == "passed"
+            self._completed = self._completed or snapshot.completion_status == CompletionStatus.COMPLETED
+            self._passed = self._passed or snapshot.success_status == SuccessStatus.PASSED
         return replayed
 
     def skip(self, session_id: str) -> None:

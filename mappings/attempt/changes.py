@@ -14,7 +14,7 @@ from mappings.cmi.comments import Comment, new_comments
 from mappings.cmi.interactions import Interaction, answer, interaction
 from mappings.cmi.objectives import Objective, objectives
 from mappings.cmi.scores import Score, score
-from mappings.cmi.snapshot import Interactions, Snapshot
+from mappings.cmi.snapshot import SETTLED_SUCCESS, CompletionStatus, Interactions, Snapshot, SuccessStatus
 from mappings.cmi.tree import from_json, scalar
 
 Trigger = Literal[
@@ -65,6 +65,10 @@ ABOUT_ITEMS: frozenset[Trigger] = frozenset(
     trigger for trigger in TRIGGERS if trigger.startswith(("interaction.", "objective."))
 )
 """Triggers whose changes are about an interaction or an objective."""
+
+_COMPLETED, _PASSED, _FAILED = CompletionStatus.COMPLETED, SuccessStatus.PASSED, SuccessStatus.FAILED
+_OPEN_COMPLETION = frozenset({None, CompletionStatus.UNKNOWN, CompletionStatus.NOT_ATTEMPTED})
+_OPEN_SUCCESS = frozenset({None, SuccessStatus.UNKNOWN})
 
 About = Interaction | Objective | Comment
 
@@ -151,12 +155,12 @@ def _add_status(before: Snapshot, after: Snapshot, last_score: Score | None, cha
         changes.append(Change("progress.changed", before.progress_measure, after.progress_measure))
     if after.location and after.location != before.location:
         changes.append(Change("location.changed", before.location, after.location))
-    if after.completion_status == "completed" and before.completion_status != "completed":
+    if after.completion_status == _COMPLETED and before.completion_status != _COMPLETED:
         changes.append(Change("completion.completed", before.completion_status, after.completion_status))
     if after.success_status != before.success_status:
-        if after.success_status == "passed":
+        if after.success_status == _PASSED:
             changes.append(Change("success.passed", before.success_status, after.success_status))
-        elif after.success_status == "failed":
+        elif after.success_status == _FAILED:
             changes.append(Change("success.failed", before.success_status, after.success_status))
 
 
@@ -175,8 +179,8 @@ def _untouched(old: Objective, new: Objective) -> bool:
     return (
         old.score is None
         and not (new.score and (new.score.raw or new.score.scaled))
-        and new.success_status in {None, "unknown"}
-        and new.completion_status in {None, "unknown", "not attempted"}
+        and new.success_status in _OPEN_SUCCESS
+        and new.completion_status in _OPEN_COMPLETION
         and not new.progress_measure
     )
 
@@ -199,9 +203,9 @@ def _objectives(before: Snapshot, after: Snapshot) -> Iterator[Change]:
             yield Change("objective.scored", old.score, new.score, new)
         if new.progress_measure is not None and new.progress_measure != old.progress_measure:
             yield Change("objective.progressed", old.progress_measure, new.progress_measure, new)
-        if new.completion_status == "completed" and old.completion_status != "completed":
+        if new.completion_status == _COMPLETED and old.completion_status != _COMPLETED:
             yield Change("objective.completed", old.completion_status, new.completion_status, new)
-        if new.success_status == "passed" and old.success_status != "passed":
+        if new.success_status == _PASSED and old.success_status != _PASSED:
             yield Change("objective.passed", old.success_status, new.success_status, new)
-        if new.success_status == "failed" and old.success_status not in {"failed", "passed"}:
+        if new.success_status == _FAILED and old.success_status not in SETTLED_SUCCESS:
             yield Change("objective.failed", old.success_status, new.success_status, new)

@@ -16,8 +16,21 @@ from mappings.attempt.launch import NO_LAUNCH_DATA
 from mappings.attempt.policy import StatusPolicy
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi.merge import altered_interactions, merge
-from mappings.cmi.snapshot import EMPTY, ScoreFields, Snapshot, Success, at_launch, in_mask
+from mappings.cmi.snapshot import (
+    EMPTY,
+    SETTLED_SUCCESS,
+    CompletionStatus,
+    LessonStatus,
+    ScoreFields,
+    Snapshot,
+    SuccessStatus,
+    at_launch,
+    in_mask,
+)
 from mappings.cmi.values import LESSON_STATUS
+
+_PASSED, _UNKNOWN, _COMPLETED = SuccessStatus.PASSED, SuccessStatus.UNKNOWN, CompletionStatus.COMPLETED
+_LESSON_FAILED = LessonStatus.FAILED
 
 
 class MergeResult(msgspec.Struct, frozen=True, gc=False):
@@ -83,8 +96,8 @@ def merge_commit(
     if keeps_passed:
         incoming = result.without_result(incoming)
         cleared -= _RESULT
-    elif word == "unknown" and before.success_status in {"passed", "failed"}:
-        incoming = replace(incoming, success_status="unknown")
+    elif word == _UNKNOWN and before.success_status in SETTLED_SUCCESS:
+        incoming = replace(incoming, success_status=_UNKNOWN)
     raised, known = None, before
     if older is not EMPTY:
         raised, older = _raising(session, commit, before, older, policy)
@@ -112,7 +125,7 @@ def merge_commit(
             result.with_lesson_status(before, known, incoming if older is EMPTY else merge(older, incoming)),
             begun,
             passed_score,
-            attempt.completion_by_threshold and incoming.completion_status in {None, "unknown", "not attempted"},
+            attempt.completion_by_threshold and incoming.completion_status in pass_marks.OPEN_COMPLETION,
             by_mark if word is not None else attempt.success_by_passing_score,
             altered,
         ),
@@ -129,7 +142,7 @@ def _passed_score(
 
     A failing status may follow it: what was passed then stands again.
     """
-    if before.success_status != "passed" or policy.result != "best":
+    if before.success_status != _PASSED or policy.result != "best":
         return passed_score
     score_before = result.score_fields(before)
     return (passed_score or score_before) if result.score_fields(known) != score_before else passed_score
@@ -137,10 +150,10 @@ def _passed_score(
 
 def _raising(
     session: SessionState, commit: Commit, before: Snapshot, older: Snapshot, policy: StatusPolicy
-) -> tuple[Success | None, Snapshot]:
+) -> tuple[SuccessStatus | None, Snapshot]:
     """Return the success that an older part raises the attempt to, and the part without what it has no say in."""
     raised = result.raised_by(before, older, overruled=_is_overruled(session, commit, policy))
-    if older.success_status is not None or before.success_status in {"passed", "failed"}:
+    if older.success_status is not None or before.success_status in SETTLED_SUCCESS:
         older = result.without_result(older)
     return raised, older
 
@@ -157,8 +170,8 @@ def _decided_by_marks(
     policy: StatusPolicy,
 ) -> MergeResult:
     known = merged.known
-    if policy.failed_completes and incoming.lesson_status == "failed" and known.completion_status != "completed":
-        known = replace(known, completion_status="completed")
+    if policy.failed_completes and incoming.lesson_status == _LESSON_FAILED and known.completion_status != _COMPLETED:
+        known = replace(known, completion_status=_COMPLETED)
     if known.completion_threshold is not None:
         completed = pass_marks.with_completion(attempt, known, incoming, policy)
         if completed is not None:
@@ -171,11 +184,11 @@ def _decided_by_marks(
 def at_end(known: Snapshot, policy: StatusPolicy) -> Snapshot:
     """Return the snapshot after SCORM 1.2's rules for the end of a session for credit."""
     status = pass_marks.status_at_end(known, policy)
-    if status is None or (policy.result == "best" and known.success_status == "passed" and status == "failed"):
+    if status is None or (policy.result == "best" and known.success_status == _PASSED and status == _LESSON_FAILED):
         return known
     completion, success = LESSON_STATUS[status]
-    if status == "failed" and policy.failed_completes:
-        completion = "completed"
+    if status == _LESSON_FAILED and policy.failed_completes:
+        completion = _COMPLETED
     return replace(
         known,
         scorm_version="1.2",
@@ -196,12 +209,11 @@ def _is_overruled(session: SessionState, commit: Commit, policy: StatusPolicy) -
         )
     if not overruled:
         return _NO_WORDS
-    return _FAILED if policy.result == "best" else _WORDS
+    return _FAILED if policy.result == "best" else SETTLED_SUCCESS
 
 
-_NO_WORDS: frozenset[str] = frozenset()
-_FAILED = frozenset({"failed"})
-_WORDS = frozenset({"failed", "passed"})
+_NO_WORDS: frozenset[SuccessStatus] = frozenset()
+_FAILED = frozenset({SuccessStatus.FAILED})
 
 
 def _cleared(session: SessionState, commit: Commit, cleared: frozenset[str]) -> frozenset[str]:

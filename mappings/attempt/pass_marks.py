@@ -10,19 +10,21 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from mappings.attempt.policy import StatusPolicy
-from mappings.attempt.result import SuccessWord
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi.scores import score
-from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.snapshot import CompletionStatus, LessonStatus, Snapshot, SuccessStatus
 
-_OPEN_COMPLETION = frozenset({None, "unknown", "not attempted"})
-_OPEN_SUCCESS = frozenset({None, "unknown"})
-_NEVER_SET = frozenset({None, "not attempted"})
+_PASSED, _FAILED = SuccessStatus.PASSED, SuccessStatus.FAILED
+_COMPLETED, _INCOMPLETE = CompletionStatus.COMPLETED, CompletionStatus.INCOMPLETE
+OPEN_COMPLETION = frozenset({None, CompletionStatus.UNKNOWN, CompletionStatus.NOT_ATTEMPTED})
+"""What the content says of completion where it leaves it to marks."""
+_OPEN_SUCCESS = frozenset({None, SuccessStatus.UNKNOWN})
+_NEVER_SET = frozenset({None, LessonStatus.NOT_ATTEMPTED})
 
 
 def success_by_passing_score(
-    attempt: AttemptState, before: Snapshot, incoming: Snapshot, word: SuccessWord | None, policy: StatusPolicy
-) -> SuccessWord | None:
+    attempt: AttemptState, before: Snapshot, incoming: Snapshot, word: SuccessStatus | None, policy: StatusPolicy
+) -> SuccessStatus | None:
     """Return the success that SCORM 2004's passing score decides, None where it decides nothing."""
     mark = before.scaled_passing_score if incoming.scaled_passing_score is None else incoming.scaled_passing_score
     if mark is None or policy.marks == "never":
@@ -35,7 +37,7 @@ def success_by_passing_score(
     )
     if policy.marks == "when-silent" and not silent:
         return None
-    return "passed" if scaled >= mark else "failed"
+    return _PASSED if scaled >= mark else _FAILED
 
 
 def with_completion(
@@ -45,14 +47,14 @@ def with_completion(
     mark, measure = known.completion_threshold, known.progress_measure
     if policy.marks == "never" or mark is None or measure is None:
         return None
-    silent = incoming.completion_status in _OPEN_COMPLETION and (
-        attempt.completion_by_threshold or attempt.snapshot.completion_status in _OPEN_COMPLETION
+    silent = incoming.completion_status in OPEN_COMPLETION and (
+        attempt.completion_by_threshold or attempt.snapshot.completion_status in OPEN_COMPLETION
     )
     if policy.marks == "when-silent" and not silent:
         return None
-    if attempt.snapshot.completion_status == "completed":
+    if attempt.snapshot.completion_status == _COMPLETED:
         return None
-    return replace(known, completion_status="completed" if measure >= mark else "incomplete")
+    return replace(known, completion_status=_COMPLETED if measure >= mark else _INCOMPLETE)
 
 
 def decides_at_end(known: Snapshot, session: SessionState, ended: Ending | None, policy: StatusPolicy) -> bool:
@@ -61,7 +63,7 @@ def decides_at_end(known: Snapshot, session: SessionState, ended: Ending | None,
     return ended == Ending.TERMINATED and version == "1.2" and session.for_credit and policy.marks != "never"
 
 
-def status_at_end(known: Snapshot, policy: StatusPolicy) -> str | None:
+def status_at_end(known: Snapshot, policy: StatusPolicy) -> LessonStatus | None:
     """Return the SCORM 1.2 status that a session for credit ends with, None where the content's own stands.
 
     A score is measured by the mastery score where the content left success open, but not where it said that it is not
@@ -70,8 +72,9 @@ def status_at_end(known: Snapshot, policy: StatusPolicy) -> str | None:
     mark, value = known.mastery_score, score(known)
     if mark is not None and value is not None and value.raw is not None:
         status = known.lesson_status
-        left_open = (status in _NEVER_SET or status == "completed") and known.success_status in _OPEN_SUCCESS
+        left_open = (status in _NEVER_SET or status == LessonStatus.COMPLETED) and known.success_status in _OPEN_SUCCESS
         if policy.marks == "always" or left_open:
-            return "passed" if value.raw >= mark else "failed"
+            return LessonStatus.PASSED if value.raw >= mark else LessonStatus.FAILED
     # with a mark but no score, a status that was never set is told as the standard has it, too
-    return "completed" if known.lesson_status in _NEVER_SET and known.completion_status in _OPEN_COMPLETION else None
+    is_unset = known.lesson_status in _NEVER_SET and known.completion_status in OPEN_COMPLETION
+    return LessonStatus.COMPLETED if is_unset else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from mappings.attempt.state import AttemptState, Ending
-from mappings.cmi.snapshot import ScormVersion
+from mappings.cmi.snapshot import SETTLED_SUCCESS, CompletionStatus, ScormVersion
 
 Resume = Literal["auto", "broken-off", "suspended", "incomplete", "never"]
 
@@ -26,7 +26,7 @@ def goes_on(attempt: AttemptState, version: ScormVersion, rule: Resume) -> bool:
     if rule == "never":
         return False
     known = attempt.snapshot
-    unfinished = known.completion_status != "completed" and known.success_status not in {"passed", "failed"}
+    unfinished = known.completion_status != CompletionStatus.COMPLETED and known.success_status not in SETTLED_SUCCESS
     suspended = attempt.ended == Ending.SUSPENDED
     if rule == "incomplete" or (rule == "auto" and version == "1.2"):
         return unfinished

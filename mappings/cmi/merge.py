@@ -15,14 +15,22 @@ import msgspec
 from msgspec.structs import astuple
 
 from mappings.cmi import values
-from mappings.cmi.snapshot import SESSION_FIELDS, Interactions, Item, Snapshot
+from mappings.cmi.snapshot import (
+    SESSION_FIELDS,
+    CompletionStatus,
+    Interactions,
+    Item,
+    LessonStatus,
+    Snapshot,
+    SuccessStatus,
+)
 from mappings.cmi.tree import as_json, from_json, scalar
 from mappings.cmi.tree import item as clean
 
 _RANKS: Mapping[str, Sequence[str]] = {
-    "lesson_status": ("not attempted", "browsed", "incomplete", "completed", "failed", "passed"),
-    "completion_status": ("unknown", "not attempted", "incomplete", "completed"),
-    "success_status": ("unknown", "failed", "passed"),
+    "lesson_status": tuple(LessonStatus),
+    "completion_status": tuple(CompletionStatus),
+    "success_status": tuple(SuccessStatus),
 }
 _ONLY_UP: Mapping[str, Mapping[str, int]] = {
     field: {word: rank for rank, word in enumerate(words)} for field, words in _RANKS.items()

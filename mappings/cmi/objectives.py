@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from mappings.cmi import values
 from mappings.cmi.scores import Score, score
-from mappings.cmi.snapshot import Completion, Item, Number, ScormVersion, Snapshot, Success
+from mappings.cmi.snapshot import CompletionStatus, Item, LessonStatus, Number, ScormVersion, Snapshot, SuccessStatus
 from mappings.cmi.tree import scalar
 from mappings.cmi.values import LESSON_STATUS, BadValue, Reader
 
@@ -19,8 +19,8 @@ class Objective(msgspec.Struct, frozen=True, gc=False):
 
     id: str
     description: str = ""
-    completion_status: Completion | None = None
-    success_status: Success | None = None
+    completion_status: CompletionStatus | None = None
+    success_status: SuccessStatus | None = None
     score: Score | None = None
     progress_measure: Number | None = None
 
@@ -45,7 +45,8 @@ def descriptions(items: Mapping[str, Item] | None) -> dict[str, str]:
 
 
 def _objective(own: str, item: Item, version: ScormVersion | None) -> Objective:
-    completion, success = LESSON_STATUS.get(cast("str", _read(item, "status", values.lesson_status)), (None, None))
+    status: LessonStatus | None = _read(item, "status", values.lesson_status)
+    completion, success = (None, None) if status is None else LESSON_STATUS[status]
     parts = item.get("score")
     marks = parts if isinstance(parts, dict) else {}
     return Objective(

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from mappings.cmi.snapshot import ScormVersion, Snapshot
+from mappings.cmi.snapshot import SETTLED_SUCCESS, CompletionStatus, ScormVersion, Snapshot
 from mappings.cmi.times import duration, timespan
 from mappings.cmi.tree import from_json
 
@@ -119,9 +119,12 @@ def _tree(known: Snapshot, elements: Mapping[str, str]) -> dict[str, Any]:
     return tree
 
 
+_BEGUN = frozenset({CompletionStatus.COMPLETED, CompletionStatus.INCOMPLETE})
+
+
 def _lesson_status(known: Snapshot) -> str:
-    if known.success_status in {"passed", "failed"}:
+    if known.success_status in SETTLED_SUCCESS:
         return str(known.success_status)
-    if known.completion_status in {"completed", "incomplete"}:
+    if known.completion_status in _BEGUN:
         return str(known.completion_status)
     return "not attempted"

@@ -6,14 +6,58 @@ means «not set»: the same type serves for what one commit says and for what al
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any, Literal
 
 import msgspec
 
 ScormVersion = Literal["1.2", "2004"]
-Completion = Literal["unknown", "not attempted", "incomplete", "completed"]
-Success = Literal["unknown", "failed", "passed"]
 Number = int | float
+
+
+class LessonStatus(StrEnum):
+    """SCORM 1.2's one status of completion and success (RTE 3.4.4), from the least to the most."""
+
+    NOT_ATTEMPTED = "not attempted"
+    """It was not begun."""
+    BROWSED = "browsed"
+    """It was looked at, and not done."""
+    INCOMPLETE = "incomplete"
+    """It was begun, and not done."""
+    COMPLETED = "completed"
+    """It was done."""
+    FAILED = "failed"
+    """It was not mastered."""
+    PASSED = "passed"
+    """It was mastered, and so is done."""
+
+
+class CompletionStatus(StrEnum):
+    """How far the content was done (SCORM 2004 RTE 4.2.4), from the least to the most."""
+
+    UNKNOWN = "unknown"
+    """The content does not say."""
+    NOT_ATTEMPTED = "not attempted"
+    """It was not begun."""
+    INCOMPLETE = "incomplete"
+    """It was begun, and not done."""
+    COMPLETED = "completed"
+    """It was done."""
+
+
+class SuccessStatus(StrEnum):
+    """Whether the learner mastered the content (SCORM 2004 RTE 4.2.22), from the least to the most."""
+
+    UNKNOWN = "unknown"
+    """The content does not say."""
+    FAILED = "failed"
+    """It was not mastered."""
+    PASSED = "passed"
+    """It was mastered."""
+
+
+SETTLED_SUCCESS = frozenset({SuccessStatus.PASSED, SuccessStatus.FAILED})
+"""What says something of success."""
 
 Item = dict[str, Any]
 """One interaction, objective or comment as sent: element name -> text, or -> index -> its own elements."""
@@ -31,9 +75,9 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_onl
     """
 
     scorm_version: ScormVersion | None = None
-    lesson_status: str | None = None
-    completion_status: Completion | None = None
-    success_status: Success | None = None
+    lesson_status: LessonStatus | None = None
+    completion_status: CompletionStatus | None = None
+    success_status: SuccessStatus | None = None
     score_raw: Number | None = None
     score_min: Number | None = None
     score_max: Number | None = None

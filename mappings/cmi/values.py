@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import TypeVar
 
-from mappings.cmi.snapshot import Completion, Number, Success
+from mappings.cmi.snapshot import CompletionStatus, LessonStatus, Number, SuccessStatus
 from mappings.cmi.times import CmiTimeError, read_time
 from mappings.cmi.warnings import WarningCode
 
@@ -135,7 +135,8 @@ def _vocabulary(words: Mapping[str, str]) -> Callable[[str], str]:
 
 
 def _words(*words: str) -> dict[str, str]:
-    return {spelling: word for word in words for spelling in (word, word.replace("-", " "))}
+    # plain text as keys: others are looked up more slowly
+    return {spelling: word for word in words for spelling in (str(word), word.replace("-", " "))}
 
 
 INTERACTION_TYPES = (
@@ -168,9 +169,9 @@ def result(value: str) -> str:
     return word
 
 
-lesson_status = _vocabulary(_words("not attempted", "browsed", "incomplete", "completed", "failed", "passed"))
-completion_status = _vocabulary(_words("unknown", "not attempted", "incomplete", "completed"))
-success_status = _vocabulary(_words("unknown", "failed", "passed"))
+lesson_status = _vocabulary(_words(*LessonStatus))
+completion_status = _vocabulary(_words(*CompletionStatus))
+success_status = _vocabulary(_words(*SuccessStatus))
 exit_ = _vocabulary(_words("time-out", "suspend", "logout", "normal") | {"timeout": "time-out"})
 entry = _vocabulary(_words("ab-initio", "resume"))
 interaction_type = _vocabulary(_words(*INTERACTION_TYPES))
@@ -178,12 +179,12 @@ mode = _vocabulary(_words("browse", "normal", "review"))
 credit = _vocabulary(_words("credit", "no-credit"))
 
 
-LESSON_STATUS: Mapping[str, tuple[Completion | None, Success | None]] = {
-    "not attempted": ("not attempted", None),
-    "browsed": ("incomplete", None),
-    "incomplete": ("incomplete", None),
-    "completed": ("completed", None),
-    "failed": (None, "failed"),
-    "passed": ("completed", "passed"),
+LESSON_STATUS: Mapping[LessonStatus, tuple[CompletionStatus | None, SuccessStatus | None]] = {
+    LessonStatus.NOT_ATTEMPTED: (CompletionStatus.NOT_ATTEMPTED, None),
+    LessonStatus.BROWSED: (CompletionStatus.INCOMPLETE, None),
+    LessonStatus.INCOMPLETE: (CompletionStatus.INCOMPLETE, None),
+    LessonStatus.COMPLETED: (CompletionStatus.COMPLETED, None),
+    LessonStatus.FAILED: (None, SuccessStatus.FAILED),
+    LessonStatus.PASSED: (CompletionStatus.COMPLETED, SuccessStatus.PASSED),
 }
 """What SCORM 1.2's one status says of completion and success."""

@@ -8,6 +8,8 @@ from typing import Any
 import cel
 import msgspec
 
+from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
+
 VARIABLES: dict[str, str] = {
     "completion": "the attempt's completion status: completed, incomplete, not attempted or unknown",
     "success": "the attempt's success status: passed, failed or unknown",
@@ -28,8 +30,8 @@ VARIABLES: dict[str, str] = {
 
 
 _SAMPLE: dict[str, Any] = {
-    "completion": "completed",
-    "success": "passed",
+    "completion": str(CompletionStatus.COMPLETED),
+    "success": str(SuccessStatus.PASSED),
     "score": {"scaled": 0.5, "raw": 50, "min": 0, "max": 100},
     "progress": 0.5,
     "attempt": {"number": 1, "total_time": 60.0},

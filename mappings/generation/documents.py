@@ -22,8 +22,9 @@ from mappings.cmi.times import CENTISECONDS, CmiTimeError, duration, read_time
 from mappings.cmi.tree import scalar
 from mappings.definition.bound_templates import BoundTemplates, as_uuid
 from mappings.definition.compiled import CompiledMapping
-from mappings.definition.model import DocumentDefinition, MappingDefinition
+from mappings.definition.model import DocumentDefinition, DocumentPart, MappingDefinition
 from mappings.definition.statement_context import DocumentAddress, StatementContext, fill_iri, of_attempt
+from mappings.generation.target_forms import AttemptForm
 from mappings.xapi.validation.syntax import check_timestamp
 
 JSON, TEXT = "application/json", "text/plain"
@@ -52,63 +53,74 @@ def generate_documents(
     *,
     names: Collection[str],
     attempts: Sequence[tuple[str, int]] = (),
+    form: AttemptForm | None = None,
 ) -> list[DocumentContent]:
     """Return the documents of these names that have something to tell.
 
     `attempts` are the id and number of the enrollment's attempts that have begun, in their order; where there are none,
-    their list is not told.
+    their list is not told. `form` is a target's, None for the mapping's own.
     """
     contents = []
     bound_templates = mapping.bind(context)
     for document in mapping.definition.documents:
         if document.name not in names:
             continue
+        parts = document.content if form is None else form.document_parts(document.content)
         is_text = document.content == ("suspend_data",)
-        content = (
-            (attempt.snapshot.suspend_data or "").encode()
-            if is_text
-            else _content(mapping, document, bound_templates, attempt, attempts)
-        )
+        content = b""
+        if not is_text:
+            content = _content(mapping, document, parts, bound_templates, attempt, attempts, form)
+        elif parts:
+            content = (attempt.snapshot.suspend_data or "").encode()
         if content:
-            place = _place(mapping.definition, document, bound_templates)
+            place = _place(mapping, document, bound_templates, form)
             contents.append(DocumentContent(document.name, place, TEXT if is_text else JSON, content, document.every))
     return contents
 
 
 def _place(
-    mapping: MappingDefinition, document: DocumentDefinition, bound_templates: BoundTemplates
+    mapping: CompiledMapping, document: DocumentDefinition, bound_templates: BoundTemplates, form: AttemptForm | None
 ) -> DocumentAddress:
+    if form is not None:
+        return _make_place(mapping.definition, document, bound_templates, form)
     known = bound_templates.addresses.get(document.name)
     if known is None:
-        known = bound_templates.addresses[document.name] = _make_place(mapping, document, bound_templates)
+        known = bound_templates.addresses[document.name] = _make_place(
+            mapping.definition, document, bound_templates, form
+        )
     return known
 
 
 def _make_place(
-    mapping: MappingDefinition, document: DocumentDefinition, bound_templates: BoundTemplates
+    mapping: MappingDefinition, document: DocumentDefinition, bound_templates: BoundTemplates, form: AttemptForm | None
 ) -> DocumentAddress:
     parameters = {}
     if document.activity is not None:
         parameters["activityId"] = fill_iri(mapping.activities[document.activity].id, bound_templates.values)
     if document.resource != "activities/profile":
-        parameters["agent"] = bound_templates.agent
+        parameters["agent"] = bound_templates.agent if form is None else form.agent
     parameters["stateId" if document.resource == "activities/state" else "profileId"] = document.id
     encoded = _encode(parameters)
     digest = _PLACES.copy()
     digest.update(document.resource.encode() + b"\n" + encoded)
+    if form is not None:
+        # another content may belong to the same place at another LRS
+        digest.update(b"\n" + form.description.encode())
     return DocumentAddress(as_uuid(digest.hexdigest()), document.resource, encoded.decode())
 
 
 def _content(
     mapping: CompiledMapping,
     document: DocumentDefinition,
+    parts: Sequence[DocumentPart],
     bound_templates: BoundTemplates,
     attempt: AttemptState,
     attempts: Sequence[tuple[str, int]],
+    form: AttemptForm | None,
 ) -> bytes:
     """Return a document's content as JSON, empty where nothing of it is known."""
     fields: dict[str, Any] = {}
-    for part in document.content:
+    for part in parts:
         value: Any
         of_snapshot = _OF_SNAPSHOT.get(part)
         if of_snapshot is not None:
@@ -118,8 +130,10 @@ def _content(
         elif part == "attempts":
             template = mapping.definition.activities[document.attempts or ""].id
             value = [fill_iri(template, of_attempt(bound_templates.values, uid, number)) for uid, number in attempts]
+        elif part == "learner_id":
+            value = bound_templates.context.learner_id if form is None else form.learner_id
         else:
-            value = bound_templates.context.learner_id if part == "learner_id" else bound_templates.context.learner_name
+            value = bound_templates.context.learner_name
         if value or value == 0:
             fields[part] = value
     return _encode(fields) if fields else b""

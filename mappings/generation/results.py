@@ -13,7 +13,7 @@ from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.comments import Comment
 from mappings.cmi.interactions import Interaction
 from mappings.cmi.scores import Score
-from mappings.cmi.snapshot import Number
+from mappings.cmi.snapshot import CompletionStatus, Number, SuccessStatus
 from mappings.cmi.times import duration
 from mappings.definition.bound_templates import BoundTemplates
 from mappings.definition.compiled import CompiledMapping
@@ -43,8 +43,8 @@ def subject_of(mapping: CompiledMapping, attempt: AttemptState, session: Session
     if about is None:
         known = attempt.snapshot
         return Subject(
-            completion=_COMPLETION.get(known.completion_status or ""),
-            success=SUCCESS.get(known.success_status or ""),
+            completion=_COMPLETION.get(known.completion_status),
+            success=SUCCESS.get(known.success_status),
             score=score_at(mapping, attempt, change),
             duration=change.duration if change.trigger in ABOUT_SESSIONS else _time_spent(session),
             progress=known.progress_measure,
@@ -57,8 +57,8 @@ def subject_of(mapping: CompiledMapping, attempt: AttemptState, session: Session
     if isinstance(about, Comment):
         return Subject(response=about.text, cmi=about.cmi)
     return Subject(
-        completion=_COMPLETION.get(about.completion_status or ""),
-        success=SUCCESS.get(about.success_status or ""),
+        completion=_COMPLETION.get(about.completion_status),
+        success=SUCCESS.get(about.success_status),
         score=scaled(mapping, attempt, about.score),
         progress=about.progress_measure,
     )
@@ -68,8 +68,11 @@ def _time_spent(session: SessionState) -> int | None:
     return session.time_spent if session.time_known else None
 
 
-_COMPLETION = {"completed": True, "incomplete": False}
-SUCCESS = {"passed": True, "failed": False}
+_COMPLETION: dict[CompletionStatus | None, bool] = {
+    CompletionStatus.COMPLETED: True,
+    CompletionStatus.INCOMPLETE: False,
+}
+SUCCESS: dict[SuccessStatus | None, bool] = {SuccessStatus.PASSED: True, SuccessStatus.FAILED: False}
 
 
 def result_of(parts: Sequence[ResultPart], subject: Subject, bound_templates: BoundTemplates) -> bytes:

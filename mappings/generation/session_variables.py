@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from mappings.attempt.changes import Change, Trigger
 from mappings.attempt.state import AttemptState, Ending, SessionState
-from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.snapshot import Snapshot, SuccessStatus
 from mappings.definition.conditions import SettledValues
 from mappings.definition.statement_context import StatementContext
 
@@ -23,7 +23,8 @@ _ENDINGS: dict[Trigger, str] = {
     "session.terminated": Ending.TERMINATED,
     "session.abandoned": Ending.ABANDONED,
 }
-_OUTCOMES: dict[Trigger, str] = {"success.passed": "passed", "success.failed": "failed"}
+_OUTCOMES: dict[Trigger, str] = {"success.passed": SuccessStatus.PASSED, "success.failed": SuccessStatus.FAILED}
+_UNKNOWN = str(SuccessStatus.UNKNOWN)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 """Language tags that begin with a code of ISO 639; SCORM 1.2 content may also say `English`."""
 
@@ -37,7 +38,7 @@ def settled_values(context: StatementContext, session: SessionState, *, tracked:
         session.mode or "normal",
         session.credit or "credit",
         _marker(session, _ENDED) if tracked else "",
-        (_marker(session, _SUCCESS) if tracked else "") or "unknown",
+        (_marker(session, _SUCCESS) if tracked else "") or _UNKNOWN,
         context.enrollment_completed,
         context.enrollment_passed,
     )

@@ -18,6 +18,7 @@ from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.interactions import Interaction
 from mappings.cmi.objectives import Objective, descriptions
 from mappings.cmi.scores import Score
+from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
 from mappings.cmi.times import CENTISECONDS
 from mappings.definition.bound_templates import is_absent
 from mappings.definition.compiled import CompiledMapping
@@ -310,10 +311,10 @@ class _StatementGenerator:
         if isinstance(about, Interaction):
             item = {"id": about.id, "type": about.type, "success": about.success, "response": about.response}
         elif isinstance(about, Objective):
-            item = {"id": about.id, "success": SUCCESS.get(about.success_status or "")}
+            item = {"id": about.id, "success": SUCCESS.get(about.success_status)}
         return {
-            "completion": known.completion_status or "unknown",
-            "success": known.success_status or "unknown",
+            "completion": str(known.completion_status or CompletionStatus.UNKNOWN),
+            "success": str(known.success_status or SuccessStatus.UNKNOWN),
             "score": {} if score is None else msgspec.to_builtins(score),
             "progress": known.progress_measure,
             "attempt": {"number": context.attempt_number, "total_time": attempt.total_time / CENTISECONDS},

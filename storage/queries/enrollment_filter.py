@@ -9,13 +9,10 @@ from sqlalchemy import ColumnElement, Connection, Select, false, or_, select
 
 from storage import deliveries
 from storage.queries.keyset import MAX_SORTED_ROWS, TimeSpan, begins, up_to
-from storage.states import AttemptStatus
 from storage.tables import attempt, enrollment, lms, session, statement
 
-STATUSES: tuple[str, ...] = tuple(status.value for status in AttemptStatus)
-"""What an attempt can be."""
-COMPLETIONS = ("completed", "incomplete", "not attempted", "unknown")
-SUCCESSES = ("passed", "failed", "unknown")
+UNKNOWN = "unknown"
+"""The completion or success of what nothing was said of, which is stored as this or as NULL."""
 
 
 class EnrollmentFilter(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -152,7 +149,7 @@ def is_status(column: ColumnElement[Any], value: str | None) -> list[ColumnEleme
     """Return the condition of a status that is unknown where nothing is stored."""
     if value is None:
         return []
-    return [or_(column.is_(None), column == value) if value == "unknown" else column == value]
+    return [or_(column.is_(None), column == value) if value == UNKNOWN else column == value]
 
 
 def of_attempt(selection: AttemptFilter) -> list[ColumnElement[bool]]:

@@ -26,6 +26,7 @@ from storage.tables import (
     refusal,
     session,
     statement,
+    target_statement,
     try_,
 )
 
@@ -133,6 +134,22 @@ def learner_tables(learner: Learner) -> list[LearnerTable]:
             _OF_STATEMENT,
             statement.c.attempt_id,
             statement.c.position,
+        ),
+        LearnerTable(
+            "target_statements",
+            "What a Learning Record Store gets in place of a statement, where it gets it in a form of its own.",
+            select(statement.c.id.label("statement"), *_without(target_statement, "attempt_id", "position"))
+            .select_from(
+                target_statement.join(
+                    _OF_STATEMENT,
+                    and_(
+                        statement.c.attempt_id == target_statement.c.attempt_id,
+                        statement.c.position == target_statement.c.position,
+                    ),
+                )
+            )
+            .where(*its)
+            .order_by(target_statement.c.attempt_id, target_statement.c.position, target_statement.c.target),
         ),
         table(
             "deliveries",

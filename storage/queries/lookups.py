@@ -71,7 +71,8 @@ class StatementLine:
 class DocumentLine:
     """One state or profile document with its newest content, the commit that changed it last, and its deliveries.
 
-    `content` may be the beginning alone; `size` are the bytes of all of it.
+    `content` may be the beginning alone; `size` are the bytes of all of it. `form` tells in words what is different for
+    its targets, None where it is as the mapping says.
     """
 
     id: str
@@ -83,6 +84,7 @@ class DocumentLine:
     session_id: str
     commit_number: int
     changed_at: int
+    form: str | None = None
     deliveries: list[DeliveryLine] = field(default_factory=list)
     size: int = field(default=0, compare=False)
 

@@ -163,12 +163,38 @@ async def test_an_lrs_that_answers_is_asked_with_the_targets_credentials(ask: As
 
     async def about(request: web.Request) -> web.Response:
         seen.append(request.headers["Authorization"])
+        if request.path == "/xapi/statements":
+            assert request.query_string == "limit=1"
+            return web.json_response({"statements": [{"actor": "canary"}], "more": ""})
         return web.json_response({"version": ["1.0.3", "2.0.0"]})
 
     text = await ask(about)
-    assert "connected, supports xAPI 1.0.3, 2.0.0" in text
-    assert seen == ["Basic dTpww6Q="]
+    assert "connected and let in, supports xAPI 1.0.3, 2.0.0" in text
+    assert set(seen) == {"Basic dTpww6Q="}
     assert "pä" not in text
+    assert "canary" not in text
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda: web.Response(status=401), "unauthorized (401)"),
+        (lambda: web.Response(status=403), "does not allow these credentials to read statements"),
+        (lambda: web.Response(text="canary"), "unexpected answer (200)"),
+        (lambda: web.json_response([]), "unexpected answer (200)"),
+    ],
+    ids=["unknown", "may-not-read", "page", "nonsense"],
+)
+async def test_an_lrs_that_tells_its_versions_to_everybody_and_lets_nobody_in_is_no_success(
+    ask: Ask, answer: Callable[[], web.Response], words: str
+) -> None:
+    async def handle(request: web.Request) -> web.Response:
+        return web.json_response({"version": ["1.0.3"]}) if request.path == "/xapi/about" else answer()
+
+    text = await ask(handle)
+    assert words in text
+    assert "connected" not in text
+    assert "canary" not in text
 
 
 @pytest.mark.parametrize(

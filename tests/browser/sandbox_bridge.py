@@ -57,7 +57,12 @@ class SandboxBridge:
     @property
     def start_page(self) -> str:
         """The address that people are given."""
-        return f"http://{HOST}:{self.port}/"
+        return f"{self.origin}/sandbox/"
+
+    @property
+    def origin(self) -> str:
+        """Where the bridge is."""
+        return f"http://{HOST}:{self.port}"
 
     async def stop(self) -> None:
         """Stop it as SIGTERM would."""

@@ -193,7 +193,7 @@ async def test_a_poison_statement_is_found_understood_and_delivered_and_it_is_ke
     async with serve_lrs() as lrs:
         bridge = await start(sqlite_url, lrs.endpoint)
         add_admin(sqlite_url)
-        origin = bridge.start_page.rstrip("/")
+        origin = bridge.origin
         await sign_in(page, origin)
         async with watched_page(browser, watch) as learners_page:
             course = await bridge.launch(learners_page, learner, "2004")

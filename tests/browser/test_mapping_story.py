@@ -48,7 +48,7 @@ async def test_a_mapping_is_drafted_judged_let_hold_taken_back_and_told_anew(
     browser: Browser, bridge: SandboxBridge, lrs: LearningLocker, page: Page, learner: str
 ) -> None:
     add_admin(bridge.database_url)
-    await sign_in(page, bridge.start_page.rstrip("/"))
+    await sign_in(page, bridge.origin)
     async with watched_page(browser, Watch()) as learners_page:
         course = await bridge.launch(learners_page, learner, "2004")
         await course.turn_to(PAGES[1])

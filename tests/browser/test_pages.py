@@ -42,7 +42,7 @@ async def expect_fits(where: Page | Frame) -> None:
 
 async def launch_with_all_questions(bridge: SandboxBridge, page: Page, learner: str, version: str) -> CoursePage:
     """Launch the course with one question of each type."""
-    await page.goto(f"{bridge.start_page}sandbox/launch?learner={learner}&version={version}&questions=all")
+    await page.goto(f"{bridge.start_page}launch?learner={learner}&version={version}&questions=all")
     return CoursePage(page)
 
 

@@ -61,9 +61,7 @@ class Machine(RuleBasedStateMachine):
         with writing(engine) as connection:
             for table in reversed(session.metadata.sorted_tables):
                 connection.execute(table.delete())
-            self.lms_id = lms.add_token(
-                connection, name="lms", home_page="https://l.example", origins=(), token_digest="0", now=START
-            ).id
+            self.lms_id = lms.register(connection, name="lms", home_page="https://l.example", origins=(), now=START).id
             version = mapping_versions.ensure(
                 connection, name="m", content_hash="0" * 64, definition=MAPPING.definition.text, now=START
             )

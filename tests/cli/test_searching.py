@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from storage.queries.enrollment_filter import COMPLETIONS, STATUSES, SUCCESSES
+from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
+from storage.states import AttemptStatus
 from tests.cli.conftest import Run
 from tests.support.bridge import Bridge, StartBridge
 
@@ -71,9 +72,13 @@ async def test_sessions_are_listed_by_what_is_asked_for(
 
 async def test_sessions_are_chosen_by_the_statuses_that_pages_offer(run_json: Any, bridge: Bridge) -> None:
     await bridge.commit({"completion_status": "not attempted"}, learner={"id": "u3"})
-    for option, words in (("--status", STATUSES), ("--completion", COMPLETIONS), ("--success", SUCCESSES)):
+    for option, words in (
+        ("--status", AttemptStatus),
+        ("--completion", CompletionStatus),
+        ("--success", SuccessStatus),
+    ):
         chosen = [
-            [item["learner_id"] for item in run_json("sessions", "list", option, word)["items"]] for word in words
+            [item["learner_id"] for item in run_json("sessions", "list", option, word.value)["items"]] for word in words
         ]
         assert sorted(chain(*chosen)) == ["u1", "u2", "u3"]
     assert [item["learner_id"] for item in run_json("sessions", "list", "--completion", "not attempted")["items"]] == [

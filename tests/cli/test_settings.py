@@ -139,14 +139,14 @@ def test_what_is_wrong_is_told_with_its_place(run: Run, file: str | bytes, line:
         ("SCORM_BRIDGE_SERVER__PROT", "1", "server.prot: is not a known setting"),
         ("SCORM_BRIDGE_DATABASE__URL", f"postgresql://bridge:{CANARY}/db", "database.url:"),
         ("SCORM_BRIDGE_LOG__LEVEL", "loud", "log.level:"),
-        ("SCORM_BRIDGE_TARGETS", f'[{{"password": "{CANARY}"', "targets"),
+        ("SCORM_BRIDGE_TARGETS", f'[{{"password": "{CANARY}"', "SCORM_BRIDGE_TARGETS: a list or table"),
         ("SCORM_BRIDGE_TARGETS", f'[{{"name": "lrs", "password": "{CANARY}"}}]', "targets[0].endpoint:"),
         (
             "SCORM_BRIDGE_TARGETS",
             '[{"name": "lrs", "endpoint": "https://lrs.example.org", "documents": {"agent-profile": null}}]',
             "targets[0].documents.agent-profile:",
         ),
-        ("SCORM_BRIDGE_SERVER", "here", "server"),
+        ("SCORM_BRIDGE_SERVER", "here", "SCORM_BRIDGE_SERVER: a list or table"),
     ],
 )
 def test_what_is_wrong_in_the_environment_is_told_like_the_rest(run: Run, name: str, value: str, line: str) -> None:

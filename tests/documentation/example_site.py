@@ -23,7 +23,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from storage import lms
+from storage import tokens
 from storage.engine import reading
 from tests.documentation.blocks import ROOT
 from tests.support.accounts import HOME_PAGE, register_lms
@@ -93,7 +93,7 @@ def prepare(site: ExampleSite, template: Path) -> dict[str, str]:
     with closing_engine(f"sqlite:///{site.folder}/scorm-bridge.db") as engine:
         token = register_lms(engine, "campus", HOME_PAGE).token
         with reading(engine) as connection:
-            [row] = lms.tokens(connection)
+            [row] = tokens.of_lms(connection)
     return {"TOKEN": token, "NUMBER": str(row.id)}
 
 

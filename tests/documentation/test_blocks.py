@@ -18,6 +18,8 @@ from bridge.settings import Settings, load_settings
 from mappings.definition import load_definition
 from tests.documentation.blocks import ROOT, Block, all_blocks, blocks
 
+SECRET = "the beginning of secrets that are as long as any has to be"
+
 
 def _place(block: Block) -> str:
     return block.place
@@ -78,10 +80,10 @@ def _with_secrets(value: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for key, entry in value.items():
         changed[key] = _with_secrets(entry, folder, monkeypatch)
         if key.endswith("_env"):
-            monkeypatch.setenv(entry, "secret")
+            monkeypatch.setenv(entry, f"{SECRET}: {entry}")
         elif key.endswith("_file") and isinstance(entry, str):
             file = folder / key
-            file.write_text("secret\n", encoding="utf-8")
+            file.write_text(f"{SECRET}: {file}\n", encoding="utf-8")
             changed[key] = str(file)
     return changed
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.documentation import command_server
-from tests.documentation.blocks import PAGES, ROOT, Block, blocks
+from tests.documentation.blocks import PAGES, ROOT, RUN, Block, blocks
 from tests.documentation.example_site import ExampleSite, free_port, play, prepare, refuse_babbage
 from tests.documentation.outputs import json_difference, line_difference
 from tests.support.lrs import serve_lrs
@@ -39,9 +39,13 @@ curl() {{ case " $* " in *" --fail "*) command curl "$@";; *) command curl --sho
 make() {{ if [ "$1" = run ]; then scorm-bridge sandbox --port {port} --lrs-port {lrs_port};
   else command make --dry-run --directory {root} "$@" >/dev/null; fi; }}
 """
-RUN_PAGES = [
-    page for page in PAGES if any(block.is_tested and block.language in {"bash", "python"} for block in blocks(page))
-]
+
+
+def _is_run(block: Block) -> bool:
+    return block.is_tested and (block.language in RUN or REQUEST.fullmatch(block.title) is not None)
+
+
+RUN_PAGES = [page for page in PAGES if any(_is_run(block) for block in blocks(page))]
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import html
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,8 +12,8 @@ from bridge.cli import main
 from bridge.http.openapi import description
 from docs.site.api_reference import METHODS
 from docs.site.command_reference import NAME, commands
+from tests.documentation.site import build_site
 
-ROOT = Path(__file__).parents[2]
 LOADED = re.compile(r"""<(?:script|img|iframe|source|link)\b[^>]*?(?:src|href)="(?P<address>[^"]*)\"""")
 IMPORTED = re.compile(r"url\(\s*['\"]?(?P<address>[^)'\"]+)|@import\s+['\"](?P<import>[^'\"]+)")
 
@@ -25,15 +22,7 @@ IMPORTED = re.compile(r"url\(\s*['\"]?(?P<address>[^)'\"]+)|@import\s+['\"](?P<i
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built as `make docs` builds it."""
     folder = tmp_path_factory.mktemp("site")
-    build = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
-        cwd=ROOT,
-        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert build.returncode == 0, build.stderr
+    build_site(folder)
     return folder
 
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
-from bridge.audit.components.connection_test import check_connection
+from bridge.operations.connection_test import check_connection
 from bridge.routing import build_targets
 from bridge.sandbox.lrs import create_lrs
 from bridge.settings import TargetSettings

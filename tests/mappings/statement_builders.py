@@ -17,7 +17,7 @@ from mappings.cmi.comments import Comment
 from mappings.cmi.interactions import interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.scores import Score, score
-from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.snapshot import CompletionStatus, Snapshot, SuccessStatus
 from mappings.definition import compile_definition, load_definition
 from mappings.definition.statement_context import StatementContext
 from mappings.generation.statements import generate_statements
@@ -52,8 +52,8 @@ ANSWER = {
 OBJECTIVE = Objective(
     id="O 1",
     description="Knows fire",
-    completion_status="completed",
-    success_status="passed",
+    completion_status=CompletionStatus.COMPLETED,
+    success_status=SuccessStatus.PASSED,
     score=Score(scaled=0.5, raw=5, min=0, max=10),
     progress_measure=0.29,
 )
@@ -146,8 +146,8 @@ def tell(*triggers, known=None, spent=0, mapping=None, at=NOON, **changes):
 def everything():
     """Return the bodies of one statement of each trigger, one a line."""
     known = Snapshot(
-        completion_status="completed",
-        success_status="passed",
+        completion_status=CompletionStatus.COMPLETED,
+        success_status=SuccessStatus.PASSED,
         score_raw=8.5,
         score_min=0,
         score_max=10,

@@ -11,7 +11,7 @@ from mappings.attempt.changes import Change
 from mappings.cmi.interactions import interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.scores import Score, score
-from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.snapshot import CompletionStatus, Snapshot, SuccessStatus
 from mappings.definition import DefinitionError, load_definition
 from mappings.definition.conditions import VARIABLES, compile_condition
 from mappings.generation.statements import generate_statements
@@ -21,7 +21,11 @@ from tests.mappings.statement_builders import FOR_CREDIT, SHIPPED, change_of, co
 proven = settings(deadline=None, max_examples=150, derandomize=True, database=None)
 
 KNOWN = Snapshot(
-    scorm_version="2004", completion_status="completed", success_status="passed", score_raw=85.5, progress_measure=0.5
+    scorm_version="2004",
+    completion_status=CompletionStatus.COMPLETED,
+    success_status=SuccessStatus.PASSED,
+    score_raw=85.5,
+    progress_measure=0.5,
 )
 
 
@@ -132,7 +136,7 @@ def test_a_condition_that_cannot_be_decided_does_not_hold(condition):
             "item.success",
             False,
         ),
-        (Change("objective.failed", about=Objective("O", success_status="failed")), "!item.success", True),
+        (Change("objective.failed", about=Objective("O", success_status=SuccessStatus.FAILED)), "!item.success", True),
     ],
     ids=str,
 )
@@ -147,7 +151,7 @@ def test_a_rule_that_was_silent_can_still_speak():
     )
     attempt, rules = AttemptState(), []
     for raw in (40, 60, 70):
-        snapshot = Snapshot(score_raw=raw, success_status="passed")
+        snapshot = Snapshot(score_raw=raw, success_status=SuccessStatus.PASSED)
         attempt = generate_statements(
             mapping,
             facts(),

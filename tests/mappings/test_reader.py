@@ -74,7 +74,7 @@ def test_every_element_is_read_flat_and_nested(element, case):
     nested, flat = snapshot_of(delta({element: text})), snapshot_of(unflatten({f"cmi.{element}": text}))
 
     assert getattr(nested, field) == value
-    assert type(getattr(nested, field)) is type(value)
+    assert isinstance(getattr(nested, field), type(value))
     assert flat == nested
 
 

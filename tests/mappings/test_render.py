@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from mappings.cmi.merge import merge
 from mappings.cmi.parser import parse_cmi
 from mappings.cmi.render import LaunchValues, render
-from mappings.cmi.snapshot import EMPTY, Snapshot
+from mappings.cmi.snapshot import EMPTY, CompletionStatus, LessonStatus, Snapshot, SuccessStatus
 from tests.mappings.builders import delta, flatten, stored_items
 
 WHO = {"learner_id": "u42", "learner_name": "Doe, Jane", "entry": "resume", "total_time": 33_025}
@@ -120,12 +120,12 @@ def test_the_last_sessions_exit_and_times_are_not_given_back():
 @pytest.mark.parametrize(
     ("snapshot", "status"),
     [
-        (Snapshot(completion_status="completed", success_status="failed"), "failed"),
-        (Snapshot(completion_status="incomplete", success_status="passed"), "passed"),
-        (Snapshot(completion_status="completed", success_status="unknown"), "completed"),
-        (Snapshot(completion_status="incomplete"), "incomplete"),
-        (Snapshot(completion_status="unknown"), "not attempted"),
-        (Snapshot(lesson_status="browsed", completion_status="incomplete"), "browsed"),
+        (Snapshot(completion_status=CompletionStatus.COMPLETED, success_status=SuccessStatus.FAILED), "failed"),
+        (Snapshot(completion_status=CompletionStatus.INCOMPLETE, success_status=SuccessStatus.PASSED), "passed"),
+        (Snapshot(completion_status=CompletionStatus.COMPLETED, success_status=SuccessStatus.UNKNOWN), "completed"),
+        (Snapshot(completion_status=CompletionStatus.INCOMPLETE), "incomplete"),
+        (Snapshot(completion_status=CompletionStatus.UNKNOWN), "not attempted"),
+        (Snapshot(lesson_status=LessonStatus.BROWSED, completion_status=CompletionStatus.INCOMPLETE), "browsed"),
     ],
 )
 def test_an_attempt_begun_in_scorm_2004_is_told_in_scorm_12s_one_status(snapshot, status):

@@ -6,11 +6,11 @@ import pytest
 
 from mappings.attempt.resuming import RESUME, goes_on
 from mappings.attempt.state import AttemptState, Ending
-from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.snapshot import CompletionStatus, Snapshot, SuccessStatus
 
-INCOMPLETE = Snapshot(completion_status="incomplete")
-COMPLETED = Snapshot(completion_status="completed")
-FAILED = Snapshot(success_status="failed")
+INCOMPLETE = Snapshot(completion_status=CompletionStatus.INCOMPLETE)
+COMPLETED = Snapshot(completion_status=CompletionStatus.COMPLETED)
+FAILED = Snapshot(success_status=SuccessStatus.FAILED)
 KINDS = {
     "suspended": AttemptState(commits=1, ended=Ending.SUSPENDED, snapshot=INCOMPLETE),
     "suspended, completed": AttemptState(commits=1, ended=Ending.SUSPENDED, snapshot=COMPLETED),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import tincan
 
-from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.snapshot import CompletionStatus, Snapshot, SuccessStatus
 from mappings.cmi.times import read_time
 from mappings.generation.results import PROGRESS
 from tests.mappings.builders import NOON
@@ -74,8 +74,8 @@ CONTEXT: dict[str, Any] = {
 }
 KNOWN = Snapshot(
     scorm_version="2004",
-    completion_status="completed",
-    success_status="passed",
+    completion_status=CompletionStatus.COMPLETED,
+    success_status=SuccessStatus.PASSED,
     score_raw=8.5,
     score_min=0,
     score_max=10,
@@ -134,7 +134,7 @@ def test_each_change_makes_the_statement_of_the_scorm_profile(trigger):
 
 
 def test_a_failure_makes_the_statement_of_the_scorm_profile():
-    snapshot = Snapshot(scorm_version="1.2", success_status="failed", score_raw=40)
+    snapshot = Snapshot(scorm_version="1.2", success_status=SuccessStatus.FAILED, score_raw=40)
     (statement,) = tell("success.failed", known=snapshot)
 
     assert statement == golden("failed", "attempt", {"success": False, "score": {"scaled": 0.4, "raw": 40}})
@@ -148,10 +148,13 @@ def test_every_trigger_has_its_golden_statement():
     ("snapshot", "result"),
     [
         (Snapshot(), {"duration": "PT0S"}),
-        (Snapshot(completion_status="incomplete"), {"completion": False, "duration": "PT0S"}),
-        (Snapshot(completion_status="unknown", success_status="unknown"), {"duration": "PT0S"}),
-        (Snapshot(completion_status="not attempted"), {"duration": "PT0S"}),
-        (Snapshot(success_status="failed"), {"success": False, "duration": "PT0S"}),
+        (Snapshot(completion_status=CompletionStatus.INCOMPLETE), {"completion": False, "duration": "PT0S"}),
+        (
+            Snapshot(completion_status=CompletionStatus.UNKNOWN, success_status=SuccessStatus.UNKNOWN),
+            {"duration": "PT0S"},
+        ),
+        (Snapshot(completion_status=CompletionStatus.NOT_ATTEMPTED), {"duration": "PT0S"}),
+        (Snapshot(success_status=SuccessStatus.FAILED), {"success": False, "duration": "PT0S"}),
         (Snapshot(scorm_version="1.2", score_raw=150), {"duration": "PT0S"}),
         (Snapshot(score_scaled=0), {"score": {"scaled": 0}, "duration": "PT0S"}),
         (Snapshot(score_max=100), {"duration": "PT0S"}),

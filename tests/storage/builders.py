@@ -37,12 +37,11 @@ def hold(connection: Connection, targets: Sequence[str]) -> None:
 
 def add_lms(connection: Connection, name: str = "lms") -> int:
     """Store an LMS and return its id."""
-    return lms.add_token(
+    return lms.register(
         connection,
         name=name,
         home_page=f"https://{name}.example.org",
         origins=(),
-        token_digest=lms.digest(name),
         now=NOW,
     ).id
 

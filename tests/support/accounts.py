@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from sqlalchemy import Engine
 
 from bridge.access import new_token
-from storage import accounts, lms
+from storage import accounts, lms, tokens
 from storage.accounts import NewAccount
 from storage.engine import writing
+from storage.states import TokenScope
 
 HOME_PAGE = "https://lms.example.org"
 START = 1_767_225_600_000
@@ -36,13 +38,14 @@ def register_lms(
     *,
     origins: tuple[str, ...] = (HOME_PAGE,),
     now: int = START,
+    scopes: Iterable[TokenScope] = tokens.DEFAULT_SCOPES,
+    expires_at: int | None = None,
 ) -> RegisteredLms:
-    """Store an LMS with a new token."""
+    """Store an LMS, unless there is one of this name, with a new token."""
     token = new_token()
     with writing(engine) as connection:
-        row = lms.add_token(
-            connection, name=name, home_page=home_page, origins=origins, token_digest=lms.digest(token), now=now
-        )
+        row = lms.register(connection, name=name, home_page=home_page, origins=origins, now=now)
+        tokens.add(connection, row.id, tokens.digest(token), now, scopes=scopes, expires_at=expires_at)
     return RegisteredLms(row.id, token)
 
 

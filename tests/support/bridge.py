@@ -19,6 +19,7 @@ from bridge.settings import (
     AuditSettings,
     DatabaseSettings,
     LimitSettings,
+    LogSettings,
     MetricsSettings,
     ProxySettings,
     ServerSettings,
@@ -68,12 +69,13 @@ class Ids:
 class BridgeServer(TestServer):
     """Serves as `scorm-bridge serve` does: on connections that are watched."""
 
-    def __init__(self, app: web.Application, settings: ServerSettings) -> None:
+    def __init__(self, app: web.Application, settings: ServerSettings, *, logs_access: bool = False) -> None:
         super().__init__(app)
         self._settings = settings
+        self._logs_access = logs_access
 
     async def _make_runner(self, **options: Any) -> ConnectionRunner:
-        return ConnectionRunner(self.app, self._settings, **options)
+        return ConnectionRunner(self.app, self._settings, logs_access=self._logs_access, **options)
 
 
 @dataclass
@@ -175,6 +177,7 @@ async def start_bridge(
     monotonic: Callable[[], float] = time.monotonic,
     proxy: ProxySettings | None = None,
     metrics: MetricsSettings | None = None,
+    log: LogSettings | None = None,
     random: Callable[[], float] = lambda: 0.0,
     **server: Any,
 ) -> Bridge:
@@ -191,12 +194,13 @@ async def start_bridge(
         limits=limits or LimitSettings(),
         proxy=proxy or ProxySettings(),
         metrics=metrics or MetricsSettings(),
+        log=log or LogSettings(),
     )
     try:
         app = create_app(settings, now=clock, new_id=ids or Ids(), random=random, monotonic=monotonic)
     except BaseException:
         engine.dispose()
         raise
-    client: TestClient[Any, Any] = TestClient(BridgeServer(app, settings.server))
+    client: TestClient[Any, Any] = TestClient(BridgeServer(app, settings.server, logs_access=settings.log.access))
     await client.start_server()
     return Bridge(client, engine, token, clock)

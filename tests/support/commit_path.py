@@ -33,9 +33,7 @@ class Writer:
     def __init__(self, engine: Engine) -> None:
         self.engine, self.clock = engine, FakeClock()
         with writing(engine) as connection:
-            self.lms_id = lms.add_token(
-                connection, name="lms", home_page="https://l.example", origins=(), token_digest="0", now=START
-            ).id
+            self.lms_id = lms.register(connection, name="lms", home_page="https://l.example", origins=(), now=START).id
             self.version = build_active_mapping(store_version(connection, DEFAULT, START), DEFAULT, ())
         self.dependencies = CommitDependencies(ActiveMappings(self.version), self.clock, Ids())
         self.queue = WriteQueue(self.dependencies)

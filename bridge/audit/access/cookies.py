@@ -15,7 +15,7 @@ from aiohttp import web
 from bridge.audit.access.signer import Signer
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.http.forwarded import PROXIES
-from storage.lms import digest
+from storage.tokens import digest
 
 COOKIE = "scorm_bridge_audit"
 SECRET = web.RequestKey("secret", str)

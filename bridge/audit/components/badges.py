@@ -9,6 +9,7 @@ from typing import Final
 from bridge.operations.target_status import TargetState
 from mappings.attempt.commit import Disposition
 from mappings.attempt.state import Ending
+from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
 from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import RuleOutcome
 from storage.states import AlarmState, AttemptStatus, DeliveryState, TryOutcome
@@ -30,14 +31,15 @@ class BadgeColor(StrEnum):
 
 
 STATES: Final = (
-    AlarmState, AttemptStatus, DeliveryState, DifferenceKind, Disposition, Ending, RuleOutcome, TargetState, TryOutcome,
+    AlarmState, AttemptStatus, CompletionStatus, DeliveryState, DifferenceKind, Disposition, Ending, RuleOutcome,
+    SuccessStatus, TargetState, TryOutcome,
 )  # fmt: skip
 """The states that pages show as badges. The same word has the same color, whatever it is the state of."""
 
 BY_COLOR: Mapping[BadgeColor, tuple[str, ...]] = {
     BadgeColor.GOOD: (
         TargetState.FLOWING, DeliveryState.DELIVERED, TryOutcome.EQUIVALENT, Disposition.APPLIED, RuleOutcome.FIRED,
-        AttemptStatus.ACTIVE, DifferenceKind.ADDED, "passed", "completed",
+        AttemptStatus.ACTIVE, DifferenceKind.ADDED, SuccessStatus.PASSED, CompletionStatus.COMPLETED,
     ),
     BadgeColor.INFO: (
         DeliveryState.WAITING, AttemptStatus.SUSPENDED, Disposition.DUPLICATE, Disposition.LATE, Disposition.STALE,
@@ -47,12 +49,12 @@ BY_COLOR: Mapping[BadgeColor, tuple[str, ...]] = {
     BadgeColor.BAD: (
         TargetState.UNAUTHORIZED, TargetState.REFUSING, TargetState.UNREACHABLE, TargetState.INTERRUPTED,
         DeliveryState.DEAD, TryOutcome.CONFLICT, TryOutcome.DIVERGED, TryOutcome.FAULT, TryOutcome.NOT_ALLOWED,
-        TryOutcome.REFUSED, TryOutcome.TOO_LARGE, TryOutcome.UNVERIFIED, DifferenceKind.DROPPED, "failed",
+        TryOutcome.REFUSED, TryOutcome.TOO_LARGE, TryOutcome.UNVERIFIED, DifferenceKind.DROPPED, SuccessStatus.FAILED,
     ),
     BadgeColor.PLAIN: (
         TargetState.NOT_CONFIGURED, DeliveryState.DISCARDED, AttemptStatus.TERMINATED, AttemptStatus.ABANDONED,
         RuleOutcome.ONCE, RuleOutcome.CONDITION, RuleOutcome.NO_CHANGE, RuleOutcome.HELD_BACK, DifferenceKind.SAME,
-        DifferenceKind.SKIPPED,
+        DifferenceKind.SKIPPED, CompletionStatus.UNKNOWN, CompletionStatus.NOT_ATTEMPTED, CompletionStatus.INCOMPLETE,
     ),
 }  # fmt: skip
 COLORS: Mapping[str, BadgeColor] = {word: color for color, words in BY_COLOR.items() for word in words}

@@ -9,6 +9,7 @@ import msgspec
 
 from bridge.audit.components.json_view import truncate_text
 from bridge.audit.components.statement_view import format_duration
+from mappings.cmi.snapshot import SuccessStatus
 from mappings.cmi.warnings import WarningCode
 from storage.queries.timeline import TimelineCommit
 
@@ -102,7 +103,7 @@ def _changes(before: CommitResponseParts, after: CommitResponseParts, *, sees_cm
         fields.append(("progress", "location", "Bookmark"))
     for part, name, label in fields:
         old, new = (_format(name, getattr(response, part).get(name)) for response in (before, after))
-        if old != new and not (old is None and new == "unknown"):
+        if old != new and not (old is None and new == SuccessStatus.UNKNOWN):
             yield FieldChange(label, old, new)
 
 

@@ -8,7 +8,7 @@ from aiohttp.typedefs import Handler
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 
 from bridge.audit.components.render import render_page
-from bridge.database import describe_error
+from bridge.database import describe_error, log_failure
 from bridge.errors import BridgeError
 from storage.queries.keyset import CursorError
 
@@ -52,7 +52,7 @@ def _database_error_page(request: web.Request, error: DBAPIError | UnicodeEncode
     if isinstance(error, (DataError, UnicodeEncodeError)):  # text that no database holds: NUL, half a character
         return error_page(request, 400)
     if isinstance(error, (OperationalError, InterfaceError)):
-        log.error("database_unavailable", error=describe_error(error))
+        log_failure(log, "page_without_database", error)
         return error_page(request, 503, "", {"Retry-After": "2"})
     log.error("page_not_made", path=request.path, error=describe_error(error))  # its own words hold rows' values
     return error_page(request, 500)

@@ -20,7 +20,7 @@ from bridge.audit.access.auth_middleware import is_still_authorized
 from bridge.audit.access.roles import may_see_names
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.clock import format_timestamp
-from bridge.database import describe_error
+from bridge.database import log_failure
 from bridge.errors import BridgeError
 from mappings.cmi.times import duration
 from storage.queries import keyset
@@ -114,7 +114,7 @@ async def send_file(
     except ConnectionResetError:
         pass  # the client has left
     except (DBAPIError, BridgeError, TimeoutError, SignedOutError) as error:
-        log.error("export_cut", error=describe_error(error))  # noqa: TRY400 -- its own words hold rows' values
+        log_failure(log, "export_cut", error)
         if request.transport is not None:
             request.transport.abort()
     return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from aiohttp import web
@@ -39,16 +40,17 @@ def text_param(request: web.Request, name: str) -> str | None:
     return text or None
 
 
-def choice_param(request: web.Request, name: str, choices: tuple[str, ...]) -> str | None:
-    """Return a query parameter that is one of these choices, None where it is empty.
+def choice_param(request: web.Request, name: str, choices: type[StrEnum]) -> StrEnum | None:
+    """Return a query parameter that is one of the values of an enum, None where it is empty.
 
     Raises:
         web.HTTPBadRequest: it is another word.
     """
     text = request.query.get(name, "")
-    if text and text not in choices:
-        raise web.HTTPBadRequest(text=f"{name} must be one of: {', '.join(choices)}.")
-    return text or None
+    try:
+        return choices(text) if text else None
+    except ValueError:
+        raise web.HTTPBadRequest(text=f"{name} must be one of: {', '.join(choices)}.") from None
 
 
 def position_param(request: web.Request, name: str) -> int:

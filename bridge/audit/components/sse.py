@@ -14,7 +14,7 @@ from bridge.audit.access.auth_middleware import Route, is_still_authorized
 from bridge.audit.access.concurrency_limits import WorkKind
 from bridge.audit.access.roles import Role
 from bridge.audit.dependencies import DEPENDENCIES, AuditDependencies
-from bridge.database import describe_error
+from bridge.database import log_failure
 from bridge.errors import BridgeError
 from storage.queries import overview
 
@@ -78,7 +78,7 @@ class ChangeNotifier:
             try:
                 mark = await self._dependencies.database.read(overview.change_marker)
             except DBAPIError as error:
-                log.error("news_not_read", error=describe_error(error))  # noqa: TRY400 -- its own words hold rows' values
+                log_failure(log, "news_not_read", error)
             else:
                 if known not in {None, mark}:
                     async with self._condition:

@@ -15,13 +15,15 @@ from bridge.audit.components import exports
 from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import choice_param, not_found, parse_day, text_param, uuid_param
 from bridge.audit.dependencies import DEPENDENCIES
+from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
 from mappings.cmi.times import duration
 from storage import lms
 from storage.queries import attempts, enrollments
 from storage.queries.attempts import AttemptRow
-from storage.queries.enrollment_filter import COMPLETIONS, STATUSES, SUCCESSES, AttemptFilter
+from storage.queries.enrollment_filter import AttemptFilter
 from storage.queries.enrollments import EnrollmentRow
 from storage.queries.keyset import ResultPage
+from storage.states import AttemptStatus
 
 
 async def _learners(request: web.Request) -> web.StreamResponse:
@@ -37,7 +39,7 @@ async def _learners(request: web.Request) -> web.StreamResponse:
         page=ResultPage([redact_name(request, row) for row in enrollment_page.rows], enrollment_page.after),
         criteria=criteria,
         lms_names=lms_names,
-        choices={"status": STATUSES, "completion": COMPLETIONS, "success": SUCCESSES},
+        choices={"status": AttemptStatus, "completion": CompletionStatus, "success": SuccessStatus},
         is_filtered=criteria != AttemptFilter() or after is not None,
         export_query=_export_query(request),
     )
@@ -97,9 +99,9 @@ def _filter(request: web.Request) -> AttemptFilter:
         learner_name=name,
         activity=text_param(request, "activity"),
         course=text_param(request, "course"),
-        status=choice_param(request, "status", STATUSES),
-        completion=choice_param(request, "completion", COMPLETIONS),
-        success=choice_param(request, "success", SUCCESSES),
+        status=choice_param(request, "status", AttemptStatus),
+        completion=choice_param(request, "completion", CompletionStatus),
+        success=choice_param(request, "success", SuccessStatus),
         since=parse_day(request.query.get("since", "")),
         until=parse_day(request.query.get("until", ""), after=True),
     )

@@ -10,11 +10,11 @@ from sqlalchemy import Connection
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.posted_forms import form_of
 from bridge.audit.access.roles import Role, current_account
-from bridge.audit.components.connection_test import ConnectionTestResult, check_connection
 from bridge.audit.components.flash import OTHERS_FOLLOW, redirect_with_message
 from bridge.audit.components.render import render_page
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.audit_context import AuditContext
+from bridge.operations.connection_test import ConnectionTestResult, check_connection
 from bridge.operations.target_status import target_statuses
 from bridge.operations.targets import pause_target, resume_target
 from storage.queries import target_health as stored

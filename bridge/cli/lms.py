@@ -1,0 +1,124 @@
+"""`scorm-bridge lms`: the LMSs whose commits the bridge accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from sqlalchemy import Connection
+
+from bridge.cli.database import open_connection, open_database
+from bridge.cli.options import AS_JSON, BY, OPTIONAL_REASON, YES
+from bridge.cli.output import print_items, print_table
+from bridge.clock import format_timestamp, system_now
+from bridge.operations import lms as operations
+from bridge.operations.audit_context import AuditContext
+from bridge.operations.lms import LmsChange, LmsError
+from bridge.settings import Settings
+from storage import lms_contents
+from storage.engine import writing
+
+
+@click.group()
+def lms() -> None:
+    """Manage the LMSs. A new one is created with its first token: `tokens create`."""
+
+
+@lms.command("list")
+@AS_JSON
+@click.pass_obj
+def list_lms(settings: Settings, *, as_json: bool) -> None:
+    """List the LMSs by name, with how many valid tokens and enrollments each has."""
+    with open_connection(settings) as connection:
+        rows = lms_contents.summaries(connection, system_now())
+        last_commits = {row.lms.id: lms_contents.last_commit_at(connection, row.lms.id) for row in rows}
+    if as_json:
+        print_items(
+            [
+                {
+                    "name": row.lms.name,
+                    "home_page": row.lms.home_page,
+                    "origins": row.lms.origins,
+                    "tokens": row.tokens,
+                    "enrollments": row.enrollments.number,
+                    "enrollments_is_lower_bound": row.enrollments.is_lower_bound,
+                    "created_at": format_timestamp(row.created_at),
+                    "last_request_at": format_timestamp(row.last_request_at),
+                    "last_commit_at": format_timestamp(last_commits[row.lms.id]),
+                }
+                for row in rows
+            ]
+        )
+        return
+    if not rows:
+        click.echo("There are no LMSs yet: `scorm-bridge tokens create --lms NAME --home-page URL`", err=True)
+        return
+    print_table(
+        ("name", "home page", "origins", "tokens", "enrollments", "last commit"),
+        (
+            (
+                row.lms.name, row.lms.home_page, " ".join(row.lms.origins), row.tokens,
+                f"{'at least ' * row.enrollments.is_lower_bound}{row.enrollments.number:,}",
+                format_timestamp(last_commits[row.lms.id]),
+            )
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
+@lms.command()
+@click.argument("name")
+@click.option("--home-page", help="Another home page, as long as the LMS has no learners.")
+@click.option("--origin", "added", multiple=True, help="Origin of pages that may post commits (CORS), too.")
+@click.option("--remove-origin", "removed", multiple=True, help="Origin of pages that may no longer.")
+@BY
+@OPTIONAL_REASON
+@click.pass_obj
+def change(
+    settings: Settings,
+    *,
+    name: str,
+    home_page: str | None,
+    added: tuple[str, ...],
+    removed: tuple[str, ...],
+    by: str,
+    reason: str,
+) -> None:
+    """Change the LMS NAME: its origins, and its home page as long as no statement can have it."""
+    with _writing(settings) as connection:
+        context = AuditContext(by, reason, system_now())
+        changed = operations.change_lms(connection, name, LmsChange(home_page, added, removed), context)
+    origins = ", ".join(changed.origins) or "none"
+    click.echo(f"Changed {name}: home page {changed.home_page}, origins {origins}.", err=True)
+
+
+@lms.command()
+@click.argument("name")
+@YES
+@BY
+@OPTIONAL_REASON
+@click.pass_obj
+def remove(settings: Settings, *, name: str, yes: bool, by: str, reason: str) -> None:
+    """Remove the LMS NAME and its tokens, if it has no learners."""
+    with _errors_as_messages(), open_connection(settings) as connection:
+        operations.find_lms(connection, name)
+    if not yes:
+        click.confirm(f"Remove {name} and its tokens?", abort=True, err=True)
+    with _writing(settings) as connection:
+        operations.remove_lms(connection, name, AuditContext(by, reason, system_now()))
+    click.echo(f"Removed {name}.", err=True)
+
+
+@contextmanager
+def _writing(settings: Settings) -> Iterator[Connection]:
+    with _errors_as_messages(), open_database(settings) as engine, writing(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def _errors_as_messages() -> Iterator[None]:
+    try:
+        yield
+    except LmsError as error:
+        raise click.ClickException(str(error)) from None

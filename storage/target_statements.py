@@ -1,0 +1,68 @@
+"""Statements in the form that a target gets, where that is not the statement's own.
+
+A form is made once, with the statement or when a target takes over what waits for none, and never changes: what is sent
+again is the same byte for byte, whatever the settings say by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, func, literal_column, select
+
+from storage.prepared import Write, insert_into
+from storage.tables import statement, target_statement
+
+
+class TargetStatement(NamedTuple):
+    """A statement as a target gets it; `form` tells in words what is different in `body`."""
+
+    attempt_id: int
+    position: int
+    target: str
+    form: str
+    body: str
+
+
+_insert = insert_into(target_statement, TargetStatement._fields)
+
+
+def adding(rows: Sequence[TargetStatement]) -> Write:
+    """Return what adds statements in the forms of targets."""
+    return Write(_insert, rows)
+
+
+def load(connection: Connection, keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], list[TargetStatement]]:
+    """Return the forms of statements by attempt id and position, in the order of targets' names; none where none."""
+    table, wanted = target_statement.c, set(keys)
+    rows = connection.execute(
+        select(*(table[name] for name in TargetStatement._fields))
+        .where(
+            table.attempt_id.in_({attempt_id for attempt_id, _ in wanted}),
+            table.position.in_({position for _, position in wanted}),
+        )
+        .order_by(table.attempt_id, table.position, table.target)
+    )
+    forms: dict[tuple[int, int], list[TargetStatement]] = {}
+    for row in rows:
+        if (row.attempt_id, row.position) in wanted:
+            forms.setdefault((row.attempt_id, row.position), []).append(TargetStatement._make(row))
+    return forms
+
+
+def body_for(target: ColumnElement[str]) -> ColumnElement[str]:
+    """Return the body of a joined statement as a target gets it."""
+    table = target_statement.c
+    own = (
+        select(table.body)
+        .where(
+            table.attempt_id == statement.c.attempt_id,
+            table.position == statement.c.position,
+            table.target == target,
+        )
+        # with a limit, PostgreSQL looks it up for each statement in turn; else it may join all with all
+        .limit(literal_column("1"))
+        .scalar_subquery()
+    )
+    return func.coalesce(own, statement.c.body)

@@ -1,0 +1,125 @@
+"""The tokens that LMSs authenticate with. A token itself is not stored, only its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, insert, or_, select, update
+
+from storage.lms import Lms
+from storage.states import TokenScope, TokenStatus
+from storage.tables import lms, token
+
+DEFAULT_SCOPES = (TokenScope.COMMIT, TokenScope.READ)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """A token without its secret. Times are in milliseconds since the epoch.
+
+    `last_used_at` is noted once a minute. `replaced_by` is the number of the token that it was rotated into.
+    """
+
+    id: int
+    lms: Lms
+    scopes: tuple[TokenScope, ...]
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None
+    last_used_at: int | None
+    replaced_by: int | None
+
+    def status(self, now: int) -> TokenStatus:
+        """Return whether it is valid."""
+        if self.revoked_at is not None:
+            return TokenStatus.REVOKED
+        return TokenStatus.VALID if self.expires_at is None or now < self.expires_at else TokenStatus.EXPIRED
+
+
+def digest(secret: str) -> str:
+    """Return what is stored of a token. Tokens are 256 random bits, so a plain hash cannot be guessed back."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def add(
+    connection: Connection,
+    lms_id: int,
+    token_digest: str,
+    now: int,
+    *,
+    scopes: Iterable[TokenScope] = DEFAULT_SCOPES,
+    expires_at: int | None = None,
+) -> int:
+    """Store a token of an LMS, and return its number."""
+    given = frozenset(scopes)
+    values = {
+        "lms_id": lms_id,
+        "digest": token_digest,
+        "created_at": now,
+        "scopes": " ".join(scope for scope in TokenScope if scope in given),
+        "expires_at": expires_at,
+    }
+    return int(connection.execute(insert(token).values(values).returning(token.c.id)).scalar_one())
+
+
+def by_digest(connection: Connection, token_digest: str) -> StoredToken | None:
+    """Return the token of a digest, whether it is valid or not."""
+    row = connection.execute(_query().where(token.c.digest == token_digest)).one_or_none()
+    return None if row is None else _stored(row)
+
+
+def by_id(connection: Connection, token_id: int) -> StoredToken | None:
+    """Return the token of a number."""
+    row = connection.execute(_query().where(token.c.id == token_id)).one_or_none()
+    return None if row is None else _stored(row)
+
+
+def of_lms(connection: Connection, lms_id: int | None = None) -> list[StoredToken]:
+    """Return the tokens of an LMS, or of all, expired and revoked ones too, in the order they were created."""
+    query = _query() if lms_id is None else _query().where(token.c.lms_id == lms_id)
+    return [_stored(row) for row in connection.execute(query.order_by(token.c.id))]
+
+
+def revoke(connection: Connection, token_ids: Sequence[int], now: int) -> None:
+    """Revoke tokens."""
+    connection.execute(update(token).where(token.c.id.in_(token_ids)).values(revoked_at=now))
+
+
+def replace(connection: Connection, token_id: int, *, replaced_by: int, expires_at: int) -> None:
+    """Note the token that a token is rotated into, and when the old one expires."""
+    values = {"replaced_by": replaced_by, "expires_at": expires_at}
+    connection.execute(update(token).where(token.c.id == token_id).values(values))
+
+
+def note_uses(connection: Connection, uses: Mapping[int, int]) -> None:
+    """Store when tokens were last used, by their number; what another process noted later is kept."""
+    statement = (
+        update(token)
+        .where(token.c.id == bindparam("token_id"))
+        .where(or_(token.c.last_used_at.is_(None), token.c.last_used_at < bindparam("used_at")))
+        .values(last_used_at=bindparam("used_at"))
+    )
+    if uses:
+        rows = [{"token_id": token_id, "used_at": used_at} for token_id, used_at in sorted(uses.items())]
+        connection.execute(statement, rows)
+
+
+def _query() -> Select[Any]:
+    return select(token, lms.c.name, lms.c.home_page, lms.c.origins).join_from(token, lms)
+
+
+def _stored(row: Row[Any]) -> StoredToken:
+    return StoredToken(
+        row.id,
+        Lms(row.lms_id, row.name, row.home_page, tuple(json.loads(row.origins))),
+        tuple(map(TokenScope, row.scopes.split())),
+        row.created_at,
+        row.expires_at,
+        row.revoked_at,
+        row.last_used_at,
+        row.replaced_by,
+    )
