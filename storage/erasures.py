@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from storage.engine import insert_for
-from storage.tables import digest_key, erasure, erasure_target, lms, refused_learner, removal
+from storage.tables import digest_key, erasure, erasure_target, refused_learner, removal
 
 LOCK_TIMEOUT = 300
 """Milliseconds that launches of new learners may wait, on PostgreSQL, while a refusal is stored."""
@@ -74,11 +74,11 @@ class Erasure(NamedTuple):
 
 
 class NewErasure(NamedTuple):
-    """What an erasure is created from; `lms_id` is None for all LMSs."""
+    """What an erasure is created from; `lms` is None for all LMSs."""
 
     uuid: str
     digest: str
-    lms_id: int | None
+    lms: str | None
     later: Later
     began_at: int
     by: str
@@ -208,12 +208,9 @@ def _load(connection: Connection, ids: Sequence[int]) -> list[Erasure]:
         number, answer = waiting.get((row.erasure_id, row.target), (0, ""))
         counts = (getattr(row, name) for name in _COUNTED)
         targets[row.erasure_id].append(ErasedTarget._make((row.target, *counts, number, answer)))
-    columns = ("id", "uuid", "later", "began_at", "finished_at", "by", "reason", "counts")
+    columns = ("id", "uuid", "lms", "later", "began_at", "finished_at", "by", "reason", "counts")
     rows = connection.execute(
-        select(*(erasure.c[name] for name in columns), lms.c.name.label("lms"))
-        .select_from(erasure.outerjoin(lms, lms.c.id == erasure.c.lms_id))
-        .where(erasure.c.id.in_(ids))
-        .order_by(erasure.c.id.desc())
+        select(*(erasure.c[name] for name in columns)).where(erasure.c.id.in_(ids)).order_by(erasure.c.id.desc())
     )
     return [
         Erasure(

@@ -498,7 +498,7 @@ erasure = Table(
     Column("id", _Id, primary_key=True),
     Column("uuid", _Uuid, nullable=False, unique=True),
     Column("digest", String(64), nullable=False, index=True, comment="keyed hash of the learner and the LMS"),
-    Column("lms_id", _Id, ForeignKey("lms.id"), comment="none for all LMSs"),
+    Column("lms", Text, comment="its name; none for all LMSs"),
     Column("later", Text, nullable=False, comment="what comes later of the learner: refuse or accept"),
     Column("began_at", _Time, nullable=False),
     Column("finished_at", _Time, comment="when everything here was gone; what targets are to delete may still wait"),

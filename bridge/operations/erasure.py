@@ -188,7 +188,7 @@ def _begin(request: ErasureRequest, transact: Transact, now: Now, new_id: NewId)
         if erasure_id is not None:
             erasures.resume(connection, erasure_id, request.later)
             return erasure_id
-        new = NewErasure(new_id(), digest, lms_id, request.later, now(), context.by, context.reason)
+        new = NewErasure(new_id(), digest, learner.lms, request.later, now(), context.by, context.reason)
         return erasures.begin(connection, new)
 
     for _ in range(MAX_REFUSAL_TRIES):

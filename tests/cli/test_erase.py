@@ -11,6 +11,8 @@ import pytest
 from sqlalchemy import select
 from yarl import URL
 
+from bridge.clock import system_now
+from bridge.forwarding.removals import IN_FLIGHT_TTL
 from bridge.sandbox.lrs.documents import DOCUMENTS
 from mappings.xapi.voiding import VOIDED
 from storage import removals
@@ -30,12 +32,14 @@ CMI = {
     "core": {"lesson_status": "passed", "score": {"raw": "85"}},
     "comments": "canary comment",
     "suspend_data": "canary suspended",
+    "student_data": {"mastery_score": "80"},
 }
-OTHER = {"core": {"lesson_status": "passed", "score": {"raw": "70"}}, "comments": "a comment"}
+OTHER = {
+    "core": {"lesson_status": "passed", "score": {"raw": "70"}},
+    "comments": "a comment",
+    "student_data": {"mastery_score": "80"},
+}
 """A commit of somebody else's."""
-IN_FLIGHT = 700.0
-"""Seconds after which nothing can be on its way any more."""
-
 Erase = Callable[..., Any]
 
 
@@ -60,7 +64,7 @@ def _settings(lrs: Lrs, **changed: str) -> str:
 
 async def _play(bridge: Bridge, learner: dict[str, str], activity: str = "235") -> dict[str, Any]:
     cmi = CMI if learner == LEARNER else OTHER
-    answer = await bridge.commit(cmi, learner=learner, activity={"id": activity}, mastery_score="80")
+    answer = await bridge.commit(cmi, learner=learner, activity={"id": activity})
     await bridge.let_documents_follow()
     return answer
 
@@ -86,16 +90,14 @@ def _settled(bridge: Bridge) -> bool:
     return not scalar(bridge, query)
 
 
+def _let_pass(bridge: Bridge) -> None:
+    """Set the bridge's clock to when nothing can be on its way any more; commands have the system's."""
+    bridge.clock.milliseconds = system_now() + IN_FLIGHT_TTL + 1
+
+
 def _documents(lrs: Lrs) -> list[str]:
     """Return the places of the documents that the LRS has, as text."""
-    places: list[str] = []
-
-    def note(place: object) -> bool:
-        places.append(str(place))
-        return False
-
-    lrs.app[DOCUMENTS].matching(note)
-    return places
+    return [f"{place} {name}" for place, name, _ in lrs.app[DOCUMENTS].items()]
 
 
 async def test_without_yes_it_tells_what_it_would_do_and_changes_nothing(
@@ -152,7 +154,7 @@ async def test_nothing_of_the_learner_is_left_here_and_the_lrs_voids_and_deletes
     assert _documents(lrs)  # those of the other learner and of the activities
 
     # documents are deleted once more when no request can be on its way
-    bridge.clock.advance(IN_FLIGHT)
+    _let_pass(bridge)
     await wait_until(lambda: not scalar(bridge, "SELECT count(*) FROM removal"))
     assert _found(database_url) == {}
     listed = json.loads(run("erasures", "list", "--json", **environment).stdout)["items"]
@@ -200,7 +202,7 @@ async def test_what_waits_is_withdrawn_and_never_sent(
     assert target["withdrawn"] == receipt["deleted"]["deliveries"] + receipt["deleted"]["documents"]
     assert run("targets", "resume", "lrs", **environment).exit_code == 0
     await wait_until(lambda: _settled(bridge) and "u2" in str(lrs.store.statements()))
-    bridge.clock.advance(IN_FLIGHT)
+    _let_pass(bridge)
     await wait_until(lambda: not scalar(bridge, "SELECT count(*) FROM removal"))
     assert not any(canary in str(lrs.store.statements()) for canary in CANARIES)
     assert not any("canary-id" in place for place in _documents(lrs))
@@ -279,12 +281,12 @@ async def test_a_session_in_a_process_s_memory_brings_nothing_back(
     answer = await bridge.open(learner=LEARNER)
     for score in ("10", "20"):
         status, _ = await bridge.post(
-            URL(answer["commit_url"]).relative(), {"core": {"score": {"raw": score}}}, token=None
+            URL(answer["commit_url"]).relative(), {"cmi": {"core": {"score": {"raw": score}}}}, token=None
         )
         assert status == 200
     erase("--yes", "--later", "accept")
     status, problem = await bridge.post(
-        URL(answer["commit_url"]).relative(), {"core": {"score": {"raw": "30"}}}, token=None
+        URL(answer["commit_url"]).relative(), {"cmi": {"core": {"score": {"raw": "30"}}}}, token=None
     )
     assert (status, problem["code"]) == (404, "session-unknown")
     assert _found(database_url) == {}
@@ -292,7 +294,7 @@ async def test_a_session_in_a_process_s_memory_brings_nothing_back(
     other = await bridge.open(learner={"id": "u9"})
     for score in ("10", "20", "30"):
         status, _ = await bridge.post(
-            URL(other["commit_url"]).relative(), {"core": {"score": {"raw": score}}}, token=None
+            URL(other["commit_url"]).relative(), {"cmi": {"core": {"score": {"raw": score}}}}, token=None
         )
         assert status == 200
     assert _found(database_url) == {}

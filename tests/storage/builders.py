@@ -55,6 +55,7 @@ def new_enrollment(lms_id: int, learner: str = "u1", activity: str = "235", **ch
         "activity_type": "",
         "course_id": "12",
         "course_name": "Welcome",
+        "digest": "",
     }
     return NewEnrollment(lms_id, learner, activity, **(values | changed))
 

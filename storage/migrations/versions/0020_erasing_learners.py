@@ -46,7 +46,7 @@ def upgrade() -> None:
         sa.Column("id", _id, nullable=False),
         sa.Column("uuid", _uuid, nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False, comment="keyed hash of the learner and the LMS"),
-        sa.Column("lms_id", _id, comment="none for all LMSs"),
+        sa.Column("lms", sa.Text(), comment="its name; none for all LMSs"),
         sa.Column("later", sa.Text(), nullable=False, comment="what comes later of the learner: refuse or accept"),
         sa.Column("began_at", sa.BigInteger(), nullable=False),
         sa.Column(
@@ -57,7 +57,6 @@ def upgrade() -> None:
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("counts", sa.Text(), nullable=False, comment="JSON: rows deleted, by kind"),
-        sa.ForeignKeyConstraint(["lms_id"], ["lms.id"], name=op.f("fk_erasure_lms_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_erasure")),
         sa.UniqueConstraint("uuid", name=op.f("uq_erasure_uuid")),
     )
