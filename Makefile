@@ -27,7 +27,7 @@ help:
 	@echo "make test         all tests, on SQLite and PostgreSQL"
 	@echo "make test-quick   the tests of the core, the formats and storage, on SQLite: less than a minute"
 	@echo "make coverage     the branches that make test-quick runs through, which must not become fewer"
-	@echo "make screenshots  a picture of each audit page, in .screenshots/"
+	@echo "make screenshots  pictures: of each audit page in .screenshots/, of the documentation in docs/pictures/"
 	@echo "make chaos        the tests of promises under trouble, at length: hours"
 	@echo "make attack       attacks on a running bridge, with figures: minutes"
 	@echo "make soak         two hours at half load with an LRS that fails, on each database"

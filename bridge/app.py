@@ -42,6 +42,7 @@ from bridge.http.routes import create_api
 from bridge.http.services import Services
 from bridge.limits.admission import Admission
 from bridge.limits.disk_space import DiskSpace
+from bridge.limits.request_rates import RequestRates
 from bridge.mapping_library.activation import activate_configured
 from bridge.mapping_library.adoption import adoption_for
 from bridge.mapping_library.documents import load_mapping
@@ -174,6 +175,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             backlog=Backlog(database, now, monotonic),
             proxies=TrustedProxies(settings.proxies),
             query_limiter=QueryLimiter(),
+            request_rates=RequestRates(settings.limits, monotonic),
             metrics=metrics,
         ),
         MetricsEndpoint(settings.metrics, metrics, exchange),

@@ -11,7 +11,7 @@
       UnsupportedMediaType 415  UnsupportedEncoding
       Unprocessable 422         IdempotencyKeyReused
       OverLimit 429             SessionOverLimit, LearnerOverLimit, LmsOverLimit
-      TooManyRequests 429       TooManyQuestions
+      TooManyRequests 429       TooManyQuestions, TokenRateExceeded, LmsRateExceeded
       Unavailable 503           DatabaseUnavailable, DiskLow, Overloaded, Busy, NotProcessed
 
 Each leaf has a stable `code`. The text says what was wrong, where, and what to do.
@@ -241,7 +241,7 @@ class IdempotencyKeyReused(Unprocessable):
 
 
 class TooManyRequests(BridgeError):
-    """One client has too many concurrent requests; nothing was done."""
+    """One client has too many requests, at once or in a short time; nothing was done."""
 
     status = 429
 
@@ -278,6 +278,20 @@ class TooManyQuestions(TooManyRequests):
 
     code = "too-many-questions"
     title = "Too many questions at a time"
+
+
+class TokenRateExceeded(TooManyRequests):
+    """An LMS token has made as many requests as it may in so short a time."""
+
+    code = "token-rate-exceeded"
+    title = "The token makes more requests than it may"
+
+
+class LmsRateExceeded(TooManyRequests):
+    """The tokens of an LMS together have made as many requests as they may in so short a time."""
+
+    code = "lms-rate-exceeded"
+    title = "The LMS makes more requests than it may"
 
 
 class Unavailable(BridgeError):

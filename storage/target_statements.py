@@ -51,6 +51,36 @@ def load(connection: Connection, keys: Collection[tuple[int, int]]) -> dict[tupl
     return forms
 
 
+def of_statement(connection: Connection, statement_id: str) -> dict[str, TargetStatement]:
+    """Return the forms of the statement with an id by the names of their targets."""
+    key = connection.execute(
+        select(statement.c.attempt_id, statement.c.position).where(statement.c.id == statement_id)
+    ).one_or_none()
+    if key is None:
+        return {}
+    forms = load(connection, [(key.attempt_id, key.position)])
+    return {form.target: form for own in forms.values() for form in own}
+
+
+def descriptions(
+    connection: Connection, keys: Collection[tuple[int, int]]
+) -> dict[tuple[int, int], tuple[tuple[str, str], ...]]:
+    """Return (target, what is different) of the forms of statements, by attempt id and position; none where none."""
+    table = target_statement.c
+    forms: dict[tuple[int, int], tuple[tuple[str, str], ...]] = {}
+    for row in connection.execute(
+        select(table.attempt_id, table.position, table.target, table.form)
+        .where(
+            table.attempt_id.in_({attempt_id for attempt_id, _ in keys}),
+            table.position.in_({position for _, position in keys}),
+        )
+        .order_by(table.attempt_id, table.position, table.target)
+    ):
+        key = row.attempt_id, row.position
+        forms[key] = (*forms.get(key, ()), (row.target, row.form))
+    return forms
+
+
 def body_for(target: ColumnElement[str]) -> ColumnElement[str]:
     """Return the body of a joined statement as a target gets it."""
     table = target_statement.c

@@ -15,7 +15,6 @@ MIGRATIONS = "storage/migrations/versions/"
 
 MIN_LINES, MAX_LINES, MAX_EXCEPTION = 40, 350, 500
 SMALL = {
-    "bridge/audit/access/redaction.py": "pages, files and live views redact alike",
     "bridge/audit/access/signer.py": "cookies, flashes and page addresses are signed alike",
     "bridge/audit/components/flash.py": "every form redirects with it",
     "bridge/audit/dependencies.py": "what all pages are given",

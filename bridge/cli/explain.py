@@ -64,7 +64,7 @@ def explain_statement(connection: Connection, statement_id: str, now: int, *, wi
             "disposition": origin.disposition,
         },
         "left": None if origin.response is None else msgspec.json.decode(origin.response).get("attempt"),
-        "deliveries": [_explain_delivery(connection, way, now) for way in lineage.ways],
+        "deliveries": [_explain_delivery(connection, way, now, with_body=with_body) for way in lineage.ways],
     }
     if with_body:
         commit = timeline.received(connection, origin.session_id, origin.commit_number)
@@ -91,24 +91,36 @@ def _as_lines(explanation: dict[str, Any]) -> list[str]:
         lines.append(f"  never sent: {explanation['problem']}")
     for delivery in explanation["deliveries"]:
         lines.append(f"to {delivery['target'] or 'no LRS yet'}: {delivery['state']}; next: {delivery['next']}")
+        if delivery["form"]:
+            lines.append(f"  in another form: {delivery['form']}")
         lines += [
             f"  {line['started_at']} {line['status'] or 'no answer'} {line['outcome']} in {line['duration_ms']} ms:"
             f" {line['answer']}"
             for line in delivery["tries"]
         ]
+        if "body" in delivery:
+            lines += [f"  what {delivery['target']} gets:", _indented(delivery["body"])]
     if "body" in explanation:
-        lines.append(msgspec.json.format(msgspec.json.encode(explanation["body"])).decode())
+        lines.append(_indented(explanation["body"]))
         lines += ["of the commit as it was received:", explanation["received"] or ""]
     return lines
 
 
-def _explain_delivery(connection: Connection, way: DeliveryLineage, now: int) -> dict[str, Any]:
-    delivery = way.delivery
-    return {
+def _indented(statement: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(statement)).decode()
+
+
+def _explain_delivery(connection: Connection, way: DeliveryLineage, now: int, *, with_body: bool) -> dict[str, Any]:
+    delivery, form = way.delivery, way.form
+    explanation = {
         "number": delivery.id,
         "target": delivery.target or None,
         "state": delivery.state,
         "settled_at": format_timestamp(delivery.settled_at),
+        "form": None if form is None else form.form,
         "next": next_step(connection, delivery, now).description,
         "tries": [line._asdict() | {"started_at": format_timestamp(line.started_at)} for line in way.tries],
     }
+    if with_body and form is not None:
+        explanation["body"] = msgspec.json.decode(form.body)
+    return explanation

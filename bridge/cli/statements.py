@@ -55,5 +55,10 @@ def _describe_deliveries(row: StatementSummary) -> str:
 
 
 def _as_object(row: StatementSummary) -> dict[str, Any]:
-    deliveries = [{"target": target or None, "state": state} for target, state in row.deliveries]
-    return row._asdict() | {"created_at": format_timestamp(row.created_at), "deliveries": deliveries}
+    forms = dict(row.forms)
+    deliveries = [
+        {"target": target or None, "state": state, "form": forms.get(target)} for target, state in row.deliveries
+    ]
+    values = row._asdict()
+    del values["forms"]
+    return values | {"created_at": format_timestamp(row.created_at), "deliveries": deliveries}

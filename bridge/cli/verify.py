@@ -101,6 +101,7 @@ def _as_object(report: AttemptReport) -> dict[str, Any]:
         "documents": [
             {
                 "name": document.name,
+                "form": document.form,
                 "resource": document.resource,
                 "parameters": msgspec.json.decode(document.parameters),
                 "content_type": document.content_type,

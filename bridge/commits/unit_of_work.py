@@ -123,10 +123,13 @@ class UnitOfWork:
         if lms_id is not None and owner.lms_id != lms_id:
             raise SessionUnknown.named(session_id)
         if launch is not None and not launch.may_mean(owner.key):
+            # who learners are stays out of the log
+            meant = f"{launch.activity.id!r}{_in_course(launch.course.id)}"
+            known = f"activity {owner.activity_id!r}{_in_course(owner.course_id)}, not with {meant}"
             raise SessionMismatch(
-                f"Session {session_id} is one of learner {owner.learner_id!r} with activity {owner.activity_id!r}"
-                f"{_in_course(owner.course_id)}, not of {launch.learner.id!r} with {launch.activity.id!r}"
-                f"{_in_course(launch.course.id)}; leave the session id out to get a new one."
+                f"Session {session_id} is one"
+                f" {'of another learner' if launch.learner.id != owner.learner_id else f'with {known}'};"
+                " leave the session id out to get a new one."
             )
         return session
 

@@ -22,6 +22,7 @@ from bridge.http.parsing_queue import ParsingQueue
 from bridge.http.query_limiter import QueryLimiter
 from bridge.http.refusals import LMS_ID, Refusals
 from bridge.limits.disk_space import DiskSpace
+from bridge.limits.request_rates import RequestRates
 from bridge.loopback import is_loopback
 from bridge.metrics import Metrics
 from bridge.system_alarms import SystemAlarms
@@ -51,6 +52,7 @@ class Services:
     backlog: Backlog
     proxies: TrustedProxies
     query_limiter: QueryLimiter
+    request_rates: RequestRates
     metrics: Metrics
     parsing: ParsingQueue = field(default_factory=ParsingQueue)
 
@@ -70,13 +72,16 @@ async def lms_of(request: web.Request, authorization: str | None, scope: TokenSc
         NoToken: there is none.
         UnknownToken: the token is not known, was revoked or has expired.
         InsufficientScope: it does not have the scope.
+        TokenRateExceeded, LmsRateExceeded: more requests came than may.
     """
+    parts = services(request)
     try:
-        token = await services(request).lms_tokens.check(authorization, scope)
+        token = await parts.lms_tokens.check(authorization, scope)
     except (TokenExpired, InsufficientScope) as error:
         request[LMS_ID] = error.lms_id
         raise
     request[LMS_ID] = token.lms.id
+    parts.request_rates.check(token, scope)
     return token.lms
 
 

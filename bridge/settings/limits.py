@@ -1,8 +1,9 @@
-"""The settings of budgets, and of the space on the disk that is reserved."""
+"""The settings of budgets, of rates of requests, and of the space on the disk that is reserved."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from limits import parse_many
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class BudgetSettings(BaseModel):
@@ -52,6 +53,10 @@ class LimitSettings(BaseModel):
 
     `min_free_mib` are MiB: with less free space on the database's disk, or less than a tenth of the disk if that is
     less, nothing new is stored; 0 is no limit.
+
+    `requests_per_token` and `requests_per_lms` are rates of all requests with a token of an LMS, `reads_per_token` and
+    `reads_per_lms` of those that read results: `100/second`, `6000/minute`, or several with `;` between them. Empty is
+    no limit. Commits by a commit URL have no token; budgets are for them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,3 +65,18 @@ class LimitSettings(BaseModel):
     learner: LearnerBudgetSettings = LearnerBudgetSettings()
     lms: LmsBudgetSettings = LmsBudgetSettings()
     min_free_mib: int = Field(default=256, ge=0)
+    requests_per_token: str = ""
+    requests_per_lms: str = ""
+    reads_per_token: str = "6000/minute"  # noqa: S105 -- a rate
+    reads_per_lms: str = "12000/minute"
+
+    @field_validator("requests_per_token", "requests_per_lms", "reads_per_token", "reads_per_lms")
+    @classmethod
+    def _rates(cls, value: str) -> str:
+        try:
+            is_valid = not value or all(rate.amount and rate.multiples for rate in parse_many(value))
+        except ValueError:
+            is_valid = False
+        if not is_valid:
+            raise ValueError(f"{value!r} is no rate such as 100/second or 6000/minute, or several with ; between them")
+        return value

@@ -14,6 +14,7 @@ from docs.site.api_reference import api_reference
 from docs.site.command_reference import command_reference
 from docs.site.diagrams import format_states
 from docs.site.links import resolve_links
+from docs.site.proofs import fold_proofs
 
 ROOT = Path(__file__).parents[2]
 DECISIONS = "decisions"
@@ -49,8 +50,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Show what only the site has, and lead links out of `docs/` to pages of the site."""
-    return resolve_links(_SITE_ONLY.sub(r"\1", markdown), page.file.src_uri, ROOT_PAGES, MAPPINGS)
+    """Show what only the site has, fold proofs, and lead links out of `docs/` to pages of the site."""
+    shown = fold_proofs(_SITE_ONLY.sub(r"\1", markdown))
+    return resolve_links(shown, page.file.src_uri, ROOT_PAGES, MAPPINGS)
 
 
 def _nav_section(nav: Any, title: str) -> list[Any]:

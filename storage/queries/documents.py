@@ -32,7 +32,8 @@ class DocumentFilter(EnrollmentFilter, frozen=True, omit_defaults=True, kw_only=
 class DocumentSummary(NamedTuple):
     """A document in a list, with the attempt and commit that changed it last; (target, state) of each delivery.
 
-    Attempts can share a document: it is that of the one that changed it last.
+    Attempts can share a document: it is that of the one that changed it last. `form` tells in words what is different
+    for its targets, None where it is as the mapping says.
     """
 
     id: str
@@ -41,6 +42,7 @@ class DocumentSummary(NamedTuple):
     parameters: str
     content_type: str
     changed_at: int
+    form: str | None
     lms: str
     learner_id: str
     learner_name: str
@@ -78,7 +80,7 @@ class DocumentLineage(NamedTuple):
 
 _FROM = document.join(attempt, attempt.c.id == document.c.attempt_id).join(enrollment).join(lms)
 _ROWS: Select[Any] = select(
-    *(document.c[name] for name in DocumentSummary._fields[:6]),
+    *(document.c[name] for name in DocumentSummary._fields[:7]),
     *WHOSE.values(),
     document.c.session_id,
     document.c.commit_number,

@@ -6,16 +6,20 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
-from storage import deliveries
+from storage import deliveries, target_statements
 from storage.deliveries import Delivery, DeliveryFilter, TryLine, of_last_try, of_state
 from storage.queries.enrollment_filter import WHOSE, conditions, few_attempts, of_statements
 from storage.queries.keyset import MAX_SORTED_ROWS, PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit, TimeSpan, has, up_to
 from storage.states import DeliveryState
 from storage.tables import attempt, delivery, enrollment, journal, lms, mapping_version, statement
+from storage.target_statements import TargetStatement
 
 
 class StatementSummary(NamedTuple):
-    """A statement in a list, with whose it is, and where it is on its way: (target, state) of each delivery."""
+    """A statement in a list, with whose it is, and where it is on its way: (target, state) of each delivery.
+
+    `forms` has (target, what is different) where a target gets it in another form.
+    """
 
     id: str
     created_at: int
@@ -33,6 +37,7 @@ class StatementSummary(NamedTuple):
     session_id: str
     commit_number: int
     deliveries: tuple[tuple[str, str], ...] = ()
+    forms: tuple[tuple[str, str], ...] = ()
 
 
 class Origin(NamedTuple):
@@ -67,10 +72,11 @@ class Origin(NamedTuple):
 
 
 class DeliveryLineage(NamedTuple):
-    """A delivery with its last tries, in their order."""
+    """A delivery with its last tries, in their order; `form` is what its target gets, None for the statement itself."""
 
     delivery: Delivery
     tries: list[TryLine]
+    form: TargetStatement | None
 
 
 class Lineage(NamedTuple):
@@ -133,8 +139,12 @@ def search(
             query = query.where(column == value)
     span = TimeSpan(selection.since, selection.until)
     page = _NEWEST.page(connection, query, lambda *row: row, ScanLimit(span, is_few), after=after, limit=limit)
-    ways = _ways(connection, [(row[0], row[1]) for row in page.rows])
-    rows = [StatementSummary._make((*row[2:], ways.get((row[0], row[1]), ()))) for row in page.rows]
+    keys = [(row[0], row[1]) for row in page.rows]
+    ways, forms = _ways(connection, keys), target_statements.descriptions(connection, keys)
+    rows = [
+        StatementSummary._make((*row[2:], ways.get(key, ()), forms.get(key, ())))
+        for key, row in zip(keys, page.rows, strict=True)
+    ]
     return ResultPage(rows, page.after)
 
 
@@ -150,7 +160,9 @@ def lineage(connection: Connection, statement_id: str) -> Lineage | None:
     if its is None:
         return None
     rows = deliveries.find(connection, DeliveryFilter(statement=statement_id), limit=1_000)
-    return Lineage(its, [DeliveryLineage(row, deliveries.tries(connection, row.id)) for row in rows])
+    forms = target_statements.of_statement(connection, statement_id)
+    ways = [DeliveryLineage(row, deliveries.tries(connection, row.id), forms.get(row.target)) for row in rows]
+    return Lineage(its, ways)
 
 
 def _narrowed(connection: Connection, query: Select[Any], selection: DeliveryFilter) -> tuple[Select[Any], bool]:

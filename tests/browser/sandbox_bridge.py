@@ -110,12 +110,12 @@ def learner_id(name: str) -> str:
     return name.lower().replace(" ", ".")
 
 
-async def start_sandbox(database_url: str, endpoint: str, *, port: int = 0) -> SandboxBridge:
+async def start_sandbox(database_url: str, endpoint: str, *, port: int = 0, target: str = TARGET) -> SandboxBridge:
     """Start a bridge on a migrated database, with one target. Retries come twenty times as fast as they would."""
     with closing_engine(database_url) as engine:
         owner = register_lms(engine, origins=(), now=system_now())
-    target = TargetSettings(name=TARGET, endpoint=endpoint, username="tester", password="secret", version="1.0.3")
-    settings = Settings(database=DatabaseSettings(url=database_url), targets=(target,))
+    lrs = TargetSettings(name=target, endpoint=endpoint, username="tester", password="secret", version="1.0.3")
+    settings = Settings(database=DatabaseSettings(url=database_url), targets=(lrs,))
     app = create_app(settings, random=lambda: 0.05)
     add_sandbox(app, Sandbox(owner.id, endpoint))
     runner = web.AppRunner(app, access_log=None)

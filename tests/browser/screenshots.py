@@ -1,4 +1,4 @@
-"""`make screenshots`: a picture of each audit page, on a desktop and on a phone, light and dark."""
+"""`make screenshots`: each audit page on a desktop and a phone, light and dark, and the pictures of the docs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from storage.engine import open_engine
 from storage.migrations import migrate
 from tests.browser.audit_site import DESKTOP, PHONE, AuditSite, sign_in, start_site
 from tests.browser.conftest import ARGUMENTS
+from tests.browser.pictures import FOLDER as PICTURES
+from tests.browser.pictures import take_pictures
 
 FOLDER = Path(".screenshots")
 SIZES: dict[str, ViewportSize] = {"desktop": DESKTOP, "phone": PHONE}
@@ -49,20 +51,26 @@ async def main(folder: Path) -> None:
     if executable is None:
         sys.exit("This needs chromium: run `make test-tools`.")
     with tempfile.TemporaryDirectory() as directory:
-        url = f"sqlite:///{directory}/bridge.db"
-        engine = open_engine(url)
-        migrate(engine)
-        engine.dispose()
+        url = _new_database(f"{directory}/bridge.db")
         async with TestServer(create_lrs()) as lrs:
             site = await start_site(url, str(lrs.make_url("/xapi/")))
             async with async_playwright() as playwright:
                 browser = await playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
                 count = await take(site, browser, folder)
+                await take_pictures(browser, _new_database(f"{directory}/pictures.db"))
                 await browser.close()
             await site.bridge.close()
-    sys.stdout.write(f"{count} pictures are in {folder}/\n")
+    sys.stdout.write(f"{count} pictures are in {folder}/, those of the documentation in {PICTURES}/\n")
+
+
+def _new_database(file: str) -> str:
+    engine = open_engine(f"sqlite:///{file}")
+    migrate(engine)
+    engine.dispose()
+    return f"sqlite:///{file}"
 
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
+    PICTURES.mkdir(exist_ok=True)
     asyncio.run(main(FOLDER))

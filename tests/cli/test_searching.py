@@ -91,7 +91,7 @@ async def test_statements_are_listed_by_what_is_asked_for(
 ) -> None:
     everything = run_json("statements", "list")["items"]
     assert [statement["id"] for statement in everything] == _all(bridge)
-    assert everything[0]["deliveries"] == [{"target": None, "state": "waiting"}]
+    assert everything[0]["deliveries"] == [{"target": None, "state": "waiting", "form": None}]
     for arguments, chosen in (
         (("--learner", "u1"), [statement for statement in everything if statement["learner_id"] == "u1"]),
         (("--rule", "passed"), [statement for statement in everything if statement["rule"] == "passed"]),

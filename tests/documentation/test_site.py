@@ -12,6 +12,7 @@ from bridge.cli import main
 from bridge.http.openapi import description
 from docs.site.api_reference import METHODS
 from docs.site.command_reference import NAME, commands
+from tests.documentation.blocks import ROOT
 from tests.documentation.site import build_site
 
 LOADED = re.compile(r"""<(?:script|img|iframe|source|link)\b[^>]*?(?:src|href)="(?P<address>[^"]*)\"""")
@@ -83,3 +84,14 @@ def test_every_operation_is_on_the_page_of_the_api(site: Path) -> None:
         assert f'<h3 id="{anchor}"><code>{title}</code>' in text
     for name in document["components"]["schemas"]:
         assert f'<h3 id="{name.lower()}">' in text
+
+
+def test_proofs_of_promises_are_folded_and_all_there(site: Path) -> None:
+    source = (ROOT / "docs/promises.md").read_text(encoding="utf-8")
+    text = (site / "promises.html").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| P\d+ \|.*$", source, re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`((?:tests|benchmarks)/[^`]+)`", row.split("|")[3])]
+
+    assert len(rows) == 30
+    assert [name for name in named if f"<code>{name}</code>" not in text] == []
+    assert text.count("<details>") == sum("`" in row.split("|")[3] for row in rows)

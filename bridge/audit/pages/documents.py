@@ -24,7 +24,7 @@ from storage.queries.keyset import ResultPage, is_stored_uuid
 
 _COLUMNS = (
     "id", "changed_at", "name", "resource", "place", "content_type", *WHOSE, "session_id", "commit_number",
-    "deliveries",
+    "deliveries", "form",
 )  # fmt: skip
 
 
@@ -116,7 +116,8 @@ def _identifier(text: str, *, sees_names: bool) -> str:
         return f"{agent.account.name} at {agent.account.home_page}"
     if agent.mbox:
         return agent.mbox if sees_names else "an e-mail address"
-    return f"the hash of an e-mail address, {agent.mbox_sha1sum}"
+    # whoever has a list of addresses can tell whose a hash is
+    return f"the hash of an e-mail address{f', {agent.mbox_sha1sum}' if sees_names else ''}"
 
 
 def _document_id(parameters: str) -> str:

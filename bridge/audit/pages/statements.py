@@ -9,27 +9,29 @@ from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.concurrency_limits import WorkKind
-from bridge.audit.access.redaction import redact_answer, redact_name
+from bridge.audit.access.redaction import redact_answer, redact_mention, redact_name
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import exports
 from bridge.audit.components.filter_options import FilterOptions, filter_options
 from bridge.audit.components.filters import parse_delivery_filter
 from bridge.audit.components.json_view import TextView, text_file, truncate_text, view_of
 from bridge.audit.components.render import render_page
-from bridge.audit.components.request_params import not_found
+from bridge.audit.components.request_params import not_found, text_param
 from bridge.audit.components.statement_view import summarize
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.delivery_status import NextStep, next_step
 from mappings.analysis.reissue import RULE
 from mappings.xapi.voiding import voiding_id
+from storage import target_statements
 from storage.deliveries import STATES, Delivery, DeliveryFilter, TryLine
 from storage.queries import statements, timeline
 from storage.queries.enrollment_filter import WHOSE
 from storage.queries.keyset import ResultPage, is_stored_uuid
 from storage.queries.statements import Origin, StatementSummary
+from storage.target_statements import TargetStatement
 
 _COLUMNS = (
-    "id", "created_at", "verb", "rule", *WHOSE, "session_id", "commit_number", "deliveries",
+    "id", "created_at", "verb", "rule", *WHOSE, "session_id", "commit_number", "deliveries", "forms",
 )  # fmt: skip
 
 
@@ -37,6 +39,7 @@ class _DeliveryView(NamedTuple):
     delivery: Delivery
     tries: list[TryLine]
     next: NextStep
+    form: TargetStatement | None
 
 
 class _StatementPage(NamedTuple):
@@ -75,7 +78,9 @@ async def _export(request: web.Request) -> web.StreamResponse:
     def search(connection: Connection, after: str | None, limit: int) -> ResultPage[StatementSummary]:
         return statements.search(connection, criteria, after=after, limit=limit)
 
-    columns = exports.export_columns(request, _COLUMNS, deliveries=lambda row: dict(row.deliveries))
+    columns = exports.export_columns(
+        request, _COLUMNS, deliveries=lambda row: dict(row.deliveries), forms=lambda row: dict(row.forms)
+    )
     return await exports.send_file(request, "statements", search, columns)
 
 
@@ -88,7 +93,8 @@ async def _statement(request: web.Request) -> web.StreamResponse:
         if lineage is None:
             return None
         deliveries = [
-            _DeliveryView(way.delivery, way.tries, next_step(connection, way.delivery, now)) for way in lineage.ways
+            _DeliveryView(way.delivery, way.tries, next_step(connection, way.delivery, now), way.form)
+            for way in lineage.ways
         ]
         origin = lineage.origin
         received = timeline.received(connection, origin.session_id, origin.commit_number) if sees_cmi else None
@@ -106,6 +112,10 @@ async def _statement(request: web.Request) -> web.StreamResponse:
         values["json"] = view_of(view.origin.body.encode())
         values["problem"] = truncate_text(view.origin.problem or "")
     summary = summarize(view.origin.body, sees_names=may_see_names(request), sees_cmi=False)
+    name = view.origin.learner_name
+    summary = summary._replace(
+        object=redact_mention(request, summary.object, name), object_id=redact_mention(request, summary.object_id, name)
+    )
     return render_page(
         request,
         "statement.html",
@@ -119,6 +129,8 @@ async def _statement(request: web.Request) -> web.StreamResponse:
                 way.delivery._replace(answer=None, problem=None),
                 [redact_answer(request, line) for line in way.tries],
                 way.next,
+                "" if way.form is None else way.form.form,
+                None if way.form is None or not sees_cmi else view_of(way.form.body.encode()),
             )
             for way in view.deliveries
         ],
@@ -127,12 +139,20 @@ async def _statement(request: web.Request) -> web.StreamResponse:
 
 
 async def _body(request: web.Request) -> web.StreamResponse:
-    statement_id = request.match_info["id"].lower()
-    if is_stored_uuid(statement_id):
-        view = await request.app[DEPENDENCIES].database.read(statements.origin, statement_id)
-        if view is not None:
-            return text_file(f"statement-{statement_id}.json", view.body.encode())
-    raise not_found("statement")
+    """Send a statement as a file; with `target`, in the form that this one gets."""
+    statement_id, target = request.match_info["id"].lower(), text_param(request, "target")
+
+    def query(connection: Connection) -> str | None:
+        forms = target_statements.of_statement(connection, statement_id) if target else {}
+        if target in forms:
+            return forms[target].body
+        origin = statements.origin(connection, statement_id)
+        return None if origin is None else origin.body
+
+    body = await request.app[DEPENDENCIES].database.read(query) if is_stored_uuid(statement_id) else None
+    if body is None:
+        raise not_found("statement")
+    return text_file(f"statement-{statement_id}.json", body.encode())
 
 
 ROUTES = (

@@ -9,7 +9,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
-from bridge.audit.access.redaction import redact_answer, redact_name
+from bridge.audit.access.redaction import redact_answer, redact_mention, redact_name
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import commit_diff, rule_trace
 from bridge.audit.components.commit_diff import CommitDiff
@@ -72,7 +72,14 @@ async def _attempt(request: web.Request) -> web.StreamResponse:
         stored = timeline.timeline(connection, uuid, after=after, limit=MAX_COMMITS, first_session=first)
         if stored is None:
             return None
-        commits = _commit_views(request, stored.commits, stored.before, stored.places, max_warnings=MAX_LISTED_WARNINGS)
+        commits = _commit_views(
+            request,
+            stored.commits,
+            stored.before,
+            stored.places,
+            stored.attempt.learner_name,
+            max_warnings=MAX_LISTED_WARNINGS,
+        )
         return {
             "attempt": redact_name(request, stored.attempt),
             "sessions": stored.sessions,
@@ -99,7 +106,14 @@ async def _commit(request: web.Request) -> web.StreamResponse:
         trace = rule_trace.trace_rules(
             connection, session_id, number, is_requested="rules" in request.query, sees_cmi=may_see_cmi(request)
         )
-        (commit,) = _commit_views(request, [stored.commit], stored.before, {session_id: 0}, max_warnings=MAX_WARNINGS)
+        (commit,) = _commit_views(
+            request,
+            [stored.commit],
+            stored.before,
+            {session_id: 0},
+            stored.attempt.learner_name,
+            max_warnings=MAX_WARNINGS,
+        )
         return {
             "attempt": redact_name(request, stored.attempt),
             "commit": commit,
@@ -140,6 +154,7 @@ def _commit_views(
     commits: Sequence[TimelineCommit],
     before: str | None,
     numbers: dict[str, int],
+    learner_name: str,
     *,
     max_warnings: int,
 ) -> list[CommitView]:
@@ -147,17 +162,24 @@ def _commit_views(
     limit = chars_per_text(sum(len(commit.statements) for commit in commits))
     views, last_session = [], ""
     for commit, diff in zip(commits, diffs, strict=True):
-        statements = [_statement(request, line, limit) for line in commit.statements]
+        statements = [_statement(request, line, limit, learner_name) for line in commit.statements]
         opens = commit.session_id != last_session
-        line = commit._replace(response=None, statements=())
+        # a client's own word, which can be anything
+        key = commit.idempotency_key if may_see_cmi(request) else None
+        line = commit._replace(response=None, statements=(), idempotency_key=key)
         views.append(CommitView(line, numbers[commit.session_id], opens, diff, statements))
         last_session = commit.session_id
     return views
 
 
-def _statement(request: web.Request, line: TimelineStatement, limit: int) -> StatementView:
+def _statement(request: web.Request, line: TimelineStatement, limit: int, learner_name: str) -> StatementView:
     sees_cmi = may_see_cmi(request)
     summary = summarize(line.body, sees_names=may_see_names(request), sees_cmi=sees_cmi)
+    summary = summary._replace(
+        actor=redact_mention(request, summary.actor, learner_name),
+        object=redact_mention(request, summary.object, learner_name),
+        object_id=redact_mention(request, summary.object_id, learner_name),
+    )
     # a statement's JSON has the learner's name and answers in many places
     view = view_of(line.body.encode(), limit) if sees_cmi and line.body else None
     problem = truncate_text(line.problem) if sees_cmi and line.problem else None if line.problem is None else ""

@@ -1,0 +1,57 @@
+"""docs/privacy.md says of everything that is said about a person where it is, and nothing of it is anywhere else."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bridge.formats import BY_NAME
+from tests.privacy.canaries import BODIES, KINDS
+from tests.privacy.disclosure import disclosed
+from tests.privacy.evidence import PEOPLE, Evidence, gather
+
+
+@pytest.fixture(scope="module")
+def evidence(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    """What became of canaries in every input."""
+    return asyncio.run(gather(module_database_url, tmp_path_factory.mktemp("keys")))
+
+
+def test_every_wire_format_is_tried() -> None:
+    assert BODIES.keys() | {"scorm-cloud"} == BY_NAME.keys()
+
+
+def test_every_kind_is_described() -> None:
+    described = disclosed("What is said about a person")
+    assert described.keys() == KINDS.keys() | {"LMS token", "commit token", "account password"}
+
+
+def test_the_database_holds_what_is_disclosed(evidence: Evidence) -> None:
+    held = {place: kinds for place, text in evidence.columns.items() if (kinds := evidence.kinds(text))}
+    assert held == disclosed("In the database")
+
+
+def test_the_log_holds_what_is_disclosed(evidence: Evidence) -> None:
+    assert "statement_dead" in evidence.log
+    assert {"log": evidence.kinds(evidence.log)} == disclosed("In the log")
+
+
+def test_answers_hold_what_is_disclosed(evidence: Evidence) -> None:
+    answers = {place: evidence.kinds(text) for place, text in (evidence.answers | evidence.public).items()}
+    assert answers | {"problems": evidence.kinds(evidence.problems)} == disclosed("In answers")
+
+
+def test_each_role_sees_what_is_disclosed(evidence: Evidence) -> None:
+    seen = {who: evidence.kinds("\n".join(evidence.pages[who].values())) for who in PEOPLE}
+    assert seen == disclosed("On the pages")
+
+
+def test_targets_get_what_is_disclosed(evidence: Evidence) -> None:
+    assert {target: evidence.kinds(text) for target, text in evidence.sent.items()} == disclosed("At LRSs")
+
+
+def test_a_name_that_may_not_be_seen_cannot_be_searched_for(evidence: Evidence) -> None:
+    assert [search for search, (_, tells) in evidence.searches["reader"].items() if tells] == []
+    assert evidence.searches["reader"]["/learners?name="][0] == 403
+    assert evidence.searches["reader who sees names"]["/learners?name="] == (200, True)
