@@ -44,6 +44,7 @@ _PROBLEMS = {
     404: "There is no such thing, or it is another LMS's.",
     408: "The body took too long to arrive.",
     409: "The session is another learner's, activity's or course's.",
+    410: "The learner was erased, and is refused.",
     413: "The body is larger than 1 MiB, unpacked.",
     415: "The body is compressed in a way that is not taken.",
     422: "The Idempotency-Key is that of another commit.",
