@@ -52,7 +52,7 @@ _PROBLEMS = {
     503: "Nothing was stored; the same request may succeed after Retry-After seconds.",
 }
 _READING = (400, 401, 403, 429, 503)
-_OPENING = (400, 401, 403, 404, 408, 409, 413, 415, 429, 503)
+_OPENING = (400, 401, 403, 404, 408, 409, 410, 413, 415, 429, 503)
 _WRITING = (*_OPENING, 422)
 _ANY_ID: Schema = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$"}
 _PLACE: Schema = {"type": "string", "pattern": "^[0-9]{1,18}$"}
