@@ -25,8 +25,9 @@ from sqlalchemy import (
     select,
 )
 
+from storage.erasure_tables import refused_learner
 from storage.prepared import NewIds, Prepared, PreparedSelect, Rows
-from storage.tables import attempt, course_registration, enrollment, lms, refused_learner, session
+from storage.tables import attempt, course_registration, enrollment, lms, session
 
 EnrollmentKey = tuple[int, str, str, str]
 """LMS, learner, activity and course by their ids; the course is empty where the LMS tells none."""
@@ -292,8 +293,7 @@ def ensure_enrollments(
 _NEW_ENROLLMENT = (*NewEnrollment.__slots__, "version", "total_attempts", "total_time", "created_at")
 
 
-def _insert_unless_refused(rows: Rows) -> Insert:
-    # in the same statement, so that nobody who is refused meanwhile comes in between
+def _insert_unless_refused(rows: Rows) -> Insert:  # in one statement: nobody comes in between
     is_refused = exists().where(refused_learner.c.lms_id == rows["lms_id"], refused_learner.c.digest == rows["digest"])
     names = [name for name in _NEW_ENROLLMENT if name != "digest"]
     return rows.insert(enrollment, names, ~is_refused).on_conflict_do_nothing()

@@ -7,7 +7,6 @@ Whatever processes have in memory of an enrollment is outdated by its version, w
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from storage.engine import BUSY_TIMEOUT
 from storage.erasures import add_counts, add_target_counts
 from storage.outbox import UNASSIGNED
 from storage.prepared import execute
-from storage.queries.learner_data import PERSONAL
+from storage.queries.learner_data import PERSONAL, names_learner
 from storage.removals import STATEMENTS, NewRemoval
 from storage.states import DeliveryState, TryOutcome
 from storage.tables import (
@@ -49,7 +48,6 @@ ERASED_ANSWER = "(erased)"
 """What stands in place of an LRS's answer to a request that carried something of an erased learner."""
 _NEVER_STORED = {TryOutcome.REFUSED, TryOutcome.TOO_LARGE}
 """Outcomes after which a dead statement is not at the LRS."""
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,12 +279,7 @@ def _erase_refusals(connection: Connection, part: _Part, enrollment_id: int, ses
     rows = connection.execute(
         select(refusal.c.id, refusal.c.path, refusal.c.detail).where(refusal.c.lms_id == owner.lms_id)
     )
-    ids = [
-        row.id
-        for row in rows
-        if repr(owner.learner_id) in row.detail
-        or {found.lower() for found in _UUID.findall(f"{row.path} {row.detail}")} & session_ids
-    ]
+    ids = [row.id for row in rows if names_learner(owner.learner_id, session_ids, row.path, row.detail)]
     if ids:
         part.rows["refusals"] += connection.execute(delete(refusal).where(refusal.c.id.in_(ids))).rowcount
 

@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from storage.engine import insert_for
-from storage.tables import digest_key, erasure, erasure_target, refused_learner, removal
+from storage.erasure_tables import digest_key, erasure, erasure_target, refused_learner, removal
 
 LOCK_TIMEOUT = 300
 """Milliseconds that launches of new learners may wait, on PostgreSQL, while a refusal is stored."""
@@ -147,7 +147,7 @@ def begin(connection: Connection, new: NewErasure) -> int:
 
 
 def resume(connection: Connection, erasure_id: int, later: Later) -> None:
-    """Continue an erasure; what comes later of the learner is decided anew."""
+    """Resume an erasure; what comes later of the learner is decided anew."""
     connection.execute(update(erasure).where(erasure.c.id == erasure_id).values(later=later))
 
 

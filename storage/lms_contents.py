@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, func, select
 
 from storage import tokens
+from storage.erasure_tables import refused_learner
 from storage.lms import Lms, all_of_them
 from storage.queries.keyset import Count, up_to
 from storage.states import TokenStatus
@@ -17,7 +18,6 @@ from storage.tables import (
     lms,
     mapping_activation,
     refusal,
-    refused_learner,
     session,
     statement,
     token,

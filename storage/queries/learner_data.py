@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, func, select, union_all
 from sqlalchemy import exists as exists_clause
 
 from storage.states import DeliveryState
@@ -32,7 +31,6 @@ from storage.tables import (
 
 FETCH_SIZE = 100
 """Rows that are in memory at once."""
-_SESSION_IN_PATH = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Learner(NamedTuple):
@@ -232,20 +230,20 @@ def by_target(connection: Connection, learner: Learner) -> dict[str, dict[str, i
     The names are `waiting`, `statements` and `documents`.
     """
     targets: dict[str, dict[str, int]] = {}
-    for name, column, of in (
-        ("statements", delivery, _OF_DELIVERY),
-        ("documents", document_delivery, document_delivery.join(_OF_DOCUMENT, _ITS_DOCUMENT)),
-    ):
+
+    def add(name: str, table: Table, of: FromClause, *conditions: ColumnElement[bool]) -> None:
         rows = connection.execute(
-            select(column.c.target, column.c.state, func.count())
+            select(table.c.target, table.c.state, func.count())
             .select_from(of)
-            .where(*whose(learner), column.c.state != DeliveryState.QUARANTINED)
-            .where(*([PERSONAL] if name == "documents" else []))
-            .group_by(column.c.target, column.c.state)
+            .where(*whose(learner), table.c.state != DeliveryState.QUARANTINED, *conditions)
+            .group_by(table.c.target, table.c.state)
         )
         for target, state, number in rows:
-            counts = targets.setdefault(target, {"waiting": 0, "statements": 0, "documents": 0})
+            counts = targets.setdefault(target, dict.fromkeys(("waiting", "statements", "documents"), 0))
             counts["waiting" if state == DeliveryState.WAITING else name] += number
+
+    add("statements", delivery, _OF_DELIVERY)
+    add("documents", document_delivery, document_delivery.join(_OF_DOCUMENT, _ITS_DOCUMENT), PERSONAL)
     return dict(sorted(targets.items()))
 
 
@@ -261,11 +259,15 @@ def refusals(connection: Connection, learner: Learner, sessions: set[str]) -> It
     query = select(refusal, lms.c.name.label("lms")).select_from(refusal.join(lms)).order_by(refusal.c.id)
     if learner.lms is not None:
         query = query.where(lms.c.name == learner.lms)
-    quoted = repr(learner.id)
     for row in rows(connection, query):
-        named = {found.lower() for found in _SESSION_IN_PATH.findall(f"{row['path']} {row['detail']}")}
-        if named & sessions or quoted in row["detail"]:
+        if names_learner(learner.id, sessions, row["path"], row["detail"]):
             yield {name: value for name, value in row.items() if name != "lms_id"}
+
+
+def names_learner(learner_id: str, session_ids: Collection[str], path: str, detail: str) -> bool:
+    """Return whether the path or the detail of a refused request names a learner, or one of these sessions."""
+    words = {word.strip(".,;:'\"") for word in detail.lower().split()}
+    return repr(learner_id) in detail or not (words | {*path.lower().split("/")}).isdisjoint(session_ids)
 
 
 def audit_entries(connection: Connection, learner: Learner) -> Iterator[dict[str, Any]]:

@@ -18,7 +18,8 @@ from mappings.xapi.voiding import VOIDED
 from storage import removals
 from storage.database_files import sqlite_path
 from storage.engine import reading, writing
-from storage.tables import audit_log, metadata, removal
+from storage.erasure_tables import removal
+from storage.tables import audit_log, metadata
 from tests.cli.conftest import Run
 from tests.support.bridge import Bridge, StartBridge
 from tests.support.lrs import Lrs

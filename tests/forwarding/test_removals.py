@@ -17,10 +17,10 @@ from bridge.sandbox.lrs.documents import Document
 from mappings.xapi.voiding import VOIDED
 from storage import pauses, target_alarms
 from storage.engine import reading, writing
+from storage.erasure_tables import removal
 from storage.erasures import Erasure, Later
 from storage.pauses import Pause
 from storage.queries.learner_data import Learner
-from storage.tables import removal
 from tests.support.bridge import Bridge, StartBridge
 from tests.support.deliveries import is_settled
 from tests.support.lrs import NO_DOCUMENTS, POST, Lrs, StartLrs

@@ -14,6 +14,7 @@ from bridge.operations.erasure import ErasureRequest, erase_learner
 from storage import attempts, documents, erasing, outbox
 from storage.documents import ClaimedDocument
 from storage.engine import reading, transactions, writing
+from storage.erasure_tables import removal
 from storage.erasures import Erasure, Later
 from storage.outbox import Settlement, Try
 from storage.queries.learner_data import Learner
@@ -26,7 +27,6 @@ from storage.tables import (
     document_try,
     enrollment,
     journal,
-    removal,
     session,
     statement,
     try_,
