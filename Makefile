@@ -108,11 +108,12 @@ reference: env
 dist: env player
 	$(BIN)/uv build --out-dir dist
 
-# Tests need a Chromium and strace: Debian's, installed here where this is Debian and root.
+# Tests need a Chromium, strace and MariaDB: Debian's, installed here where this is Debian and root.
 test-tools: $(REAL_LRS) $(VALIDATOR) $(AXE) $(RALPH) $(CLIENTS) $(TYPESCRIPT) $(PLAYER)
-	@command -v chromium >/dev/null && command -v strace >/dev/null \
-	  || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium strace >/dev/null) \
-	  || (echo "The tests need chromium and strace; please install them." >&2; exit 1)
+	@command -v chromium >/dev/null && command -v strace >/dev/null && command -v mariadbd >/dev/null \
+	  || (apt-get update -qq \
+	    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium strace mariadb-server >/dev/null) \
+	  || (echo "The tests need chromium, strace and mariadb-server; please install them." >&2; exit 1)
 
 run: run-env
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory player; \
@@ -152,7 +153,8 @@ imports: env
 	$(BIN)/lint-imports
 
 docs: env
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "The documentation is in .site/index.html."
 
 check: lint types imports docs
 
@@ -166,6 +168,7 @@ bench: env bench-tools
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.impact
+	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python -m benchmarks.people
 	$(BIN)/python -m benchmarks.hostile_bodies
 

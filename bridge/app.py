@@ -52,6 +52,7 @@ from bridge.metrics.exchange import MetricsExchange
 from bridge.outgoing import is_readable_on_the_way
 from bridge.periodic_task import PeriodicTask
 from bridge.routing import build_targets, unwanted_documents
+from bridge.search_indexer import SearchIndexer
 from bridge.service_metrics import ServiceMetrics
 from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
@@ -68,6 +69,7 @@ log = structlog.get_logger(__name__)
 
 DOCUMENT_BUILDER = web.AppKey("document_builder", DocumentBuilder)
 MAPPING_RELOADER = web.AppKey("mapping_reloader", MappingReloader)
+SEARCH_INDEXER = web.AppKey("search_indexer", SearchIndexer)
 PAUSE_MONITOR = web.AppKey("pause_monitor", PauseMonitor)
 
 
@@ -184,6 +186,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     app[DOCUMENT_BUILDER] = DocumentBuilder(database, commits, now)
     app[MAPPING_RELOADER] = MappingReloader(database, versions, settings.targets, latest)
     app[PAUSE_MONITOR] = PauseMonitor(database, now, wake)
+    app[SEARCH_INDEXER] = SearchIndexer(database, now)
     if settings.audit.enabled:
         parts = AuditDependencies(
             database.people,
@@ -203,6 +206,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         app[DOCUMENT_BUILDER],
         app[MAPPING_RELOADER],
         app[PAUSE_MONITOR],
+        app[SEARCH_INDEXER],
         health,
         disk,
         refusals,

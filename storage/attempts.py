@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from storage.erasure_tables import refused_learner
 from storage.prepared import NewIds, Prepared, PreparedSelect, Rows
+from storage.states import SessionSource
 from storage.tables import attempt, course_registration, enrollment, lms, session
 
 EnrollmentKey = tuple[int, str, str, str]
@@ -37,10 +38,10 @@ EnrollmentKey = tuple[int, str, str, str]
 class Enrollment:
     """One LMS, learner, course and activity; the course is empty where the LMS tells none.
 
-    `changed` marks it as to be stored; `version` counts what was ever changed of it, its attempts and its sessions;
-    `latest_attempt` is the highest number of an attempt that had a commit. `sco` is the SCO of a package whose values
-    are this activity's, where players post several to one address; `course_registration` is the LMS's own, where it
-    gave one.
+    `changed` marks it as to be stored, `renamed` as to be found by another name; `version` counts what was ever changed
+    of it, its attempts and its sessions; `latest_attempt` is the highest number of an attempt that had a commit. `sco`
+    is the SCO of a package whose values are this activity's, where players post several to one address;
+    `course_registration` is the LMS's own, where it gave one.
     """
 
     id: int
@@ -75,6 +76,7 @@ class Enrollment:
     course_description: str | None = None
     state: str | None = None
     changed: bool = field(default=False, compare=False)
+    renamed: bool = field(default=False, compare=False)
 
     @property
     def key(self) -> EnrollmentKey:
@@ -121,6 +123,7 @@ class Session:
     entry: str
     state: str
     started_at: int
+    source: str = SessionSource.SERVER.value
     commits: int = 0
     last_commit_at: int | None = None
     ended_at: int | None = None
@@ -409,11 +412,19 @@ def load_attempt_sessions(connection: Connection, owner: Attempt) -> list[Sessio
     return [_session(row, owner) for row in rows]
 
 
+IS_OPEN = (
+    session.c.ended.is_(None),
+    # nothing says how an imported session ended: it stays as the history left it
+    session.c.source == literal_column(f"'{SessionSource.SERVER}'"),
+)
+"""The conditions of sessions that are open."""
+
+
 def open_session(connection: Connection, owner: Attempt) -> Session | None:
-    """Return the session of an attempt that began last and has not ended."""
+    """Return the session of an attempt that began last and has not ended. An imported one is long over."""
     row = connection.execute(
         select(*_SESSION)
-        .where(session.c.attempt_id == owner.id, session.c.ended.is_(None))
+        .where(session.c.attempt_id == owner.id, *IS_OPEN)
         .order_by(session.c.started_at.desc(), session.c.session_id)
         .limit(1)
     ).one_or_none()
@@ -447,7 +458,7 @@ def idle_sessions(connection: Connection, since: int, limit: int) -> list[str]:
     last = func.coalesce(session.c.last_commit_at, session.c.started_at)
     rows = connection.execute(
         select(session.c.session_id)
-        .where(session.c.ended.is_(None), session.c.started_at < since, last < since)
+        .where(*IS_OPEN, session.c.started_at < since, last < since)
         .order_by(session.c.started_at, session.c.session_id)
         .limit(limit)
     )

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
 
-from storage.tables import metadata
-
-_Id = BigInteger().with_variant(Integer, "sqlite")
-_Uuid = String(36).with_variant(UUID(as_uuid=False), "postgresql")
-_Time = BigInteger()
+from storage.schema import ID_TYPE, TIME_TYPE, UUID_TYPE, metadata
 
 erasure = Table(
     "erasure",
     metadata,
-    Column("id", _Id, primary_key=True),
-    Column("uuid", _Uuid, nullable=False, unique=True),
+    Column("id", ID_TYPE, primary_key=True),
+    Column("uuid", UUID_TYPE, nullable=False, unique=True),
     Column("digest", String(64), nullable=False, index=True, comment="keyed hash of the learner and the LMS"),
     Column("lms", Text, comment="its name; none for all LMSs"),
     Column("later", Text, nullable=False, comment="what comes later of the learner: refuse or accept"),
-    Column("began_at", _Time, nullable=False),
-    Column("finished_at", _Time, comment="when everything here was gone; what targets are to delete may still wait"),
+    Column("began_at", TIME_TYPE, nullable=False),
+    Column("finished_at", TIME_TYPE, comment="when everything here was gone; what targets are to delete may still wait"),
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("counts", Text, nullable=False, comment="JSON: rows deleted, by kind"),
@@ -29,7 +24,7 @@ erasure = Table(
 erasure_target = Table(
     "erasure_target",
     metadata,
-    Column("erasure_id", _Id, ForeignKey("erasure.id"), primary_key=True, autoincrement=False),
+    Column("erasure_id", ID_TYPE, ForeignKey("erasure.id"), primary_key=True, autoincrement=False),
     Column("target", Text, primary_key=True),
     Column("withdrawn", Integer, nullable=False, comment="deliveries that still waited"),
     Column("kept", Integer, nullable=False, comment="statements and documents that stay there, as the settings say"),
@@ -41,14 +36,14 @@ erasure_target = Table(
 removal = Table(
     "removal",
     metadata,
-    Column("id", _Id, primary_key=True),
-    Column("erasure_id", _Id, ForeignKey("erasure.id"), nullable=False, index=True),
+    Column("id", ID_TYPE, primary_key=True),
+    Column("erasure_id", ID_TYPE, ForeignKey("erasure.id"), nullable=False, index=True),
     Column("target", Text, nullable=False),
     Column("resource", Text, nullable=False, comment="statements, or the resource of a document"),
     Column("body", Text, nullable=False, comment="JSON: the voiding statement, or the document's parameters"),
-    Column("created_at", _Time, nullable=False),
+    Column("created_at", TIME_TYPE, nullable=False),
     Column("tries", Integer, nullable=False),
-    Column("not_before", _Time, nullable=False),
+    Column("not_before", TIME_TYPE, nullable=False),
     Column("answer", Text, nullable=False, comment="of the last try"),
     Index(None, "target", "not_before"),
     sqlite_autoincrement=True,
@@ -57,7 +52,7 @@ removal = Table(
 refused_learner = Table(
     "refused_learner",
     metadata,
-    Column("lms_id", _Id, ForeignKey("lms.id"), primary_key=True, autoincrement=False),
+    Column("lms_id", ID_TYPE, ForeignKey("lms.id"), primary_key=True, autoincrement=False),
     Column("digest", String(64), primary_key=True, comment="keyed hash of the learner's id"),
 )
 

@@ -13,31 +13,18 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import UUID
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+import storage.search_tables  # noqa: F401 -- they are part of the metadata
+from storage import schema
 
-# SQLite numbers rows by itself only where the type is exactly INTEGER
-# and gives the highest number again where its row was deleted, unless the table has AUTOINCREMENT: what is on its way
-# at that moment would be taken for another row
-_Id = BigInteger().with_variant(Integer, "sqlite")
-_Uuid = String(36).with_variant(UUID(as_uuid=False), "postgresql")
-_Time = BigInteger()
+metadata = schema.metadata
+_Id, _Uuid, _Time = schema.ID_TYPE, schema.UUID_TYPE, schema.TIME_TYPE
 
 lms = Table(
     "lms",
@@ -182,6 +169,8 @@ attempt = Table(
     sqlite_autoincrement=True,
 )
 
+_IS_LIVE = "ended IS NULL AND source = 'server'"
+
 session = Table(
     "session",
     metadata,
@@ -190,11 +179,18 @@ session = Table(
     Column("entry", Text, nullable=False, comment="ab-initio or resume"),
     Column("commits", Integer, nullable=False, comment="rows in the journal"),
     Column("started_at", _Time, nullable=False),
+    Column(
+        "source",
+        Text,
+        nullable=False,
+        server_default=text("'server'"),
+        comment="server or import: where its commits come from",
+    ),
     Column("last_commit_at", _Time),
     Column("ended_at", _Time),
     Column("ended", Text, comment="suspended, terminated or abandoned"),
     Column("state", Text, nullable=False, comment="JSON: all that is remembered between commits"),
-    Index("ix_session_open", "started_at", sqlite_where=text("ended IS NULL"), postgresql_where=text("ended IS NULL")),
+    Index("ix_session_open", "started_at", sqlite_where=text(_IS_LIVE), postgresql_where=text(_IS_LIVE)),
 )
 
 journal = Table(

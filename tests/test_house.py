@@ -36,10 +36,12 @@ SMALL = {
     "bridge/single_flight.py": "belongs to none of its callers",
     "mappings/attempt/enrollment.py": "a state, beside those of attempt and session",
     "mappings/attempt/resuming.py": "one rule, with its table of settings",
+    "mappings/described_enum.py": "tables of every package of the core are made with it",
     "mappings/definition/errors.py": "readers and compilers raise it",
     "mappings/xapi/timestamps.py": "every layer writes times with it",
     "storage/migrations/env.py": "Alembic's entry",
     "storage/refusals.py": "one table",
+    "storage/schema.py": "what the modules of tables share",
 }
 """Modules of fewer lines, and why each stands alone."""
 LARGE = {
@@ -103,8 +105,6 @@ STATE_ENUMS = frozenset(
 )
 """Enums whose values no code compares with as text: members are found by every search, words are not."""
 OTHER_WORDS = {
-    ("bridge/commits/store_commit.py", "abandoned"): "a policy of mappings",
-    ("mappings/analysis/replay.py", "abandoned"): "a policy of mappings",
     ("mappings/attempt/resuming.py", "suspended"): "a setting",
     ("mappings/attempt/resuming.py", "incomplete"): "a setting",
     ("bridge/formats/hyperf.py", "unknown"): "what the client sends",

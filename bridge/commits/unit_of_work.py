@@ -25,7 +25,7 @@ from mappings.definition.model import Identifier
 from storage import attempts, journal
 from storage.attempts import Attempt, Enrollment, EnrollmentKey, NewEnrollment, Session
 from storage.change_set import ChangeSet, CourseKey, store_course_registrations
-from storage.states import AttemptStatus
+from storage.states import AttemptStatus, SessionSource
 
 REPEAT_WINDOW = 60_000
 """Milliseconds within which the same bytes, sent without a session id, are the same commit."""
@@ -139,7 +139,7 @@ class UnitOfWork:
         if attempt is None:
             return None
         for session in self._rows.sessions.values():
-            if session.attempt is attempt and session.row.ended is None:
+            if session.attempt is attempt and session.row.ended is None and session.row.source == SessionSource.SERVER:
                 return session
         row = None if attempt.row.new else attempts.open_session(self._connection, attempt.row)
         # one that this batch has ended already still is open in the database
@@ -176,6 +176,7 @@ class UnitOfWork:
         `launching` says that the LMS opens it, and not its first commit.
         """
         owner = self._owner(launch)
+        at = self._now if launch.past is None else launch.past.opened_at
         update_details(owner, launch, self._identifier(launch.lms_id))
         latest = self._latest.get(owner.id)
         if launch.attempt_number is not None:
@@ -186,7 +187,7 @@ class UnitOfWork:
             attempt = self._rows.latest_begun_attempt(owner) or latest
         if attempt is None:
             number = launch.attempt_number or (latest.row.number + 1 if latest else 1)
-            attempt = self._add_attempt(owner, number, launch.scorm_version)
+            attempt = self._add_attempt(owner, number, launch)
         if latest is None or attempt.row.number > latest.row.number:
             self._latest[owner.id] = attempt
         if launch.scorm_version is not None and attempt.state.commits == 0:
@@ -195,13 +196,14 @@ class UnitOfWork:
         attempt.state, state = begin_session(
             attempt.state,
             self._registered(owner, launch.data),
-            launched_at=self._now if launching else 0,
+            launched_at=at if launching or launch.past is not None else 0,
             prior_total_time=owner.total_time if prior_total_time is None else prior_total_time,
         )
         attempt.row.changed = True
         entry = _entry(attempt, state)
         its_id = session_id or time_ordered_id(self._now, self._new_id())
-        row = Session(its_id, attempt.row, entry, "", self._now, changed=True, new=True)
+        source = (SessionSource.SERVER if launch.past is None else SessionSource.IMPORT).value
+        row = Session(its_id, attempt.row, entry, "", at, source, changed=True, new=True)
         session = self._rows.sessions[row.session_id] = CachedSession(row, attempt, state)
         return session
 
@@ -291,18 +293,19 @@ class UnitOfWork:
         owner = self._owner(launch)
         return self._latest.get(owner.id) if launch.attempt_number is None else self._numbered(launch, owner)
 
-    def _add_attempt(self, owner: Enrollment, number: int, scorm_version: str | None) -> CachedAttempt:
+    def _add_attempt(self, owner: Enrollment, number: int, launch: Launch) -> CachedAttempt:
+        past = launch.past
         if not self._free_ids:
             self._free_ids = attempts.new_attempt_ids(self._connection, self._starts)
         row = Attempt(
             self._free_ids.pop(0),
-            self._new_id(),
+            self._new_id() if past is None else past.attempt_id,
             owner,
             number,
-            scorm_version,
+            launch.scorm_version,
             AttemptStatus.ACTIVE.value,
             "",
-            self._now,
+            self._now if past is None else past.opened_at,
             changed=True,
             new=True,
         )
@@ -371,7 +374,7 @@ class UnitOfWork:
             lms_id=launch.lms_id,
             learner_id=launch.learner.id,
             activity_id=launch.activity.id,
-            registration=self._new_id(),
+            registration=self._new_id() if launch.past is None else launch.past.registration,
             learner_name=launch.learner.name,
             activity_name=launch.activity.name,
             activity_type=launch.activity.type,

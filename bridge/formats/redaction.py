@@ -1,7 +1,7 @@
 """Taking e-mail addresses of learners out of bodies before the journal keeps them.
 
-Only what describes the learner is looked at: `email` of `learner` or `user`, in a JSON body or in one that a wrapper or
-a form holds. What content says in its CMI data stays as it is.
+Only what describes the learner is looked at: `email` of `learner` or `user`, or another word for it, there or beside
+them, in a JSON body or in one that a wrapper or a form holds. What content says in its CMI data stays as it is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ from bridge.errors import BridgeError
 from bridge.formats.lenient_json import decode
 
 _LEARNERS = ("learner", "user")
+_ADDRESS_KEYS = frozenset(
+    f"{whose}{what}"
+    for whose in ("", "learner", "user", "student")
+    for what in ("email", "mail", "emailaddress", "mailaddress", "mbox")
+)
+"""Keys of an address, in lower case and without what parts their words."""
+_OTHER_WORDS = (b"mail", b"Mail", b"MAIL", b"mbox")
 _OF_CONTENT = frozenset({"cmi", "cmi_data", "cmiData", "adl"})
+_OF_COMMITS = _OF_CONTENT | {*_LEARNERS, "learnerId", "student_id"}
+"""Members of what a client wrote itself: an address beside them is the learner's."""
 MAX_WRAPPERS = 3
 """Wrappers around a body that are looked into."""
 
@@ -45,7 +54,13 @@ def without_email(body: bytes) -> bytes:
 
 def _may_tell(text: bytes) -> bool:
     """Return whether a text may have the key, as it is or in JSON's escapes. Most have not."""
-    return b"email" in text or b"\\u00" in text
+    if b"email" in text or b"\\u00" in text:
+        return True
+    return b"@" in text and any(word in text for word in _OTHER_WORDS)
+
+
+def _is_address(key: str) -> bool:
+    return key.lower().replace("_", "").replace("-", "") in _ADDRESS_KEYS
 
 
 def _redacted(body: bytes, depth: int) -> bytes:
@@ -71,6 +86,9 @@ def _json(body: bytes, depth: int) -> bytes | None:
             members = _decode_object(_encode(decode(body)))
         except (BridgeError, msgspec.MsgspecError, RecursionError):
             return None  # no reader takes it
+    count = len(members)
+    if not members.keys().isdisjoint(_OF_COMMITS):
+        members = {name: member for name, member in members.items() if not _is_address(name)}
     changed = {name: redacted for name in _LEARNERS if name in members and (redacted := _learner(bytes(members[name])))}
     for name, member in islice(members.items(), MAX_PLACES if depth > 0 else 0):
         if name not in _OF_CONTENT and name not in _LEARNERS and _may_tell(value := bytes(member)):
@@ -79,14 +97,19 @@ def _json(body: bytes, depth: int) -> bytes | None:
             )
             if redacted is not None:
                 changed[name] = redacted
-    return _encode(members | {name: msgspec.Raw(redacted) for name, redacted in changed.items()}) if changed else None
+    if not changed and len(members) == count:
+        # a member that stands twice counts by its last value; the first one stays in the text
+        alone = _encode(members)
+        return alone if not _may_tell(alone) else None
+    return _encode(members | {name: msgspec.Raw(redacted) for name, redacted in changed.items()})
 
 
 def _learner(value: bytes) -> bytes | None:
     if value[:1] != b"{":
         return None
     members = _decode_object(value)
-    return None if members.pop("email", None) is None else _encode(members)
+    kept = {name: member for name, member in members.items() if not _is_address(name)}
+    return None if len(kept) == len(members) else _encode(kept)
 
 
 def _text(value: bytes, depth: int) -> bytes | None:

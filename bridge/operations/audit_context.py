@@ -41,6 +41,8 @@ class AuditAction(StrEnum):
     """An account has another password."""
     REMOVE_ACCOUNT = "remove-account"
     """Somebody may not sign in any more."""
+    IMPORT = "import"
+    """The history of an LMS is stored."""
     CREATE_TOKEN = "create-token"  # noqa: S105 -- the action's name
     """An LMS token was issued."""
     ROTATE_TOKEN = "rotate-token"  # noqa: S105 -- the action's name

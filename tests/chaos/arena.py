@@ -39,11 +39,12 @@ class Scale:
     stops: int
     restarts: int
     queued: int
+    imports: int
 
 
 SCALES = {
-    "": Scale(kills=10, stops=5, restarts=4, queued=2_000),
-    "full": Scale(kills=300, stops=100, restarts=20, queued=200_000),
+    "": Scale(kills=10, stops=5, restarts=4, queued=2_000, imports=2),
+    "full": Scale(kills=300, stops=100, restarts=20, queued=200_000, imports=20),
 }
 
 

@@ -226,6 +226,32 @@ def test_what_content_says_is_left_as_it_is() -> None:
         assert without_email(body.encode()) == body.encode()
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"learner":{"id":"u1","Email":"a@b.org"},"cmi":{}}',
+        '{"learner":{"id":"u1","E-Mail":"a@b.org"},"cmi":{}}',
+        '{"learner":{"id":"u1","email_address":"a@b.org"},"cmi":{}}',
+        '{"user":{"id":"u1","MAIL":"a@b.org"},"cmi":{}}',
+        '{"learner":{"id":"u1","mbox":"mailto:a@b.org"},"cmi":{}}',
+        '{"learner":{"id":"u1"},"email":"a@b.org","cmi":{}}',
+        '{"learner":{"id":"u1"},"learnerEmail":"a@b.org","cmi":{}}',
+        '{"learner":{"id":"u1","email":"a@b.org"},"learner":{"id":"u1"},"cmi":{}}',
+        '{"learner":{"id":"u1","e\\u006dail":"a@b.org"},"cmi":{}}',
+    ],
+)
+def test_other_words_for_an_address_are_taken_out_as_well(body: str) -> None:
+    redacted = json.loads(without_email(body.encode()))
+    assert "b.org" not in json.dumps(redacted)
+    assert redacted[next(iter(redacted))] == {"id": "u1"}
+    assert redacted["cmi"] == {}
+
+
+def test_what_content_calls_an_address_stays() -> None:
+    for body in ('{"cmi":{"email":"a@b.org"}}', '{"mailing":"a@b.org","cmi":{}}', '{"cmi.comments":"mail a@b.org"}'):
+        assert without_email(body.encode()) == body.encode()
+
+
 def test_in_a_form_the_address_alone_is_emptied() -> None:
     inside = json.dumps({"suspend_data": json.dumps({"email": "kept@b.org"})})
     posted_body = f'{{"learner": {{"id": 1, "email" : "ü.a@b.org"}}, "cmi": {inside}}}'

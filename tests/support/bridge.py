@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Engine
 from yarl import URL
 
-from bridge.app import DOCUMENT_BUILDER, create_app
+from bridge.app import DOCUMENT_BUILDER, SEARCH_INDEXER, create_app
 from bridge.http.connection_server import ConnectionRunner
 from bridge.settings import (
     AuditSettings,
@@ -153,6 +153,11 @@ class Bridge:
         assert self.client.app is not None
         while await self.client.app[DOCUMENT_BUILDER].build(self.clock() + 86_400_000):
             pass
+
+    async def let_names_be_indexed(self) -> None:
+        """Make everything findable that was committed."""
+        assert self.client.app is not None
+        await self.client.app[SEARCH_INDEXER].index()
 
     async def close(self) -> None:
         """Stop it as SIGTERM would."""

@@ -1,0 +1,77 @@
+"""An example of each command, which its `--help` and the reference of commands show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+NAME = "scorm-bridge"
+
+STATEMENT = "5f0c1b52-6a3e-4c7e-9d7e-3f8b1f0a2c11"
+"""A statement's id in examples."""
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "serve": ("--config /etc/scorm-bridge.toml serve", "serve --workers 4"),
+    "migrate": ("migrate --plan", "migrate"),
+    "backup": ("backup /var/backups/scorm-bridge.db",),
+    "tokens create": ("tokens create --lms campus --home-page https://lms.example.org",),
+    "tokens list": ("tokens list", "tokens list --json"),
+    "tokens revoke": ('tokens revoke 3 --reason "was in a public repository"',),
+    "tokens rotate": ("tokens rotate 3 --overlap 7d",),
+    "lms list": ("lms list",),
+    "lms change": ("lms change campus --origin https://learn.example.org",),
+    "lms remove": ("lms remove trial --reason 'the trial is over'",),
+    "accounts create": ("accounts create ada --role admin --sees-names",),
+    "accounts list": ("accounts list",),
+    "accounts set-role": ("accounts set-role ada auditor --reason 'changed teams'",),
+    "accounts set-password": ("accounts set-password ada --password-file new-password.txt",),
+    "accounts remove": ("accounts remove ada --reason 'left'",),
+    "targets list": ("targets list", "targets list --json"),
+    "targets pause": ("targets pause analytics --reason 'maintenance on Sunday'",),
+    "targets resume": ("targets resume analytics",),
+    "sessions list": ("sessions list --learner u42 --since 2026-01-31", "sessions list --open --json"),
+    "statements list": ("statements list --learner u42 --activity 235",),
+    "deliveries list": ("deliveries list --state dead --target analytics",),
+    "deliveries retry": ("deliveries retry --target analytics --state dead --since 2026-01-31",),
+    "deliveries reissue": (f"deliveries reissue --statement {STATEMENT} --reason 'the LRS lost it'",),
+    "deliveries discard": (f"deliveries discard --statement {STATEMENT} --reason 'test learner'",),
+    "explain": (f"explain {STATEMENT}", f"explain {STATEMENT} --body"),
+    "verify": ("verify u42 235", "verify u42 235 --course c7 --json"),
+    "mapping check": ("mapping check mine.toml",),
+    "mapping list": ("mapping list",),
+    "mapping show": ("mapping show cmi5", "mapping show --lms campus --text"),
+    "mapping diff": ("mapping diff scorm-profile mine.toml",),
+    "mapping activate": ("mapping activate mine.toml --reason 'adds the verb experienced'",),
+    "mapping rollback": ("mapping rollback --reason 'reports miss scores'",),
+    "mapping preview": ("mapping preview mine.toml commit.json",),
+    "mapping impact": ("mapping impact mine.toml --days 90",),
+    "mapping reissue": ("mapping reissue mine.toml --learner u42 --preview",),
+    "sandbox": ("sandbox", "sandbox --port 9000 --lrs-port 9001"),
+}
+"""Arguments behind `scorm-bridge`, by the path of the command."""
+
+
+def add_examples(group: click.Group) -> None:
+    """Add to the help of each command below a group what `EXAMPLES` has for it."""
+    for path, command in leaf_commands(group).items():
+        if examples := EXAMPLES.get(path):
+            lines = "\n".join(f"  {NAME} {arguments}" for arguments in examples)
+            command.epilog = f"\b\n{'Example' if len(examples) == 1 else 'Examples'}:\n{lines}"
+
+
+def leaf_commands(group: click.Group) -> dict[str, click.Command]:
+    """Return the commands that do something by the words that call them; one with two names by the shorter one."""
+    paths: dict[click.Command, str] = {}
+    for path, command in sorted(_leaf_paths(group), key=lambda item: len(item[0])):
+        paths.setdefault(command, path)
+    return {path: command for command, path in paths.items()}
+
+
+def _leaf_paths(group: click.Group, above: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        path = f"{above} {name}".lstrip()
+        if isinstance(command, click.Group):
+            yield from _leaf_paths(command, path)
+        else:
+            yield path, command
