@@ -12,16 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, or_, select, update
 
-from storage import attempts, removals
+from storage import attempts, removals, search_index
 from storage.engine import BUSY_TIMEOUT
 from storage.erasures import add_counts, add_target_counts
 from storage.outbox import UNASSIGNED
 from storage.prepared import execute
 from storage.queries.learner_data import PERSONAL, names_learner
 from storage.removals import STATEMENTS, NewRemoval
-from storage.states import DeliveryState, TryOutcome
+from storage.search_index import SearchSubject
+from storage.search_tables import search_rename
+from storage.states import DeliveryState, SearchKind, TryOutcome
 from storage.tables import (
     attempt,
     course_registration,
@@ -288,12 +290,16 @@ def _erase_enrollment(connection: Connection, part: _Part, enrollment_id: int) -
     owner = connection.execute(
         select(enrollment.c.lms_id, enrollment.c.learner_id).where(enrollment.c.id == enrollment_id)
     ).one()
+    connection.execute(delete(search_rename).where(search_rename.c.enrollment_id == enrollment_id))
     connection.execute(delete(enrollment).where(enrollment.c.id == enrollment_id))
     part.rows["enrollments"] += 1
-    others = exists().where(enrollment.c.lms_id == owner.lms_id, enrollment.c.learner_id == owner.learner_id)
+    its = enrollment.c.lms_id == owner.lms_id, enrollment.c.learner_id == owner.learner_id
+    if connection.execute(select(enrollment.c.id).where(*its).limit(1)).first() is not None:
+        return
+    search_index.forget(connection, SearchSubject(SearchKind.LEARNER.value, owner.lms_id, owner.learner_id))
     connection.execute(
         delete(course_registration).where(
-            course_registration.c.lms_id == owner.lms_id, course_registration.c.learner_id == owner.learner_id, ~others
+            course_registration.c.lms_id == owner.lms_id, course_registration.c.learner_id == owner.learner_id
         )
     )
 

@@ -15,7 +15,9 @@ erasure = Table(
     Column("lms", Text, comment="its name; none for all LMSs"),
     Column("later", Text, nullable=False, comment="what comes later of the learner: refuse or accept"),
     Column("began_at", TIME_TYPE, nullable=False),
-    Column("finished_at", TIME_TYPE, comment="when everything here was gone; what targets are to delete may still wait"),
+    Column(
+        "finished_at", TIME_TYPE, comment="when everything here was gone; what targets are to delete may still wait"
+    ),
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("counts", Text, nullable=False, comment="JSON: rows deleted, by kind"),

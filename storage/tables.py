@@ -20,6 +20,7 @@ from sqlalchemy import (
     text,
 )
 
+import storage.erasure_tables
 import storage.search_tables  # noqa: F401 -- they are part of the metadata
 from storage import schema
 

@@ -51,10 +51,7 @@ def open_connection(settings: Settings) -> Iterator[Connection]:
 @AS_JSON
 @click.pass_obj
 def migrate(settings: Settings, *, only_plan: bool, as_json: bool) -> None:
-    """Migrate the database's schema to this release. Repeating it changes nothing.
-
-    Example: scorm-bridge migrate --plan
-    """
+    """Migrate the database's schema to this release. Repeating it changes nothing."""
     if as_json and not only_plan:
         raise click.UsageError("--json goes with --plan.")
     engine = open_engine(settings.database.url)
@@ -112,8 +109,6 @@ def backup(settings: Settings, file: Path, *, as_json: bool) -> None:
     """Copy the SQLite database to FILE, while the bridge runs. The copy is checked, and no file overwritten.
 
     For PostgreSQL, which brings its own tools, the commands to use are shown.
-
-    Example: scorm-bridge backup /var/backups/scorm-bridge-2026-01-31.db
     """
     url = settings.database.url
     path = sqlite_path(url)

@@ -58,8 +58,6 @@ def erase(  # noqa: PLR0913 -- one for each option
 
     Everything stored here is deleted. What waits for targets is withdrawn; statements that they have are voided, and
     documents deleted, unless their setting `erase` is "keep". A run that is interrupted goes on when it is repeated.
-
-    Example: scorm-bridge erase u42 --lms moodle --reason "request 2026-17" --yes
     """
     who = Learner(learner, lms)
     if learner.lower() in reason.lower():
@@ -150,10 +148,7 @@ def erasures() -> None:
 @AS_JSON
 @click.pass_obj
 def list_erasures(settings: Settings, *, limit: int, after: int | None, as_json: bool) -> None:
-    """List erasures, newest first, with what each target has removed and has still to remove.
-
-    Example: scorm-bridge erasures list --json
-    """
+    """List erasures, newest first, with what each target has removed and has still to remove."""
     with open_connection(settings) as connection:
         rows = stored.page(connection, before=after, limit=limit + 1)
     following = str(rows[limit - 1].id) if len(rows) > limit else None

@@ -30,10 +30,7 @@ from storage.queries.learner_data import Learner
 def export(
     settings: Settings, *, learner: str, lms: str | None, file: Path, by: str, reason: str, as_json: bool
 ) -> None:
-    """Export everything that is held about LEARNER into a zip. No file is overwritten; the audit log records it.
-
-    Example: scorm-bridge export u42 --lms moodle -o u42.zip
-    """
+    """Export everything that is held about LEARNER into a zip. No file is overwritten; the audit log records it."""
     with open_database(settings) as engine:
         try:
             made = export_learner(engine, Learner(learner, lms), file, AuditContext(by, reason, system_now()))

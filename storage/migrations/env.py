@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from alembic import context
 
-from storage import erasure_tables  # noqa: F401 -- its tables are among the metadata then
 from storage.tables import metadata
 
 connection = context.config.attributes["connection"]

@@ -9,7 +9,8 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, func, select, union_all
 from sqlalchemy import exists as exists_clause
 
-from storage.states import DeliveryState
+from storage.search_tables import search_entry
+from storage.states import DeliveryState, SearchKind
 from storage.tables import (
     attempt,
     audit_log,
@@ -72,6 +73,7 @@ def whose(learner: Learner) -> list[ColumnElement[bool]]:
 def learner_tables(learner: Learner) -> list[LearnerTable]:
     """Return what is stored of a learner, but for refused requests and the audit log, which name people in texts."""
     its = whose(learner)
+    of_lms = [] if learner.lms is None else [lms.c.name == learner.lms]
 
     def table(name: str, description: str, columns: Sequence[Any], of: FromClause, *order: Any) -> LearnerTable:
         return LearnerTable(name, description, select(*columns).select_from(of).where(*its).order_by(*order))
@@ -102,6 +104,14 @@ def learner_tables(learner: Learner) -> list[LearnerTable]:
             course_registration.join(lms, lms.c.id == course_registration.c.lms_id).join(enrollment, in_course),
             course_registration.c.lms_id,
             course_registration.c.course_id,
+        ),
+        LearnerTable(
+            "search_entries",
+            "The name and the id that people find the learner by on the audit pages.",
+            select(lms.c.name.label("lms"), search_entry.c.subject_id, search_entry.c.name)
+            .select_from(search_entry.join(lms))
+            .where(search_entry.c.kind == SearchKind.LEARNER, search_entry.c.subject_id == learner.id, *of_lms)
+            .order_by(search_entry.c.id),
         ),
         table(
             "attempts",
