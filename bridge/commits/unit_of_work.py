@@ -23,8 +23,9 @@ from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.attempt.state import open_session as begin_session
 from mappings.definition.model import Identifier
 from storage import attempts, journal
-from storage.attempts import Attempt, Enrollment, EnrollmentKey, NewEnrollment, Session
+from storage.attempts import Attempt, Enrollment, EnrollmentKey, Session
 from storage.change_set import ChangeSet, CourseKey, store_course_registrations
+from storage.new_enrollments import NewEnrollment
 from storage.states import AttemptStatus, SessionSource
 
 REPEAT_WINDOW = 60_000

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from storage import attempts, journal, leases, lms, mapping_versions, outbox
-from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
+from storage.attempts import Attempt, Enrollment, Session
 from storage.change_set import ChangeSet
 from storage.documents import DocumentRow, DocumentUpdate
 from storage.journal import JournalEntry
+from storage.new_enrollments import NewEnrollment
 from storage.outbox import Settlement, ShardLease, StatementRow, Try
 from storage.prepared import write
 
