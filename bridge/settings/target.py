@@ -43,7 +43,6 @@ class TargetSettings(TargetFormSettings):
     `rate` is the maximum of requests a second that one process sends. `documents` switches state and profile documents
     on or off by their names in the mapping document, which decides for those that are not named. `erase` says what
     becomes there of an erased learner: `void` voids statements and deletes documents, `keep` leaves everything.
-    `actor`, `names`, `free_text` and `pseudonym_keys` are those of `TargetFormSettings`.
     """
 
     SECRETS: ClassVar = ("password", "token", "client_secret", "proxy_password")

@@ -36,7 +36,7 @@ NAVIGATION = (
     ("/statements", "Statements"),
     ("/documents", "Documents"),
     ("/deliveries", "Deliveries"),
-    ("/refusals", "Refusals"),
+    ("/refusals", "Requests"),
     ("/mappings", "Mappings"),
     ("/targets", "Targets"),
     ("/lms", "LMSs"),
