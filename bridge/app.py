@@ -17,8 +17,11 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from bridge.access import CommitTokens, LmsTokens
+from bridge.alerts.channels import build_channels
+from bridge.alerts.monitor import LEASE, AlertMonitor, AlertParts
 from bridge.audit.app import mount
 from bridge.audit.dependencies import AuditDependencies
+from bridge.backlog import Backlog
 from bridge.clock import Monotonic, NewId, Now, random_id, system_now
 from bridge.commit_model.active_mappings import ActiveMappings
 from bridge.commits.dependencies import CommitDependencies
@@ -31,7 +34,6 @@ from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import open_session
 from bridge.forwarding.worker_factory import build_workers
 from bridge.forwarding.worker_pool import WorkerPool
-from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
 from bridge.http.metrics import MetricsEndpoint
@@ -153,6 +155,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         admission=admission,
         health=health,
     )
+    backlog = Backlog(database, now, monotonic)
     app = create_api(
         Services(
             database=database,
@@ -167,7 +170,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             health=health,
             disk=disk,
             alarms=alarms,
-            backlog=Backlog(database, now, monotonic),
+            backlog=backlog,
             proxies=TrustedProxies(settings.proxies),
             query_limiter=QueryLimiter(),
             request_rates=RequestRates(settings.limits, monotonic),
@@ -194,6 +197,10 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         )
         mount(app, parts)
 
+    channels = build_channels(settings.alerts, settings.outgoing_guard(), now)
+    parts_of_alerts = AlertParts(
+        database, backlog, alarms, health, channels, settings.alerting, settings.server.public_url, metrics, now
+    )
     tasks: list[PeriodicTask] = [
         IdleSessionReaper(database, commits, now, settings.sessions.idle_after),
         app[DOCUMENT_BUILDER],
@@ -226,6 +233,8 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
                     random=random,
                     metrics=metrics,
                 )
+            if channels:
+                workers[LEASE] = lambda: AlertMonitor(parts_of_alerts)
             worker_pool = WorkerPool(database, workers, owner=owner)
             worker_pools.append(worker_pool)
             running = [asyncio.create_task(worker_pool.run()), *(asyncio.create_task(task.run()) for task in tasks)]

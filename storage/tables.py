@@ -20,6 +20,7 @@ from sqlalchemy import (
     text,
 )
 
+import storage.alarm_tables
 import storage.search_tables  # noqa: F401 -- they are part of the metadata
 from storage import schema
 
@@ -397,26 +398,6 @@ lease = Table(
     Column("name", Text, primary_key=True, comment="what one process at a time does, or a process itself"),
     Column("owner", _Uuid, nullable=False, comment="the process"),
     Column("expires_at", _Time, nullable=False, comment="by the database's clock"),
-)
-
-pause = Table(
-    "pause",
-    metadata,
-    Column("target", Text, primary_key=True),
-    Column("since", _Time, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-)
-
-target_alarm = Table(
-    "target_alarm",
-    metadata,
-    Column("target", Text, primary_key=True),
-    Column("request_kind", Text, primary_key=True, comment="statements, voiding, reading or documents"),
-    Column("state", Text, nullable=False, comment="not-allowed, refusing, unreachable or fault"),
-    Column("since", _Time, nullable=False),
-    Column("seen_at", _Time, nullable=False, comment="when it was last seen to be so"),
-    Column("reason", Text, nullable=False),
 )
 
 audit_log = Table(

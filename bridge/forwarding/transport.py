@@ -206,7 +206,9 @@ class Transport:
             headers=headers,
             **self._options,
         )
-        return reply_of(response, max_bytes)
+        reply = reply_of(response, max_bytes)
+        is_success = 200 <= response.status < 300
+        return reply if is_success else replace(reply, text=self._authorization.redact(reply.text))
 
 
 def _no_version(about: Reply) -> Reply:
