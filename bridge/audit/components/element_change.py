@@ -63,7 +63,7 @@ class ConditionValue(NamedTuple):
     value: str
 
 
-class CommitLine(NamedTuple):
+class MarkedLine(NamedTuple):
     """A line of a commit as it is shown; `is_marked` where one of its changes is told in it."""
 
     number: int
@@ -94,7 +94,7 @@ def condition_values(condition: str | None, variables: dict[str, Any] | None) ->
     return list(values.values())[:MAX_VALUES]
 
 
-def mark_lines(text: str, changes: Sequence[ElementChange]) -> tuple[list[CommitLine], dict[ElementChange, int]]:
+def mark_lines(text: str, changes: Sequence[ElementChange]) -> tuple[list[MarkedLine], dict[ElementChange, int]]:
     """Return the lines of a commit as shown, and the first line that tells of each change, where one does."""
     lines = text.splitlines()
     first: dict[ElementChange, int] = {}
@@ -107,7 +107,7 @@ def mark_lines(text: str, changes: Sequence[ElementChange]) -> tuple[list[Commit
         if numbers:
             first[change] = numbers[0]
             marked.update(numbers)
-    return [CommitLine(number, line, number in marked) for number, line in enumerate(lines, 1)], first
+    return [MarkedLine(number, line, number in marked) for number, line in enumerate(lines, 1)], first
 
 
 def _pattern(text: str, change: ElementChange) -> re.Pattern[str] | None:
