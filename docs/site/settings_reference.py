@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -137,6 +138,8 @@ def _type(annotation: Any) -> str:
         return f"list: {_type(arguments[0])}"
     if origin is dict:
         return f"table: {_type(arguments[1])} for each name"
+    if issubclass(annotation, StrEnum):
+        return " or ".join(f"`{json.dumps(value)}`" for value in annotation)
     return _WORDS[annotation]
 
 
