@@ -14,8 +14,8 @@ RALPH := .judges/.ready
 CLIENTS := .clients/.ready
 RIVAL := .bench/.ready
 
-PROGRAMS := chromium strace nginx caddy systemd-analyze
-PACKAGES := chromium strace nginx caddy systemd
+PROGRAMS := chromium strace mariadbd nginx caddy systemd-analyze
+PACKAGES := chromium strace mariadb-server nginx caddy systemd
 
 MIN_COVERAGE := 75
 
@@ -117,7 +117,7 @@ reference: env
 dist: env player
 	$(BIN)/uv build --out-dir dist
 
-# Tests need a Chromium, strace, nginx, Caddy and systemd's tools: Debian's, installed here where this is Debian and root.
+# Tests need programs that are no packages of Python or npm: Debian's, installed here where this is Debian and root.
 test-tools: $(REAL_LRS) $(VALIDATOR) $(AXE) $(RALPH) $(CLIENTS) $(TYPESCRIPT) $(PLAYER)
 	@PATH="$$PATH:/usr/sbin"; for program in $(PROGRAMS); do command -v $$program >/dev/null || missing=1; done; [ -z "$$missing" ] \
 	  || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES) >/dev/null) \
@@ -161,7 +161,8 @@ imports: env
 	$(BIN)/lint-imports
 
 docs: env
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "The documentation is in .site/index.html."
 
 check: lint types imports docs
 
@@ -175,6 +176,7 @@ bench: env bench-tools
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.impact
+	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python -m benchmarks.people
 	$(BIN)/python -m benchmarks.hostile_bodies
 

@@ -13,15 +13,17 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Engine, select, text
+from sqlalchemy import Column, Connection, Engine, func, select, text
 
 from benchmarks import journals
 from benchmarks.impact import changed
 from benchmarks.stored import numbers, uuid_of
 from bridge.mapping_library.documents import compile_text, load_mapping
-from storage.engine import open_engine, reading
+from storage import search_index
+from storage.engine import open_engine, reading, writing
 from storage.migrations import migrate
 from storage.queries.keyset import encode
+from storage.search_tables import search_term
 from storage.tables import attempt
 
 NOW = int(time.time()) // 60 * 60_000
@@ -89,6 +91,18 @@ def received(attempt: int, attempts: int) -> int:
 def imported(attempts: int) -> range:
     """Return the attempts whose commits were all received in one millisecond."""
     return range(attempts // 2, attempts // 2 + attempts // 20)
+
+
+def index(engine: Engine) -> int:
+    """Fill the search index as the bridge does; return how many terms it has."""
+    after, has_more = 0, True
+    while has_more:
+        with writing(engine) as connection:
+            batch = search_index.load_enrollments(connection, after)
+            search_index.store(connection, batch, batch.reached)
+        after, has_more = batch.reached, batch.has_more
+    with reading(engine) as connection:
+        return connection.execute(select(func.count()).select_from(search_term)).scalar_one()
 
 
 class Some:

@@ -112,12 +112,12 @@ class Bridge(Process):
     def __init__(self, directory: Path, url: str, settings: str = "", *, workers: int = 1, root: Path = ROOT) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         port = free_port()
-        script, self._config = Path(sys.executable).with_name("scorm-bridge"), directory / "scorm-bridge.toml"
-        self._config.write_text(f'[server]\nport = {port}\n[database]\nurl = "{url}"\n{settings}', encoding="utf-8")
+        script, self.config = Path(sys.executable).with_name("scorm-bridge"), directory / "scorm-bridge.toml"
+        self.config.write_text(f'[server]\nport = {port}\n[database]\nurl = "{url}"\n{settings}', encoding="utf-8")
         self.url = url
-        super().__init__(script, "--config", self._config, "serve", "--workers", str(workers), port=port, root=root)
+        super().__init__(script, "--config", self.config, "serve", "--workers", str(workers), port=port, root=root)
         self.token = subprocess.run(
-            [script, "--config", self._config, "tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org"],
+            [script, "--config", self.config, "tokens", "create", "--lms", "lms", "--home-page", "https://lms.example.org"],
             check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
         ).stdout.strip()  # fmt: skip
 

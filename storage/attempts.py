@@ -23,7 +23,9 @@ from sqlalchemy import (
     select,
 )
 
-from storage.prepared import NewIds, Prepared, PreparedSelect
+from storage.new_enrollments import NewEnrollment, insert_enrollments
+from storage.prepared import NewIds, PreparedSelect
+from storage.states import SessionSource
 from storage.tables import attempt, course_registration, enrollment, lms, session
 
 EnrollmentKey = tuple[int, str, str, str]
@@ -34,10 +36,10 @@ EnrollmentKey = tuple[int, str, str, str]
 class Enrollment:
     """One LMS, learner, course and activity; the course is empty where the LMS tells none.
 
-    `changed` marks it as to be stored; `version` counts what was ever changed of it, its attempts and its sessions;
-    `latest_attempt` is the highest number of an attempt that had a commit. `sco` is the SCO of a package whose values
-    are this activity's, where players post several to one address; `course_registration` is the LMS's own, where it
-    gave one.
+    `changed` marks it as to be stored, `renamed` as to be found by another name; `version` counts what was ever changed
+    of it, its attempts and its sessions; `latest_attempt` is the highest number of an attempt that had a commit. `sco`
+    is the SCO of a package whose values are this activity's, where players post several to one address;
+    `course_registration` is the LMS's own, where it gave one.
     """
 
     id: int
@@ -72,6 +74,7 @@ class Enrollment:
     course_description: str | None = None
     state: str | None = None
     changed: bool = field(default=False, compare=False)
+    renamed: bool = field(default=False, compare=False)
 
     @property
     def key(self) -> EnrollmentKey:
@@ -118,36 +121,13 @@ class Session:
     entry: str
     state: str
     started_at: int
+    source: str = SessionSource.SERVER.value
     commits: int = 0
     last_commit_at: int | None = None
     ended_at: int | None = None
     ended: str | None = None
     changed: bool = field(default=False, compare=False)
     new: bool = field(default=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class NewEnrollment:
-    """What an enrollment is created from. (lms_id, learner_id, activity_id, course_id) is its key."""
-
-    lms_id: int
-    learner_id: str
-    activity_id: str
-    registration: str
-    learner_name: str
-    activity_name: str
-    activity_type: str
-    course_id: str
-    course_name: str
-    learner_attributes: str | None = None
-    learner_mbox: str | None = None
-    activity_description: str | None = None
-    course_description: str | None = None
-
-    @property
-    def key(self) -> EnrollmentKey:
-        """Return what identifies the enrollment."""
-        return self.lms_id, self.learner_id, self.activity_id, self.course_id
 
 
 _ENROLLMENT = (
@@ -267,27 +247,17 @@ def load_sessions(connection: Connection, session_ids: Sequence[str]) -> dict[st
 def ensure_enrollments(
     connection: Connection, wanted: Sequence[NewEnrollment], now: int
 ) -> dict[EnrollmentKey, Enrollment]:
-    """Return the enrollments of these keys, created where they are new, and locked."""
+    """Return the enrollments of these keys, created where they are new, and locked; none of refused learners."""
     rows = {new.key: new for new in sorted(wanted, key=lambda new: new.key)}
     if not rows:
         return {}
-    _insert_enrollments.run(
-        connection,
-        [(*(getattr(new, name) for name in NewEnrollment.__slots__), 0, 0, 0, now) for new in rows.values()],
-    )
+    insert_enrollments(connection, [*rows.values()], now)
     keys = list(rows)
     if connection.dialect.name == "postgresql":
         # locked first and read after: a row that was waited for is read as its last holder left it
         _lock_enrollments.rows(connection, keys)
     loaded = [Enrollment(*row) for row in _load_enrollments.rows(connection, keys)]
     return {owner.key: owner for owner in loaded}
-
-
-_NEW_ENROLLMENT = (*NewEnrollment.__slots__, "version", "total_attempts", "total_time", "created_at")
-_insert_enrollments = Prepared(
-    {name: enrollment.c[name] for name in _NEW_ENROLLMENT},
-    lambda rows: rows.insert(enrollment).on_conflict_do_nothing(),
-)
 
 
 def known_courses(connection: Connection, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], set[str]]:
@@ -394,11 +364,19 @@ def load_attempt_sessions(connection: Connection, owner: Attempt) -> list[Sessio
     return [_session(row, owner) for row in rows]
 
 
+IS_OPEN = (
+    session.c.ended.is_(None),
+    # nothing says how an imported session ended: it stays as the history left it
+    session.c.source == literal_column(f"'{SessionSource.SERVER}'"),
+)
+"""The conditions of sessions that are open."""
+
+
 def open_session(connection: Connection, owner: Attempt) -> Session | None:
-    """Return the session of an attempt that began last and has not ended."""
+    """Return the session of an attempt that began last and has not ended. An imported one is long over."""
     row = connection.execute(
         select(*_SESSION)
-        .where(session.c.attempt_id == owner.id, session.c.ended.is_(None))
+        .where(session.c.attempt_id == owner.id, *IS_OPEN)
         .order_by(session.c.started_at.desc(), session.c.session_id)
         .limit(1)
     ).one_or_none()
@@ -432,7 +410,7 @@ def idle_sessions(connection: Connection, since: int, limit: int) -> list[str]:
     last = func.coalesce(session.c.last_commit_at, session.c.started_at)
     rows = connection.execute(
         select(session.c.session_id)
-        .where(session.c.ended.is_(None), session.c.started_at < since, last < since)
+        .where(*IS_OPEN, session.c.started_at < since, last < since)
         .order_by(session.c.started_at, session.c.session_id)
         .limit(limit)
     )

@@ -10,6 +10,7 @@ from sqlalchemy import Column, Connection, Table, update
 
 from storage.attempts import Attempt, Enrollment, Session
 from storage.prepared import Prepared, Write, insert_into
+from storage.search_tables import search_rename
 from storage.tables import attempt, course_registration, enrollment, session
 
 CourseKey = tuple[int, str, str]
@@ -25,7 +26,7 @@ _SAVED_ATTEMPT = (
     "scorm_version", "status", "completion_status", "success_status", "score_scaled", "score_raw", "score_min",
     "score_max", "progress_measure", "total_time", "last_commit_at", "documents_due", "state",
 )  # fmt: skip
-_SAVED_SESSION = ("commits", "last_commit_at", "ended_at", "ended", "state")
+_SAVED_SESSION = ("source", "commits", "last_commit_at", "ended_at", "ended", "state")
 _NEW_ATTEMPT = ("id", "uuid", "enrollment_id", "number", "started_at", *_SAVED_ATTEMPT)
 _NEW_SESSION = ("session_id", "attempt_id", "entry", "started_at", *_SAVED_SESSION)
 
@@ -41,6 +42,7 @@ def _update(table: Table, names: Sequence[str], key: Column[Any]) -> Prepared:
 _update_enrollments = _update(enrollment, _SAVED_ENROLLMENT, enrollment.c.id)
 _update_attempts = _update(attempt, _SAVED_ATTEMPT, attempt.c.id)
 _update_sessions = _update(session, _SAVED_SESSION, session.c.session_id)
+_insert_renames = insert_into(search_rename, ("enrollment_id",))
 _insert_attempts = insert_into(attempt, _NEW_ATTEMPT)
 _insert_sessions = insert_into(session, _NEW_SESSION)
 _enrollment_row = attrgetter(*_SAVED_ENROLLMENT, "id")
@@ -55,6 +57,7 @@ class ChangeSet:
 
     def __init__(self) -> None:
         self._enrollments: dict[int, tuple[Any, ...]] = {}
+        self._renamed: set[int] = set()
         self._attempts: dict[int, tuple[Any, ...]] = {}
         self._new_attempts: dict[int, tuple[Any, ...]] = {}
         self._sessions: dict[str, tuple[Any, ...]] = {}
@@ -68,6 +71,9 @@ class ChangeSet:
         if enrollment.id not in self._enrollments:
             enrollment.version += 1
         self._enrollments[enrollment.id] = _enrollment_row(enrollment)
+        if enrollment.renamed:
+            enrollment.renamed = False
+            self._renamed.add(enrollment.id)
 
     def attempt(self, attempt: Attempt) -> None:
         """Add an attempt."""
@@ -86,6 +92,7 @@ class ChangeSet:
     def add(self, other: ChangeSet) -> None:
         """Add the changes of another set, of other enrollments."""
         self._enrollments |= other._enrollments
+        self._renamed |= other._renamed
         self._attempts |= other._attempts
         self._new_attempts |= other._new_attempts
         self._sessions |= other._sessions
@@ -95,6 +102,7 @@ class ChangeSet:
         """Return what is to be written for everything that was noted."""
         return [
             Write(_update_enrollments, [*self._enrollments.values()]),
+            Write(_insert_renames, [(enrollment_id,) for enrollment_id in self._renamed]),
             Write(_insert_attempts, [*self._new_attempts.values()]),
             Write(_update_attempts, [*self._attempts.values()]),
             Write(_insert_sessions, [*self._new_sessions.values()]),

@@ -18,6 +18,15 @@ class AttemptStatus(StrEnum):
     """Nothing came from its latest session any more."""
 
 
+class SessionSource(StrEnum):
+    """Where the commits of a session come from."""
+
+    SERVER = "server"
+    """An LMS's server, or a player that got its commit URL from one."""
+    IMPORT = "import"
+    """The stored history of an LMS."""
+
+
 class DeliveryState(StrEnum):
     """Where a statement or a document is on its way to one target; a document is never quarantined or discarded."""
 
@@ -106,3 +115,57 @@ class AlarmState(StrEnum):
     """The LRS, or the way to it, is in trouble."""
     FAULT = "fault"
     """The bridge itself fails over what it is to send."""
+
+
+class AlertEvent(StrEnum):
+    """What is told of an alert."""
+
+    BEGAN = "began"
+    """Something is wrong."""
+    ENDED = "ended"
+    """It is right again."""
+
+
+class NotificationState(StrEnum):
+    """Where the news of an alert is on its way to a channel."""
+
+    WAITING = "waiting"
+    """It is to be sent, or sent again."""
+    SENT = "sent"
+    """The channel took it."""
+    FAILED = "failed"
+    """The channel took it for a day of tries not, and it is given up."""
+
+
+class SearchKind(StrEnum):
+    """What people look for by name or id."""
+
+    LEARNER = "learner"
+    """A person at an LMS."""
+    COURSE = "course"
+    """What activities belong to."""
+    ACTIVITY = "activity"
+    """What learners play."""
+
+
+class SearchField(StrEnum):
+    """What of a learner, course or activity a term of the index is a part of."""
+
+    LEARNER_NAME = "learner-name"
+    """A word of a learner's name."""
+    LEARNER_INSIDE = "learner-inside"
+    """The rest of such a word, from any of its letters on."""
+    LEARNER_ID = "learner-id"
+    """A word of a learner's id."""
+    COURSE_NAME = "course-name"
+    """A word of a course's name."""
+    COURSE_INSIDE = "course-inside"
+    """The rest of such a word."""
+    COURSE_ID = "course-id"
+    """A word of a course's id."""
+    ACTIVITY_NAME = "activity-name"
+    """A word of an activity's name."""
+    ACTIVITY_INSIDE = "activity-inside"
+    """The rest of such a word."""
+    ACTIVITY_ID = "activity-id"
+    """A word of an activity's id."""

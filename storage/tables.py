@@ -13,29 +13,20 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import UUID
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+import storage.alarm_tables
+import storage.erasure_tables
+import storage.search_tables  # noqa: F401 -- they are part of the metadata
+from storage import schema
 
-# SQLite numbers rows by itself only where the type is exactly INTEGER
-_Id = BigInteger().with_variant(Integer, "sqlite")
-_Uuid = String(36).with_variant(UUID(as_uuid=False), "postgresql")
-_Time = BigInteger()
+metadata = schema.metadata
+_Id, _Uuid, _Time = schema.ID_TYPE, schema.UUID_TYPE, schema.TIME_TYPE
 
 lms = Table(
     "lms",
@@ -135,6 +126,7 @@ enrollment = Table(
         sqlite_where=text("sco <> ''"),
         postgresql_where=text("sco <> ''"),
     ),
+    sqlite_autoincrement=True,
 )
 
 course_registration = Table(
@@ -176,7 +168,10 @@ attempt = Table(
         sqlite_where=text("documents_due IS NOT NULL"),
         postgresql_where=text("documents_due IS NOT NULL"),
     ),
+    sqlite_autoincrement=True,
 )
+
+_IS_LIVE = "ended IS NULL AND source = 'server'"
 
 session = Table(
     "session",
@@ -186,11 +181,18 @@ session = Table(
     Column("entry", Text, nullable=False, comment="ab-initio or resume"),
     Column("commits", Integer, nullable=False, comment="rows in the journal"),
     Column("started_at", _Time, nullable=False),
+    Column(
+        "source",
+        Text,
+        nullable=False,
+        server_default=text("'server'"),
+        comment="server or import: where its commits come from",
+    ),
     Column("last_commit_at", _Time),
     Column("ended_at", _Time),
     Column("ended", Text, comment="suspended, terminated or abandoned"),
     Column("state", Text, nullable=False, comment="JSON: all that is remembered between commits"),
-    Index("ix_session_open", "started_at", sqlite_where=text("ended IS NULL"), postgresql_where=text("ended IS NULL")),
+    Index("ix_session_open", "started_at", sqlite_where=text(_IS_LIVE), postgresql_where=text(_IS_LIVE)),
 )
 
 journal = Table(
@@ -254,7 +256,7 @@ statement = Table(
     Column("body", Text, nullable=False, comment="the statement's bytes, sent as they are"),
     # the whole order of pages: what came in one millisecond, as with an import, is not sorted for each of them
     Index(None, "created_at", "attempt_id", "position"),
-    ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
+    # its commit is in the same transaction; a foreign key would need an index to delete commits by
 )
 
 target_statement = Table(
@@ -313,6 +315,7 @@ delivery = Table(
         sqlite_where=text("state IN ('dead', 'quarantined', 'discarded')"),
         postgresql_where=text("state IN ('dead', 'quarantined', 'discarded')"),
     ),
+    sqlite_autoincrement=True,
 )
 
 try_ = Table(
@@ -332,13 +335,14 @@ try_ = Table(
         sqlite_where=text("outcome = 'diverged'"),
         postgresql_where=text("outcome = 'diverged'"),
     ),
+    sqlite_autoincrement=True,
 )
 
 delivery_try = Table(
     "delivery_try",
     metadata,
     Column("delivery_id", _Id, ForeignKey("delivery.id"), primary_key=True, autoincrement=False),
-    Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False),
+    Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False, index=True),
 )
 
 document = Table(
@@ -356,7 +360,6 @@ document = Table(
     Column("mapping_version_id", _Id, ForeignKey("mapping_version.id"), nullable=False),
     Column("changed_at", _Time, nullable=False),
     Column("form", Text, comment="in words, of the targets that get it; none for the mapping's own"),
-    ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
 )
 
 document_delivery = Table(
@@ -390,7 +393,7 @@ document_try = Table(
     "document_try",
     metadata,
     Column("document_id", _Uuid, ForeignKey("document.id"), primary_key=True),
-    Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False),
+    Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False, index=True),
 )
 
 lease = Table(
@@ -399,26 +402,6 @@ lease = Table(
     Column("name", Text, primary_key=True, comment="what one process at a time does, or a process itself"),
     Column("owner", _Uuid, nullable=False, comment="the process"),
     Column("expires_at", _Time, nullable=False, comment="by the database's clock"),
-)
-
-pause = Table(
-    "pause",
-    metadata,
-    Column("target", Text, primary_key=True),
-    Column("since", _Time, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-)
-
-target_alarm = Table(
-    "target_alarm",
-    metadata,
-    Column("target", Text, primary_key=True),
-    Column("request_kind", Text, primary_key=True, comment="statements, voiding, reading or documents"),
-    Column("state", Text, nullable=False, comment="not-allowed, refusing, unreachable or fault"),
-    Column("since", _Time, nullable=False),
-    Column("seen_at", _Time, nullable=False, comment="when it was last seen to be so"),
-    Column("reason", Text, nullable=False),
 )
 
 audit_log = Table(

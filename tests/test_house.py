@@ -22,7 +22,6 @@ SMALL = {
     "bridge/commit_model/state_codec.py": "the one codec of states, for commits, replays and previews",
     "bridge/commit_model/statement_context.py": "commits, replays and previews make it of rows alike",
     "bridge/commit_model/target_forms.py": "commits, re-issues and adoptions make rows of it alike",
-    "bridge/commits/dependencies.py": "what all steps of a commit are given",
     "bridge/commits/package_scos.py": "a case of its own, which its docstring explains",
     "bridge/forwarding/backoff.py": "one formula",
     "bridge/forwarding/rate_limiter.py": "one limiter",
@@ -37,10 +36,12 @@ SMALL = {
     "bridge/single_flight.py": "belongs to none of its callers",
     "mappings/attempt/enrollment.py": "a state, beside those of attempt and session",
     "mappings/attempt/resuming.py": "one rule, with its table of settings",
+    "mappings/described_enum.py": "tables of every package of the core are made with it",
     "mappings/definition/errors.py": "readers and compilers raise it",
     "mappings/xapi/timestamps.py": "every layer writes times with it",
     "storage/migrations/env.py": "Alembic's entry",
     "storage/refusals.py": "one table",
+    "storage/schema.py": "what the modules of tables share",
 }
 """Modules of fewer lines, and why each stands alone."""
 LARGE = {
@@ -62,7 +63,7 @@ VERBS = frozenset(
         Abort Accept Activate Add Admit Advance Allow Alter Answer Append Apply Ask Assert Assign Authenticate
         Authorize Bind Build Cache Calculate Call Cancel Change Check Choose Claim Classify Clear Close Collect
         Combine Commit Compare Compile Complete Compute Configure Connect Convert Copy Count Create Decide Decode
-        Define Delete Deliver Derive Describe Detect Discard Dispatch Draw Drop Encode End Ensure Escape Estimate
+        Define Delete Deliver Derive Describe Detect Discard Dispatch Draw Drop Encode End Ensure Erase Escape Estimate
         Evaluate Execute Exit Expire Explain Export Extend Extract Fail Fetch Fill Filter Find Finish Flush Fold
         Format Forward Free Generate Group Handle Hash Hide Hold Import Increment Initialize Insert Insist Install
         Invalidate Issue Iterate Join Keep Let Limit Link List Listen Load Lock Log Look Make Manage Map Mark Match
@@ -104,8 +105,6 @@ STATE_ENUMS = frozenset(
 )
 """Enums whose values no code compares with as text: members are found by every search, words are not."""
 OTHER_WORDS = {
-    ("bridge/commits/store_commit.py", "abandoned"): "a policy of mappings",
-    ("mappings/analysis/replay.py", "abandoned"): "a policy of mappings",
     ("mappings/attempt/resuming.py", "suspended"): "a setting",
     ("mappings/attempt/resuming.py", "incomplete"): "a setting",
     ("bridge/formats/hyperf.py", "unknown"): "what the client sends",

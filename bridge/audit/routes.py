@@ -9,6 +9,7 @@ from bridge.audit.pages import (
     deliveries,
     documents,
     learners,
+    lms,
     mapping_actions,
     mapping_preview,
     mappings,
@@ -16,8 +17,10 @@ from bridge.audit.pages import (
     overview,
     refusals,
     reissues,
+    search,
     sign_in,
     statements,
+    subjects,
     targets,
     timeline,
 )
@@ -28,7 +31,9 @@ ROUTES: tuple[Route, ...] = (
     *sign_in.ROUTES,
     *oidc.ROUTES,
     *overview.ROUTES,
+    *search.ROUTES,
     *learners.ROUTES,
+    *subjects.ROUTES,
     *timeline.ROUTES,
     *statements.ROUTES,
     *documents.ROUTES,
@@ -39,6 +44,7 @@ ROUTES: tuple[Route, ...] = (
     *reissues.ROUTES,
     *mappings.ROUTES,
     *targets.ROUTES,
+    *lms.ROUTES,
     *audit_log.ROUTES,
 )
 

@@ -49,11 +49,23 @@ class LaunchCourse(msgspec.Struct, frozen=True, gc=False):
     description: str = ""
 
 
+class PastLaunch(msgspec.Struct, frozen=True, gc=False):
+    """A launch long ago, of an LMS's stored history: when it was, in milliseconds since the epoch.
+
+    `attempt_id` is the UUID of its attempt and `registration` that of its enrollment: both are made of the history
+    alone, and so are statements and their ids.
+    """
+
+    opened_at: int
+    attempt_id: str
+    registration: str
+
+
 class Launch(msgspec.Struct, frozen=True, gc=False):
     """What a session is opened with.
 
     `attempt_number` is set only where the LMS counts attempts itself, `fresh` where it says that this is another one;
-    `data` is what it gives the content.
+    `data` is what it gives the content. `past` is there where the launch is imported.
     """
 
     lms_id: int
@@ -64,6 +76,7 @@ class Launch(msgspec.Struct, frozen=True, gc=False):
     attempt_number: int | None = None
     data: LaunchData = NO_LAUNCH_DATA
     fresh: bool = False
+    past: PastLaunch | None = None
 
     @property
     def key(self) -> tuple[int, str, str, str]:

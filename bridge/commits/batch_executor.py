@@ -42,6 +42,7 @@ from mappings.cmi.render import render
 from storage import attempts, documents, journal, outbox
 from storage.change_set import ChangeSet
 from storage.prepared import write
+from storage.states import SessionSource
 
 
 def execute_batch(connection: Connection, dependencies: CommitDependencies, batch: CommandBatch) -> BatchResult:
@@ -68,7 +69,9 @@ def execute_batch(connection: Connection, dependencies: CommitDependencies, batc
     looked_up = len(batch.precomputed) + len(batch.handed_over)
     changed = len(outdated) + len(batch.handed_over) - len(current)
     batch.discard(outdated)
-    unit = UnitOfWork(connection, dependencies.new_id, dependencies.now(), dependencies.identifier)
+    unit = UnitOfWork(
+        connection, dependencies.new_id, dependencies.now(), dependencies.identifier, dependencies.learner_digest
+    )
     if outdated or remaining:
         unit.load(current, batch.remaining())
         overtaken = batch.precomputed.keys() & unit.enrollment_ids
@@ -133,6 +136,9 @@ class _BatchExecutor:
 
     def _store_commit(self, command: StoreCommit) -> bytes:
         session = self._session_for(command)
+        if session.row.source == SessionSource.IMPORT and (command.launch is None or command.launch.past is None):
+            # the learner is still there: what was imported goes on
+            session.row.source = SessionSource.SERVER.value
         if ends_others(self._dependencies, session):
             for other in self._unit.overlapping_sessions(session):
                 self._end(other, overlapped=True)

@@ -8,6 +8,8 @@ from bridge.commit_model.launch import Launch
 from mappings.definition.model import Identifier
 from storage.attempts import Enrollment
 
+_SEARCHED = frozenset({"learner_name", "activity_name", "course_name"})
+
 
 def mbox_of(identifier: Identifier, launch: Launch) -> str | None:
     """Return what is kept of a launch's e-mail address, None where the LMS gave none or nothing needs it.
@@ -36,6 +38,7 @@ def update_details(owner: Enrollment, launch: Launch, identifier: Identifier) ->
         if value and value != getattr(owner, name):
             setattr(owner, name, value)
             owner.changed = True
+            owner.renamed = owner.renamed or name in _SEARCHED
     attributes = launch.learner.attributes
     if attributes is not None and attributes != owner.learner_attributes:
         owner.learner_attributes = attributes

@@ -236,7 +236,7 @@ class CommitService:
                 with self._lock:
                     self._queue.batch_failed()
                 batch.reset()
-                if _is_conflict(error):
+                if is_conflict(error):
                     continue
                 if isinstance(error, (OperationalError, InterfaceError, DatabaseFileLostError)) or is_damage(error):
                     # the database is in trouble for all of them: to try each would keep all waiting for each
@@ -290,7 +290,7 @@ def _size(command: Command) -> int:
     return len(command.body) if isinstance(command, StoreCommit) else 0
 
 
-def _is_conflict(error: Exception) -> bool:
+def is_conflict(error: Exception) -> bool:
     """Return whether the same transaction may succeed at once: another one was first, or the connection was stale."""
     if isinstance(error, IntegrityError):
         return True

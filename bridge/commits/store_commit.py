@@ -22,6 +22,7 @@ from mappings.apply import Transition, apply_commit
 from mappings.attempt.commit import PriorCommit, ReceivedCommit
 from mappings.attempt.enrollment import EnrollmentState
 from mappings.attempt.ordering import find_repeated
+from mappings.definition.model import Overlap
 from storage.journal import JournalEntry
 from storage.outbox import StatementRow
 from storage.target_statements import TargetStatement
@@ -136,7 +137,10 @@ def ends_others(dependencies: CommitDependencies, session: CachedSession) -> boo
     """Return whether a session's next commit ends those of the learner's earlier ones that are still open."""
     if session.state.commits or session.row.ended is not None:
         return False
-    return dependencies.active_mapping(session.attempt.row.enrollment.lms_id).mapping.definition.overlap == "abandoned"
+    return (
+        dependencies.active_mapping(session.attempt.row.enrollment.lms_id).mapping.definition.overlap
+        is Overlap.ABANDONED
+    )
 
 
 def statement_rows(

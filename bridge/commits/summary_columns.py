@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from bridge.commits.session_cache import CachedAttempt, CachedSession
-from mappings.attempt.changes import Change
+from mappings.attempt.changes import Change, Trigger
 from mappings.attempt.state import AttemptState
 from mappings.cmi.scores import Score
 from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
@@ -60,6 +60,8 @@ def update_attempt(attempt: CachedAttempt) -> None:
 
 
 _COMPLETED, _UNKNOWN = CompletionStatus.COMPLETED, SuccessStatus.UNKNOWN
+_COMPLETION_COMPLETED = Trigger.COMPLETION_COMPLETED
+_SUCCESS_PASSED, _SUCCESS_FAILED = Trigger.SUCCESS_PASSED, Trigger.SUCCESS_FAILED
 _PASSED, _FAILED = SuccessStatus.PASSED, SuccessStatus.FAILED
 _COMPLETION: dict[str | None, int] = {None: 0, **{status: rank for rank, status in enumerate(CompletionStatus)}}
 _SUCCESS: dict[str | None, int] = {None: 0, **{status: rank for rank, status in enumerate(SuccessStatus)}}
@@ -70,12 +72,12 @@ def update_statuses(row: Attempt, changes: Sequence[Change]) -> None:
     owner: Enrollment = row.enrollment
     reached = {change.trigger for change in changes}
     completion = row.completion_status
-    if completion == _COMPLETED and "completion.completed" not in reached:
+    if completion == _COMPLETED and _COMPLETION_COMPLETED not in reached:
         completion = None
     if _COMPLETION[completion] > _COMPLETION[owner.completion_status]:
         owner.completion_status = completion
         owner.changed = True
-    success: str | None = _PASSED if "success.passed" in reached else _FAILED if "success.failed" in reached else None
+    success: str | None = _PASSED if _SUCCESS_PASSED in reached else _FAILED if _SUCCESS_FAILED in reached else None
     if success is None and row.success_status == _UNKNOWN:
         success = _UNKNOWN
     if _SUCCESS[success] > _SUCCESS[owner.success_status] or (success and owner.success_status is None):

@@ -41,12 +41,18 @@ class AuditAction(StrEnum):
     """An account has another password."""
     REMOVE_ACCOUNT = "remove-account"
     """Somebody may not sign in any more."""
+    IMPORT = "import"
+    """The history of an LMS is stored."""
     CREATE_TOKEN = "create-token"  # noqa: S105 -- the action's name
     """An LMS token was issued."""
     ROTATE_TOKEN = "rotate-token"  # noqa: S105 -- the action's name
     """An LMS token is replaced by another one, and ends after an overlap."""
     REVOKE_TOKEN = "revoke-token"  # noqa: S105 -- the action's name
     """An LMS token is valid no longer."""
+    EXPORT = "export"
+    """Everything held about a learner is exported."""
+    ERASE = "erase"
+    """A learner is erased, here and at targets."""
     CHANGE_LMS = "change-lms"
     """An LMS has another home page or other origins."""
     REMOVE_LMS = "remove-lms"

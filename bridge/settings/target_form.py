@@ -53,10 +53,10 @@ class PseudonymKeySettings(SecretSettings):
 
 
 class TargetFormSettings(SecretSettings):
-    """In which form a target gets statements and documents.
+    """The form in which a target gets statements and documents: what it learns about people.
 
-    `actor` is how learners are identified, None for as the mapping says. Without `names` their names are left out, by
-    default where they have pseudonyms; without `free_text` what they wrote is.
+    `actor` is how learners are identified; by default as the mapping says. `names = false` leaves out their names,
+    which is the default with pseudonyms, and `free_text = false` what they wrote.
     """
 
     SECRETS: ClassVar[tuple[str, ...]] = ()
@@ -70,6 +70,17 @@ class TargetFormSettings(SecretSettings):
     def has_names(self) -> bool:
         """Return whether the target gets learners' names."""
         return self.actor != "pseudonym" if self.names is None else self.names
+
+    @property
+    def form_description(self) -> str:
+        """Return what the target gets differently from what the mapping says, in words; empty for nothing."""
+        keys = ", ".join(key.id for key in self.pseudonym_keys)
+        parts = (
+            f"pseudonyms by key {keys}" if keys else self.actor,
+            None if self.has_names else "no names",
+            None if self.free_text else "no free text",
+        )
+        return ", ".join(part for part in parts if part)
 
     @model_validator(mode="after")
     def _validate_form(self) -> Self:

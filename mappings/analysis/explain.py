@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from mappings.apply import Transition
-from mappings.attempt.changes import TRIGGERS, Change, Trigger
+from mappings.attempt.changes import Change, Trigger
 from mappings.attempt.commit import Disposition
 from mappings.cmi.interactions import Interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.warnings import CmiWarning
 from mappings.definition.compiled import CompiledMapping
-from mappings.definition.model import ONCE, Rule
+from mappings.definition.model import Rule
 from mappings.generation.statements import RuleEvaluation, RuleOutcome, Statement
 
 REASONS: dict[RuleOutcome, str] = {
@@ -103,7 +103,7 @@ def _change(change: Change) -> ChangeExplanation:
         about = {"kind": kind} | msgspec.to_builtins(change.about)
     return ChangeExplanation(
         change.trigger,
-        TRIGGERS[change.trigger],
+        change.trigger.meaning,
         msgspec.to_builtins(change.before),
         msgspec.to_builtins(change.after),
         about,
@@ -115,7 +115,7 @@ def _evaluated(evaluation: RuleEvaluation, verb: str, changes: tuple[Change, ...
     why = REASONS[evaluation.outcome]
     if evaluation.outcome is RuleOutcome.ONCE:
         of_item = f" about {about.id}" if isinstance(about, (Interaction, Objective)) else ""
-        why = f"{why}{of_item}: {ONCE[rule.once]}"
+        why = f"{why}{of_item}: {rule.once.meaning}"
     elif evaluation.outcome is RuleOutcome.CONDITION and rule.condition is not None:
         why = f"{why}: {rule.condition.text}"
     return RuleExplanation(
@@ -135,11 +135,11 @@ def _evaluated(evaluation: RuleEvaluation, verb: str, changes: tuple[Change, ...
 def _silent(rule: Rule, verb: str, transition: Transition) -> RuleExplanation:
     reason: RuleOutcome = RuleOutcome.NO_CHANGE
     if (
-        rule.when == "score.changed"
+        rule.when is Trigger.SCORE_CHANGED
         and transition.attempt.score_pending_session == transition.session.number
         and transition.disposition == Disposition.APPLIED
-    ) or (rule.when == "interaction.answered" and transition.attempt.emitted_interactions is not None):
+    ) or (rule.when is Trigger.INTERACTION_ANSWERED and transition.attempt.emitted_interactions is not None):
         reason = RuleOutcome.HELD_BACK
-    why = REASONS[reason] if reason is RuleOutcome.HELD_BACK else f"{REASONS[reason]}: {TRIGGERS[rule.when]}"
+    why = REASONS[reason] if reason is RuleOutcome.HELD_BACK else f"{REASONS[reason]}: {rule.when.meaning}"
     condition = None if rule.condition is None else rule.condition.text
     return RuleExplanation(rule.name, rule.when, verb, reason, why, condition=condition)

@@ -21,6 +21,7 @@ from mappings.attempt.ordering import needs_duplicate_lookup
 from mappings.attempt.state import AttemptState, SessionState, open_session
 from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
 from mappings.definition.compiled import CompiledMapping
+from mappings.definition.model import Overlap
 from mappings.definition.statement_context import StatementContext, context_for_session
 from mappings.generation.statements import RuleEvaluation, Statement
 
@@ -172,7 +173,7 @@ class Replay:
                 self._context(session),
                 attempt.state,
                 session.state,
-                overlapped=self.mapping.definition.overlap == "abandoned"
+                overlapped=self.mapping.definition.overlap is Overlap.ABANDONED
                 and attempt.turn + 1 in session.history.overlapped,
                 enrollment=self._enrollment,
                 evaluations=evaluations,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import compress
 from operator import is_not
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -16,56 +16,59 @@ from mappings.cmi.objectives import Objective, objectives
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import SETTLED_SUCCESS, CompletionStatus, Interactions, Snapshot, SuccessStatus
 from mappings.cmi.tree import from_json, scalar
+from mappings.described_enum import DescribedEnum
 
-Trigger = Literal[
-    "attempt.started",
-    "session.resumed",
-    "interaction.answered",
-    "objective.scored",
-    "objective.progressed",
-    "objective.completed",
-    "objective.passed",
-    "objective.failed",
-    "comment.made",
-    "score.changed",
-    "progress.changed",
-    "location.changed",
-    "completion.completed",
-    "success.passed",
-    "success.failed",
-    "session.suspended",
-    "session.terminated",
-    "session.abandoned",
-]
 
-TRIGGERS: dict[Trigger, str] = {
-    "attempt.started": "the first commit of a new attempt",
-    "session.resumed": "the first commit of a session that continues an attempt (by cmi.entry, too), or that had been"
-    " closed as idle",
-    "interaction.answered": "an interaction got a response, or its response or result changed",
-    "objective.scored": "the score of an objective became known or changed",
-    "objective.progressed": "the progress measure of an objective changed (SCORM 2004)",
-    "objective.completed": "an objective became completed (in SCORM 1.2, passed implies it)",
-    "objective.passed": "an objective became passed",
-    "objective.failed": "an objective became failed",
-    "comment.made": "the learner made a comment",
-    "score.changed": "the score became known or changed",
-    "progress.changed": "cmi.progress_measure changed (SCORM 2004)",
-    "location.changed": "the learner's position in the content (cmi.location) became known or changed",
-    "completion.completed": "the attempt became completed (in SCORM 1.2, passed implies it)",
-    "success.passed": "the attempt became passed",
-    "success.failed": "the attempt became failed",
-    "session.suspended": "the session ended with exit = suspend",
-    "session.terminated": "the session ended otherwise",
-    "session.abandoned": "the session never signalled its end, and had no commits for a long time",
-}
-"""All triggers a rule can have, with what they mean, in the order in which one commit's changes are told."""
+class Trigger(DescribedEnum):
+    """A trigger that a rule can have, in the order in which one commit's changes are told."""
+
+    ATTEMPT_STARTED = "attempt.started", "the first commit of a new attempt"
+    SESSION_RESUMED = (
+        "session.resumed",
+        "the first commit of a session that continues an attempt (by cmi.entry, too), or that had been closed as idle",
+    )
+    INTERACTION_ANSWERED = "interaction.answered", "an interaction got a response, or its response or result changed"
+    OBJECTIVE_SCORED = "objective.scored", "the score of an objective became known or changed"
+    OBJECTIVE_PROGRESSED = "objective.progressed", "the progress measure of an objective changed (SCORM 2004)"
+    OBJECTIVE_COMPLETED = "objective.completed", "an objective became completed (in SCORM 1.2, passed implies it)"
+    OBJECTIVE_PASSED = "objective.passed", "an objective became passed"
+    OBJECTIVE_FAILED = "objective.failed", "an objective became failed"
+    COMMENT_MADE = "comment.made", "the learner made a comment"
+    SCORE_CHANGED = "score.changed", "the score became known or changed"
+    PROGRESS_CHANGED = "progress.changed", "cmi.progress_measure changed (SCORM 2004)"
+    LOCATION_CHANGED = (
+        "location.changed",
+        "the learner's position in the content (cmi.location) became known or changed",
+    )
+    COMPLETION_COMPLETED = "completion.completed", "the attempt became completed (in SCORM 1.2, passed implies it)"
+    SUCCESS_PASSED = "success.passed", "the attempt became passed"
+    SUCCESS_FAILED = "success.failed", "the attempt became failed"
+    SESSION_SUSPENDED = "session.suspended", "the session ended with exit = suspend"
+    SESSION_TERMINATED = "session.terminated", "the session ended otherwise"
+    SESSION_ABANDONED = "session.abandoned", "the session never signalled its end, and had no commits for a long time"
+
 
 ABOUT_ITEMS: frozenset[Trigger] = frozenset(
-    trigger for trigger in TRIGGERS if trigger.startswith(("interaction.", "objective."))
+    trigger for trigger in Trigger if trigger.startswith(("interaction.", "objective."))
 )
 """Triggers whose changes are about an interaction or an objective."""
 
+# bound once: looking up a member of an enum costs more than building a change
+_ATTEMPT_STARTED = Trigger.ATTEMPT_STARTED
+_SESSION_RESUMED = Trigger.SESSION_RESUMED
+_INTERACTION_ANSWERED = Trigger.INTERACTION_ANSWERED
+_OBJECTIVE_SCORED = Trigger.OBJECTIVE_SCORED
+_OBJECTIVE_PROGRESSED = Trigger.OBJECTIVE_PROGRESSED
+_OBJECTIVE_COMPLETED = Trigger.OBJECTIVE_COMPLETED
+_OBJECTIVE_PASSED = Trigger.OBJECTIVE_PASSED
+_OBJECTIVE_FAILED = Trigger.OBJECTIVE_FAILED
+_COMMENT_MADE = Trigger.COMMENT_MADE
+_SCORE_CHANGED = Trigger.SCORE_CHANGED
+_PROGRESS_CHANGED = Trigger.PROGRESS_CHANGED
+_LOCATION_CHANGED = Trigger.LOCATION_CHANGED
+_COMPLETION_COMPLETED = Trigger.COMPLETION_COMPLETED
+_SUCCESS_PASSED = Trigger.SUCCESS_PASSED
+_SUCCESS_FAILED = Trigger.SUCCESS_FAILED
 _COMPLETED, _PASSED, _FAILED = CompletionStatus.COMPLETED, SuccessStatus.PASSED, SuccessStatus.FAILED
 _OPEN_COMPLETION = frozenset({None, CompletionStatus.UNKNOWN, CompletionStatus.NOT_ATTEMPTED})
 _OPEN_SUCCESS = frozenset({None, SuccessStatus.UNKNOWN})
@@ -102,7 +105,7 @@ def find_changes(
     started_at: int | None = None,
     resumed_at: int | None = None,
 ) -> tuple[Change, ...]:
-    """Return the changes from one snapshot to the next, in the order of `TRIGGERS`; none for equal ones.
+    """Return the changes from one snapshot to the next, in the order of `Trigger`; none for equal ones.
 
     Args:
         before: the snapshot before the commit.
@@ -113,9 +116,9 @@ def find_changes(
     """
     changes: list[Change] = []
     if started_at is not None:
-        changes.append(Change("attempt.started", at=started_at))
+        changes.append(Change(_ATTEMPT_STARTED, at=started_at))
     if resumed_at is not None:
-        changes.append(Change("session.resumed", at=resumed_at))
+        changes.append(Change(_SESSION_RESUMED, at=resumed_at))
     if after is not before:
         if after.interactions is not before.interactions:
             changes += _answers(before.interactions or {}, after.interactions or {})
@@ -123,7 +126,7 @@ def find_changes(
             changes += _objectives(before, after)
         if after.comments != before.comments or after.comments_from_learner is not before.comments_from_learner:
             changes += [
-                Change("comment.made", after=comment.text, about=comment, at=comment.at)
+                Change(_COMMENT_MADE, after=comment.text, about=comment, at=comment.at)
                 for comment in new_comments(before, after)
             ]
         _add_status(before, after, last_score, changes)
@@ -137,31 +140,31 @@ def ending_change(ended: Ending, session: SessionState, *, retold: bool = False)
 
 
 _ENDINGS: dict[Ending, Trigger] = {
-    Ending.SUSPENDED: "session.suspended",
-    Ending.TERMINATED: "session.terminated",
-    Ending.ABANDONED: "session.abandoned",
+    Ending.SUSPENDED: Trigger.SESSION_SUSPENDED,
+    Ending.TERMINATED: Trigger.SESSION_TERMINATED,
+    Ending.ABANDONED: Trigger.SESSION_ABANDONED,
 }
 
 
-ABOUT_SESSIONS: frozenset[Trigger] = frozenset({"session.resumed", *_ENDINGS.values()})
+ABOUT_SESSIONS: frozenset[Trigger] = frozenset({Trigger.SESSION_RESUMED, *_ENDINGS.values()})
 """Triggers of a session's turns, which can come again once its end is taken back or told anew."""
 
 
 def _add_status(before: Snapshot, after: Snapshot, last_score: Score | None, changes: list[Change]) -> None:
     old, new = last_score or score(before), score(after)
     if new is not None and new != old:
-        changes.append(Change("score.changed", old, new))
+        changes.append(Change(_SCORE_CHANGED, old, new))
     if after.progress_measure is not None and after.progress_measure != before.progress_measure:
-        changes.append(Change("progress.changed", before.progress_measure, after.progress_measure))
+        changes.append(Change(_PROGRESS_CHANGED, before.progress_measure, after.progress_measure))
     if after.location and after.location != before.location:
-        changes.append(Change("location.changed", before.location, after.location))
+        changes.append(Change(_LOCATION_CHANGED, before.location, after.location))
     if after.completion_status == _COMPLETED and before.completion_status != _COMPLETED:
-        changes.append(Change("completion.completed", before.completion_status, after.completion_status))
+        changes.append(Change(_COMPLETION_COMPLETED, before.completion_status, after.completion_status))
     if after.success_status != before.success_status:
         if after.success_status == _PASSED:
-            changes.append(Change("success.passed", before.success_status, after.success_status))
+            changes.append(Change(_SUCCESS_PASSED, before.success_status, after.success_status))
         elif after.success_status == _FAILED:
-            changes.append(Change("success.failed", before.success_status, after.success_status))
+            changes.append(Change(_SUCCESS_FAILED, before.success_status, after.success_status))
 
 
 def _answers(before: Interactions, after: Interactions) -> Iterator[Change]:
@@ -171,7 +174,7 @@ def _answers(before: Interactions, after: Interactions) -> Iterator[Change]:
         new = answer(item)
         old = answer(earlier) if earlier is not None else None
         if new is not None and new != old:
-            yield Change("interaction.answered", old, new, interaction(item))
+            yield Change(_INTERACTION_ANSWERED, old, new, interaction(item))
 
 
 def _untouched(old: Objective, new: Objective) -> bool:
@@ -200,12 +203,12 @@ def _objectives(before: Snapshot, after: Snapshot) -> Iterator[Change]:
         if new == old:
             continue
         if new.score is not None and new.score != old.score and not _untouched(old, new):
-            yield Change("objective.scored", old.score, new.score, new)
+            yield Change(_OBJECTIVE_SCORED, old.score, new.score, new)
         if new.progress_measure is not None and new.progress_measure != old.progress_measure:
-            yield Change("objective.progressed", old.progress_measure, new.progress_measure, new)
+            yield Change(_OBJECTIVE_PROGRESSED, old.progress_measure, new.progress_measure, new)
         if new.completion_status == _COMPLETED and old.completion_status != _COMPLETED:
-            yield Change("objective.completed", old.completion_status, new.completion_status, new)
+            yield Change(_OBJECTIVE_COMPLETED, old.completion_status, new.completion_status, new)
         if new.success_status == _PASSED and old.success_status != _PASSED:
-            yield Change("objective.passed", old.success_status, new.success_status, new)
+            yield Change(_OBJECTIVE_PASSED, old.success_status, new.success_status, new)
         if new.success_status == _FAILED and old.success_status not in SETTLED_SUCCESS:
-            yield Change("objective.failed", old.success_status, new.success_status, new)
+            yield Change(_OBJECTIVE_FAILED, old.success_status, new.success_status, new)

@@ -13,7 +13,7 @@ from mappings.attempt.commit import Commit
 from mappings.attempt.field_order import SplitCommit
 from mappings.attempt.interaction_scope import begin_interactions, without_foreign
 from mappings.attempt.launch import NO_LAUNCH_DATA
-from mappings.attempt.policy import StatusPolicy
+from mappings.attempt.policy import ResultPolicy, StatusPolicy
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi.merge import altered_interactions, merge
 from mappings.cmi.snapshot import (
@@ -30,6 +30,7 @@ from mappings.cmi.snapshot import (
 from mappings.cmi.values import LESSON_STATUS
 
 _PASSED, _UNKNOWN, _COMPLETED = SuccessStatus.PASSED, SuccessStatus.UNKNOWN, CompletionStatus.COMPLETED
+_BEST = ResultPolicy.BEST
 _LESSON_FAILED = LessonStatus.FAILED
 
 
@@ -142,7 +143,7 @@ def _passed_score(
 
     A failing status may follow it: what was passed then stands again.
     """
-    if before.success_status != _PASSED or policy.result != "best":
+    if before.success_status != _PASSED or policy.result is not _BEST:
         return passed_score
     score_before = result.score_fields(before)
     return (passed_score or score_before) if result.score_fields(known) != score_before else passed_score
@@ -184,7 +185,7 @@ def _decided_by_marks(
 def at_end(known: Snapshot, policy: StatusPolicy) -> Snapshot:
     """Return the snapshot after SCORM 1.2's rules for the end of a session for credit."""
     status = pass_marks.status_at_end(known, policy)
-    if status is None or (policy.result == "best" and known.success_status == _PASSED and status == _LESSON_FAILED):
+    if status is None or (policy.result is _BEST and known.success_status == _PASSED and status == _LESSON_FAILED):
         return known
     completion, success = LESSON_STATUS[status]
     if status == _LESSON_FAILED and policy.failed_completes:
@@ -209,7 +210,7 @@ def _is_overruled(session: SessionState, commit: Commit, policy: StatusPolicy) -
         )
     if not overruled:
         return _NO_WORDS
-    return _FAILED if policy.result == "best" else SETTLED_SUCCESS
+    return _FAILED if policy.result is _BEST else SETTLED_SUCCESS
 
 
 _NO_WORDS: frozenset[SuccessStatus] = frozenset()

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from mappings.attempt.policy import StatusPolicy
+from mappings.attempt.policy import PassMarks, StatusPolicy
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.cmi.scores import score
 from mappings.cmi.snapshot import CompletionStatus, LessonStatus, Snapshot, SuccessStatus
 
+_NEVER, _WHEN_SILENT = PassMarks.NEVER, PassMarks.WHEN_SILENT
 _PASSED, _FAILED = SuccessStatus.PASSED, SuccessStatus.FAILED
 _COMPLETED, _INCOMPLETE = CompletionStatus.COMPLETED, CompletionStatus.INCOMPLETE
 OPEN_COMPLETION = frozenset({None, CompletionStatus.UNKNOWN, CompletionStatus.NOT_ATTEMPTED})
@@ -27,7 +28,7 @@ def success_by_passing_score(
 ) -> SuccessStatus | None:
     """Return the success that SCORM 2004's passing score decides, None where it decides nothing."""
     mark = before.scaled_passing_score if incoming.scaled_passing_score is None else incoming.scaled_passing_score
-    if mark is None or policy.marks == "never":
+    if mark is None or policy.marks is _NEVER:
         return None
     scaled = before.score_scaled if incoming.score_scaled is None else incoming.score_scaled
     if scaled is None:
@@ -35,7 +36,7 @@ def success_by_passing_score(
     silent = word in _OPEN_SUCCESS and (
         attempt.success_by_passing_score or attempt.snapshot.success_status in _OPEN_SUCCESS
     )
-    if policy.marks == "when-silent" and not silent:
+    if policy.marks is _WHEN_SILENT and not silent:
         return None
     return _PASSED if scaled >= mark else _FAILED
 
@@ -45,12 +46,12 @@ def with_completion(
 ) -> Snapshot | None:
     """Return the snapshot with the completion that SCORM 2004's threshold decides, None where it decides nothing."""
     mark, measure = known.completion_threshold, known.progress_measure
-    if policy.marks == "never" or mark is None or measure is None:
+    if policy.marks is _NEVER or mark is None or measure is None:
         return None
     silent = incoming.completion_status in OPEN_COMPLETION and (
         attempt.completion_by_threshold or attempt.snapshot.completion_status in OPEN_COMPLETION
     )
-    if policy.marks == "when-silent" and not silent:
+    if policy.marks is _WHEN_SILENT and not silent:
         return None
     if attempt.snapshot.completion_status == _COMPLETED:
         return None
@@ -60,7 +61,7 @@ def with_completion(
 def decides_at_end(known: Snapshot, session: SessionState, ended: Ending | None, policy: StatusPolicy) -> bool:
     """Return whether SCORM 1.2's rules for the end of a session apply."""
     version = known.scorm_version or session.launch.scorm_version
-    return ended == Ending.TERMINATED and version == "1.2" and session.for_credit and policy.marks != "never"
+    return ended == Ending.TERMINATED and version == "1.2" and session.for_credit and policy.marks is not _NEVER
 
 
 def status_at_end(known: Snapshot, policy: StatusPolicy) -> LessonStatus | None:
@@ -73,7 +74,7 @@ def status_at_end(known: Snapshot, policy: StatusPolicy) -> LessonStatus | None:
     if mark is not None and value is not None and value.raw is not None:
         status = known.lesson_status
         left_open = (status in _NEVER_SET or status == LessonStatus.COMPLETED) and known.success_status in _OPEN_SUCCESS
-        if policy.marks == "always" or left_open:
+        if policy.marks is PassMarks.ALWAYS or left_open:
             return LessonStatus.PASSED if value.raw >= mark else LessonStatus.FAILED
     # with a mark but no score, a status that was never set is told as the standard has it, too
     is_unset = known.lesson_status in _NEVER_SET and known.completion_status in OPEN_COMPLETION

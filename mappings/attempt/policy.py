@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-Result = Literal["best", "last"]
-EndsRetold = Literal["keep", "void"]
-PassMarks = Literal["when-silent", "always", "never"]
+from mappings.described_enum import DescribedEnum
 
-RESULTS: dict[Result, str] = {
-    "best": "a passed result is replaced by a passed one only; of others, the newest counts",
-    "last": "the newest result counts, a failed one after a passed one too",
-}
-ENDS_RETOLD: dict[EndsRetold, str] = {
-    "keep": "an end that a late commit corrects is stated again; the first statement stays",
-    "void": "an end that a late commit corrects is stated again, and the first statement is voided",
-}
-PASS_MARKS: dict[PassMarks, str] = {
-    "when-silent": "where the content left success or completion open, mastery score, passing score and completion"
-    " threshold decide",
-    "always": "they decide wherever they are known, whatever the content says",
-    "never": "only the content decides",
-}
+
+class ResultPolicy(DescribedEnum):
+    """Which of several results is the attempt's."""
+
+    BEST = "best", "a passed result is replaced by a passed one only; of others, the newest counts"
+    LAST = "last", "the newest result counts, a failed one after a passed one too"
+
+
+class EndsRetold(DescribedEnum):
+    """What becomes of the statement of an end that a late commit corrects."""
+
+    KEEP = "keep", "an end that a late commit corrects is stated again; the first statement stays"
+    VOID = "void", "an end that a late commit corrects is stated again, and the first statement is voided"
+
+
+class PassMarks(DescribedEnum):
+    """When mastery score, passing score and completion threshold decide."""
+
+    WHEN_SILENT = (
+        "when-silent",
+        (
+            "where the content left success or completion open, mastery score, passing score and completion threshold"
+            " decide"
+        ),
+    )
+    ALWAYS = "always", "they decide wherever they are known, whatever the content says"
+    NEVER = "never", "only the content decides"
 
 
 class StatusPolicy(msgspec.Struct, frozen=True, gc=False):
@@ -35,9 +44,9 @@ class StatusPolicy(msgspec.Struct, frozen=True, gc=False):
     """
 
     failed_completes: bool = False
-    result: Result = "best"
-    marks: PassMarks = "when-silent"
-    ends_retold: EndsRetold = "keep"
+    result: ResultPolicy = ResultPolicy.BEST
+    marks: PassMarks = PassMarks.WHEN_SILENT
+    ends_retold: EndsRetold = EndsRetold.KEEP
 
 
 DEFAULT_POLICY = StatusPolicy()

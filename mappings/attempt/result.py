@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from mappings.attempt.policy import StatusPolicy
+from mappings.attempt.policy import ResultPolicy, StatusPolicy
 from mappings.attempt.state import SessionState
 from mappings.cmi.snapshot import (
     SCORE_FIELDS,
@@ -25,6 +25,7 @@ from mappings.cmi.snapshot import (
 
 # bound once: looking up a member of an enum costs more than what it is compared with
 _PASSED, _FAILED, _UNKNOWN = SuccessStatus.PASSED, SuccessStatus.FAILED, SuccessStatus.UNKNOWN
+_BEST = ResultPolicy.BEST
 _UNPASSED = frozenset({_FAILED, _UNKNOWN})
 _COMPLETED = CompletionStatus.COMPLETED
 _NO_SCORE = dict.fromkeys(SCORE_FIELDS)
@@ -54,7 +55,7 @@ def success_word(session: SessionState, incoming: Snapshot, known: Snapshot, *, 
 
 def keeps_passed(known: Snapshot, word: SuccessStatus | None, policy: StatusPolicy) -> bool:
     """Return whether a passed result stays as it is, whatever the commit says of success and score."""
-    return policy.result == "best" and known.success_status == _PASSED and word in _UNPASSED
+    return policy.result is _BEST and known.success_status == _PASSED and word in _UNPASSED
 
 
 def without_result(incoming: Snapshot) -> Snapshot:

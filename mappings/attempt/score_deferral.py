@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from mappings.attempt.changes import Change
+from mappings.attempt.changes import Change, Trigger
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import EMPTY, Snapshot
@@ -53,7 +53,7 @@ def defer_score(
     own = attempt.score_pending_session == session.number
     left: tuple[Change, ...] = ()
     if attempt.score_pending_session is not None and not own and attempt.score is not None:
-        left = (Change("score.changed", attempt.last_emitted_score, attempt.score),)
+        left = (Change(Trigger.SCORE_CHANGED, attempt.last_emitted_score, attempt.score),)
     emitted = attempt.last_emitted_score if own else attempt.score
     new = score(known)
     if new is None and (known.score_raw is not None or known.score_scaled is not None):

@@ -6,19 +6,13 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from mappings.attempt.changes import TRIGGERS
-from mappings.attempt.policy import ENDS_RETOLD, PASS_MARKS, RESULTS
 from mappings.definition.conditions import VARIABLES
 from mappings.definition.model import (
     CONTEXT_LISTS,
     DOCUMENT_PARTS,
     ENDINGS,
     IDENTIFIERS,
-    ONCE,
-    OVERLAPS,
     RESOURCES,
-    RESULT_PARTS,
-    SCALED_SCORES,
     ActivityTemplate,
     Extension,
     MappingDefinition,
@@ -109,7 +103,7 @@ def _rule(rule: Rule, definition: MappingDefinition) -> RuleDescription:
     verb, condition = definition.verbs[rule.verb], rule.condition
     return RuleDescription(
         name=rule.name,
-        when=TRIGGERS[rule.when],
+        when=rule.when.meaning,
         trigger=rule.when,
         only_if="" if condition is None else condition.text,
         means=() if condition is None else tuple(_means(condition.program.variables())),
@@ -117,9 +111,9 @@ def _rule(rule: Rule, definition: MappingDefinition) -> RuleDescription:
         verb_id=verb.id,
         object=rule.object,
         object_id=template_text(definition.activities[rule.object].id),
-        result=tuple(RESULT_PARTS[part] for part in rule.result),
+        result=tuple(part.meaning for part in rule.result),
         context=tuple(_context(rule)),
-        often=ONCE[rule.once],
+        often=rule.once.meaning,
     )
 
 
@@ -180,12 +174,12 @@ def _where(definition: MappingDefinition) -> Iterator[DescriptionLine]:
     yield from map(_extension, context.extensions)
     failed = "does" if definition.status.failed_completes else "does not"
     yield DescriptionLine("SCORM 1.2's failed", f"{failed} also complete an attempt")
-    yield DescriptionLine("The result of an attempt", RESULTS[definition.status.result])
-    yield DescriptionLine("Ends of sessions", ENDS_RETOLD[definition.status.ends_retold])
-    yield DescriptionLine("Mastery score, passing score and completion threshold", PASS_MARKS[definition.status.marks])
-    yield DescriptionLine("A scaled score", SCALED_SCORES[definition.scaled_score])
+    yield DescriptionLine("The result of an attempt", definition.status.result.meaning)
+    yield DescriptionLine("Ends of sessions", definition.status.ends_retold.meaning)
+    yield DescriptionLine("Mastery score, passing score and completion threshold", definition.status.marks.meaning)
+    yield DescriptionLine("A scaled score", definition.scaled_score.meaning)
     yield DescriptionLine("A session from which nothing comes any more", ENDINGS[definition.idle])
-    yield DescriptionLine("A session that is open when a later one begins", OVERLAPS[definition.overlap])
+    yield DescriptionLine("A session that is open when a later one begins", definition.overlap.meaning)
 
 
 def _documents(definition: MappingDefinition) -> Iterator[DescriptionLine]:

@@ -6,8 +6,8 @@ import hashlib
 import re
 import tomllib
 
-from mappings.attempt.changes import ABOUT_ITEMS, TRIGGERS
-from mappings.attempt.policy import DEFAULT_POLICY, ENDS_RETOLD, PASS_MARKS, RESULTS, StatusPolicy
+from mappings.attempt.changes import ABOUT_ITEMS, Trigger
+from mappings.attempt.policy import DEFAULT_POLICY, EndsRetold, PassMarks, ResultPolicy, StatusPolicy
 from mappings.attempt.state import Ending
 from mappings.definition.conditions import Condition, compile_condition
 from mappings.definition.errors import DefinitionError, Fault
@@ -16,12 +16,8 @@ from mappings.definition.model import (
     DOCUMENT_PARTS,
     ENDINGS,
     IDENTIFIERS,
-    ONCE,
-    OVERLAPS,
     PARTS_OF,
     RESOURCES,
-    RESULT_PARTS,
-    SCALED_SCORES,
     ActivityTemplate,
     Actor,
     Context,
@@ -29,7 +25,11 @@ from mappings.definition.model import (
     Extension,
     MappingDefinition,
     Objectives,
+    Once,
+    Overlap,
+    ResultPart,
     Rule,
+    ScaledScore,
     Value,
     Verb,
 )
@@ -93,10 +93,10 @@ def _document(top: TomlTable, text: str) -> MappingDefinition:
         verbs=verbs,
         rules=_rules(top.tables("rules"), activities, verbs),
         documents=_xapi_documents(top.section("documents"), activities) if top.has("documents") else (),
-        scaled_score=status.word("scaled_score", SCALED_SCORES, "a way to scale")
+        scaled_score=status.choice("scaled_score", ScaledScore, "a way to scale")
         if status.has("scaled_score")
-        else "range",
-        overlap=status.word("overlap", OVERLAPS, "one of the policies") if status.has("overlap") else "ignored",
+        else ScaledScore.RANGE,
+        overlap=status.choice("overlap", Overlap, "one of the policies") if status.has("overlap") else Overlap.IGNORED,
     )
     mapping.end()
     iris.end()
@@ -109,11 +109,13 @@ def _status(section: TomlTable) -> StatusPolicy:
     default = DEFAULT_POLICY
     return StatusPolicy(
         failed_completes=section.flag("failed_completes"),
-        result=section.word("result", RESULTS, "a way to choose a result") if section.has("result") else default.result,
-        marks=section.word("pass_marks", PASS_MARKS, "a way to use marks")
+        result=section.choice("result", ResultPolicy, "a way to choose a result")
+        if section.has("result")
+        else default.result,
+        marks=section.choice("pass_marks", PassMarks, "a way to use marks")
         if section.has("pass_marks")
         else default.marks,
-        ends_retold=section.word("ends_retold", ENDS_RETOLD, "what becomes of an end")
+        ends_retold=section.choice("ends_retold", EndsRetold, "what becomes of an end")
         if section.has("ends_retold")
         else default.ends_retold,
     )
@@ -257,11 +259,11 @@ def _rules(
     for table in tables:
         rule = Rule(
             name=table.text("name", _NAME, "must be lower-case letters, digits, - and _"),
-            when=table.word("when", TRIGGERS, "a trigger"),
+            when=table.choice("when", Trigger, "a trigger"),
             verb=table.word("verb", verbs, "a verb described in [verbs]"),
             object=table.word("object", activities, "an activity described in [activities]"),
-            once=table.word("once", ONCE, "one of the policies"),
-            result=table.words("result", RESULT_PARTS, "a part of the result") if table.has("result") else (),
+            once=table.choice("once", Once, "one of the policies"),
+            result=table.choices("result", ResultPart, "a part of the result") if table.has("result") else (),
             parent=table.words("parent", activities, "an activity described in [activities]")
             if table.has("parent")
             else (),
@@ -278,11 +280,11 @@ def _rules(
             *(("category", name) for name in rule.category),
         ):
             if name in activities and _of_items(activities[name]) and rule.when not in ABOUT_ITEMS:
-                table.fault(key, f"cannot be {name}, which is made of {{item.…}}: {rule.when!r} has no item")
-            elif name in activities and activities[name].interaction and rule.when != "interaction.answered":
-                table.fault(key, f"cannot be {name}, which is an interaction: {rule.when!r} has none")
-        if rule.objectives is not None and rule.when != "interaction.answered":
-            table.fault("objectives", f"are named by interactions only: {rule.when!r} has none")
+                table.fault(key, f"cannot be {name}, which is made of {{item.…}}: {str(rule.when)!r} has no item")
+            elif name in activities and activities[name].interaction and rule.when != Trigger.INTERACTION_ANSWERED:
+                table.fault(key, f"cannot be {name}, which is an interaction: {str(rule.when)!r} has none")
+        if rule.objectives is not None and rule.when != Trigger.INTERACTION_ANSWERED:
+            table.fault("objectives", f"are named by interactions only: {str(rule.when)!r} has none")
         if rule.name and rule.name in names:
             table.fault("name", f"is the name of an earlier rule too: {rule.name}")
         names.add(rule.name)

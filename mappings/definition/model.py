@@ -12,11 +12,7 @@ from mappings.attempt.policy import StatusPolicy
 from mappings.attempt.state import Ending
 from mappings.definition.conditions import Condition
 from mappings.definition.placeholders import Template
-
-Once = Literal["enrollment", "attempt", "session", "change"]
-ResultPart = Literal[
-    "completion", "success", "score", "score_0_to_1", "duration", "response", "progress", "progress_as_score", "cmi"
-]
+from mappings.described_enum import DescribedEnum
 
 Resource = Literal["activities/state", "activities/profile", "agents/profile"]
 DocumentPart = Literal[
@@ -39,45 +35,73 @@ DocumentPart = Literal[
 
 ContextList = Literal["parent", "grouping", "category", "other"]
 Identifier = Literal["account", "mbox", "mbox_sha1sum"]
-ScaledScore = Literal["range", "raw/100"]
-Overlap = Literal["ignored", "abandoned"]
 
 IDENTIFIERS: dict[Identifier, str] = {
     "account": "the learner's account at the LMS",
     "mbox": "the learner's e-mail address if the LMS sent one, otherwise the account",
     "mbox_sha1sum": "the SHA-1 of that address (of mailto:…) if the LMS sent one, otherwise the account",
 }
-SCALED_SCORES: dict[ScaledScore, str] = {
-    "range": "if the content set none: the position of raw between min and max (in SCORM 1.2 by default 0 and 100)",
-    "raw/100": "in SCORM 1.2, raw / 100 whatever min and max are, as the SCORM Profile asks for, where raw is 0 to 100;"
-    " else as `range`",
-}
-OVERLAPS: dict[Overlap, str] = {
-    "ignored": "nothing: each ends by itself",
-    "abandoned": "it ends at the later one's first commit, by the rules of `session.abandoned`, as cmi5 requires",
-}
-ONCE: dict[Once, str] = {
-    "enrollment": "at most one statement for a learner in an activity, whatever the number of attempts",
-    "attempt": "at most one statement per attempt",
-    "session": "at most one statement per session",
-    "change": "a statement at every change",
-}
+
+
+class ScaledScore(DescribedEnum):
+    """How scores are scaled."""
+
+    RANGE = (
+        "range",
+        "if the content set none: the position of raw between min and max (in SCORM 1.2 by default 0 and 100)",
+    )
+    RAW_100 = (
+        "raw/100",
+        (
+            "in SCORM 1.2, raw / 100 whatever min and max are, as the SCORM Profile asks for, where raw is 0 to 100;"
+            " else as `range`"
+        ),
+    )
+
+
+class Overlap(DescribedEnum):
+    """What becomes of a session that is open when a later one begins."""
+
+    IGNORED = "ignored", "nothing: each ends by itself"
+    ABANDONED = (
+        "abandoned",
+        "it ends at the later one's first commit, by the rules of `session.abandoned`, as cmi5 requires",
+    )
+
+
+class Once(DescribedEnum):
+    """How often a rule makes a statement."""
+
+    ENROLLMENT = "enrollment", "at most one statement for a learner in an activity, whatever the number of attempts"
+    ATTEMPT = "attempt", "at most one statement per attempt"
+    SESSION = "session", "at most one statement per session"
+    CHANGE = "change", "a statement at every change"
+
+
 ENDINGS: dict[Ending, str] = {
     Ending.SUSPENDED: "as if the content had suspended: the next launch resumes",
     Ending.TERMINATED: "as if the content had finished",
     Ending.ABANDONED: "neither: the LRS learns that the learner left",
 }
-RESULT_PARTS: dict[ResultPart, str] = {
-    "completion": "result.completion: true when completed, false when known to be incomplete",
-    "success": "result.success: true when passed or correct, false when failed or wrong",
-    "score": "result.score: scaled, raw, min and max, as far as known",
-    "score_0_to_1": "the same as cmi5 requires: no scaled below 0; raw, min and max together, and as whole numbers",
-    "duration": "result.duration: the time spent in this session, or an interaction's latency",
-    "response": "result.response: an interaction's response, or a comment's text",
-    "progress": "the cmi5 progress extension: progress_measure in whole per cent",
-    "progress_as_score": "result.score.scaled: progress_measure, as the SCORM Profile requires",
-    "cmi": "an extension with SCORM elements that xAPI has no property for: weighting, result, time and the like",
-}
+
+
+class ResultPart(DescribedEnum):
+    """A part of the result that a rule can ask for."""
+
+    COMPLETION = "completion", "result.completion: true when completed, false when known to be incomplete"
+    SUCCESS = "success", "result.success: true when passed or correct, false when failed or wrong"
+    SCORE = "score", "result.score: scaled, raw, min and max, as far as known"
+    SCORE_0_TO_1 = (
+        "score_0_to_1",
+        "the same as cmi5 requires: no scaled below 0; raw, min and max together, and as whole numbers",
+    )
+    DURATION = "duration", "result.duration: the time spent in this session, or an interaction's latency"
+    RESPONSE = "response", "result.response: an interaction's response, or a comment's text"
+    PROGRESS = "progress", "the cmi5 progress extension: progress_measure in whole per cent"
+    PROGRESS_AS_SCORE = "progress_as_score", "result.score.scaled: progress_measure, as the SCORM Profile requires"
+    CMI = "cmi", "an extension with SCORM elements that xAPI has no property for: weighting, result, time and the like"
+
+
 RESOURCES: dict[Resource, str] = {
     "activities/state": "of one learner and one activity",
     "activities/profile": "of one activity, for all learners alike",
@@ -240,5 +264,5 @@ class MappingDefinition(msgspec.Struct, frozen=True):
     verbs: Mapping[str, Verb]
     rules: tuple[Rule, ...]
     documents: tuple[DocumentDefinition, ...] = ()
-    scaled_score: ScaledScore = "range"
-    overlap: Overlap = "ignored"
+    scaled_score: ScaledScore = ScaledScore.RANGE
+    overlap: Overlap = Overlap.IGNORED

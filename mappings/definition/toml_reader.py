@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar, cast
 
 from mappings.definition.errors import Fault
 from mappings.definition.model import Value
@@ -21,9 +22,14 @@ from mappings.definition.placeholders import (
 )
 from mappings.xapi.iris import is_iri, is_language, sendable_iri
 
+_Member = TypeVar("_Member", bound=StrEnum)
 _Path = tuple[str | int, ...]
 _DAY = 86_400
 _NONE: frozenset[str] = frozenset()
+
+
+def _member(word: str, members: type[_Member]) -> _Member:
+    return next((member for member in members if member == word), cast("_Member", word))
 
 
 class FaultCollector:
@@ -155,6 +161,14 @@ class TomlTable:
         if len(set(strings)) < len(strings):
             self.fault(key, "names one of its words twice")
         return strings
+
+    def choice(self, key: str, members: type[_Member], kind: str) -> _Member:
+        """Return a member of an enum; another text, which is recorded as a fault, as it is."""
+        return _member(self.word(key, tuple(members), kind), members)
+
+    def choices(self, key: str, members: type[_Member], kind: str) -> tuple[_Member, ...]:
+        """Return members of an enum, none of them twice; other texts as `choice` does."""
+        return tuple(_member(word, members) for word in self.words(key, tuple(members), kind))
 
     def language(self, key: str) -> str:
         """Return a language tag."""

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from mappings.attempt.changes import ABOUT_SESSIONS, Change
+from mappings.attempt.changes import ABOUT_SESSIONS, Change, Trigger
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.comments import Comment
 from mappings.cmi.interactions import Interaction
@@ -17,7 +17,7 @@ from mappings.cmi.snapshot import CompletionStatus, Number, SuccessStatus
 from mappings.cmi.times import duration
 from mappings.definition.bound_templates import BoundTemplates
 from mappings.definition.compiled import CompiledMapping
-from mappings.definition.model import ResultPart
+from mappings.definition.model import ResultPart, ScaledScore
 
 PROGRESS = "https://w3id.org/xapi/cmi5/result/extensions/progress"
 """The cmi5 progress extension: an integer from 0 to 100."""
@@ -80,30 +80,42 @@ def result_of(parts: Sequence[ResultPart], subject: Subject, bound_templates: Bo
     result: dict[str, Any] = {}
     extensions: dict[str, Any] = {}
     for part in parts:
-        if part == "progress":
+        if part == _PROGRESS:
             if subject.progress is not None:
                 extensions[PROGRESS] = int(subject.progress * 100 + 1e-9)
-        elif part == "cmi":
+        elif part == _CMI:
             if subject.cmi:
                 extensions[bound_templates.cmi_extension] = subject.cmi
-        elif (value := getattr(subject, part) if part in _PLAIN else _derived(part, subject)) is not None:
-            result[_NAMES.get(part, part)] = value
+        elif (name := _PLAIN.get(part)) is not None:
+            if (value := getattr(subject, name)) is not None:
+                result[name] = value
+        elif (value := _derived(part, subject)) is not None:
+            result[_DERIVED[part]] = value
     if extensions:
         result["extensions"] = extensions
     return _encode(result) if result else b""
 
 
 def _derived(part: ResultPart, subject: Subject) -> Any:
-    if part == "duration":
+    if part == _DURATION:
         return None if subject.duration is None else duration(subject.duration)
-    if part == "progress_as_score":
+    if part == _PROGRESS_AS_SCORE:
         return None if subject.progress is None else {"scaled": subject.progress}
     return _as_cmi5(subject.score)
 
 
-_NAMES: dict[ResultPart, str] = {"progress_as_score": "score", "score_0_to_1": "score"}
-_PLAIN = frozenset({"completion", "success", "score", "response"})
-"""Parts that stand in a result as the subject has them."""
+_PROGRESS, _CMI, _DURATION = ResultPart.PROGRESS, ResultPart.CMI, ResultPart.DURATION
+_PROGRESS_AS_SCORE = ResultPart.PROGRESS_AS_SCORE
+_PLAIN = {
+    ResultPart.COMPLETION: "completion",
+    ResultPart.SUCCESS: "success",
+    ResultPart.SCORE: "score",
+    ResultPart.RESPONSE: "response",
+}
+"""Parts that stand in a result as the subject has them -> their name in both."""
+_DERIVED = {_DURATION: "duration", _PROGRESS_AS_SCORE: "score", ResultPart.SCORE_0_TO_1: "score"}
+"""Parts that are derived of the subject -> their name in a result."""
+_SCORE_CHANGED, _RANGE = Trigger.SCORE_CHANGED, ScaledScore.RANGE
 
 
 def _as_cmi5(score: Score | None) -> Score | None:
@@ -122,13 +134,13 @@ def _as_cmi5(score: Score | None) -> Score | None:
 
 def score_at(mapping: CompiledMapping, attempt: AttemptState, change: Change) -> Score | None:
     """Return the attempt's score at a change: one that was held back is told as it was, whatever has followed it."""
-    is_change = change.trigger == "score.changed" and change.after is not None
+    is_change = change.trigger == _SCORE_CHANGED and change.after is not None
     return scaled(mapping, attempt, change.after if is_change else attempt.score)
 
 
 def scaled(mapping: CompiledMapping, attempt: AttemptState, score: Score | None) -> Score | None:
     """Return a score scaled as the document says. SCORM 1.2 content never gives `scaled` itself."""
-    if score is None or score.raw is None or mapping.definition.scaled_score == "range":
+    if score is None or score.raw is None or mapping.definition.scaled_score == _RANGE:
         return score
     if attempt.snapshot.scorm_version != "1.2" or (score.min in {None, 0} and score.max in {None, 100}):
         return score

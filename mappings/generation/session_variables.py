@@ -19,12 +19,16 @@ from mappings.definition.statement_context import StatementContext
 
 _ENDED, _SUCCESS, _PART = "ended:", "success:", "part:"
 _ENDINGS: dict[Trigger, str] = {
-    "session.suspended": Ending.SUSPENDED,
-    "session.terminated": Ending.TERMINATED,
-    "session.abandoned": Ending.ABANDONED,
+    Trigger.SESSION_SUSPENDED: Ending.SUSPENDED,
+    Trigger.SESSION_TERMINATED: Ending.TERMINATED,
+    Trigger.SESSION_ABANDONED: Ending.ABANDONED,
 }
-_OUTCOMES: dict[Trigger, str] = {"success.passed": SuccessStatus.PASSED, "success.failed": SuccessStatus.FAILED}
+_OUTCOMES: dict[Trigger, str] = {
+    Trigger.SUCCESS_PASSED: SuccessStatus.PASSED,
+    Trigger.SUCCESS_FAILED: SuccessStatus.FAILED,
+}
 _UNKNOWN = str(SuccessStatus.UNKNOWN)
+_RESUMED = Trigger.SESSION_RESUMED
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)
 """Language tags that begin with a code of ISO 639; SCORM 1.2 content may also say `English`."""
 
@@ -74,7 +78,7 @@ def begin_tracking(session: SessionState, changes: Sequence[Change]) -> SessionS
     again.
     """
     for change in changes:
-        if change.trigger == "session.resumed" and _marker(session, _ENDED):
+        if change.trigger == _RESUMED and _marker(session, _ENDED):
             part = int(_marker(session, _PART) or "1") + 1
             session = replace(session, fired_rules=(f"{_PART}{part}",))
         elif change.trigger in _OUTCOMES:

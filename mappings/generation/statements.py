@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from mappings.attempt.changes import ABOUT_SESSIONS, Change
 from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
+from mappings.attempt.policy import EndsRetold
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.interactions import Interaction
 from mappings.cmi.objectives import Objective, descriptions
@@ -40,6 +41,7 @@ from mappings.xapi.timestamps import rfc3339
 from mappings.xapi.voiding import VOIDED, void
 
 _ITEMS = (Interaction, Objective)
+_ENROLLMENT, _ATTEMPT, _SESSION, _CHANGE = Once.ENROLLMENT, Once.ATTEMPT, Once.SESSION, Once.CHANGE
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -169,10 +171,10 @@ class _StatementGenerator:
         item = about if about is not None and isinstance(about, _ITEMS) else None
         name = rule.name if item is None else f"{rule.name}\n{item.id}"
         once, spoken = rule.once, name
-        if once == "session" and self._session.end_revision and change.trigger in ABOUT_SESSIONS:
+        if once == _SESSION and self._session.end_revision and change.trigger in ABOUT_SESSIONS:
             # a session's end that was taken back or told anew lets the rules about its turns speak again
             spoken = f"{name}/{self._session.end_revision}"
-        if once != "change" and spoken in self._spoken(once):
+        if once != _CHANGE and spoken in self._spoken(once):
             if judged is not None:
                 judged.append(RuleEvaluation(rule, change, RuleOutcome.ONCE))
             return
@@ -188,14 +190,14 @@ class _StatementGenerator:
                     judged.append(RuleEvaluation(rule, change, RuleOutcome.CONDITION, variables))
                 return
         count = self._fired[name] = self._fired.get(name, 0) + 1
-        if once == "change":
+        if once == _CHANGE:
             occurrence = str(count)
-        elif once == "attempt":
+        elif once == _ATTEMPT:
             occurrence = once
         else:
             self._spoken(once)[spoken] = None
             again = spoken.removeprefix(name) + self._part
-            occurrence = once if once == "enrollment" else self._context.session_id + again
+            occurrence = once if once == _ENROLLMENT else self._context.session_id + again
         statement = self._statement(rule, change, item, f"{name}\n{occurrence}")
         statement = self._behind_voiding(rule, name, statement) if change.retold else statement
         self._statements.append(statement)
@@ -204,9 +206,9 @@ class _StatementGenerator:
 
     def _spoken(self, once: Once) -> dict[str, Any]:
         """Return the names that have spoken, in the order they did; of each, a look-up however many there are."""
-        if once == "attempt":
+        if once == _ATTEMPT:
             return self._fired
-        if once == "session":
+        if once == _SESSION:
             if self._session_fired is None:
                 self._session_fired = dict.fromkeys(self._session.fired_rules)
             return self._session_fired
@@ -219,11 +221,11 @@ class _StatementGenerator:
 
         Return the statement with its position behind that.
         """
-        if rule.once != "session" or self._mapping.definition.status.ends_retold != "void":
+        if rule.once != _SESSION or self._mapping.definition.status.ends_retold != EndsRetold.VOID:
             return statement
         phase = self._session.end_revision - 1
         earlier = f"{name}/{phase}" if phase else name
-        if earlier not in self._spoken("session"):
+        if earlier not in self._spoken(_SESSION):
             return statement
         occurrence = self._context.session_id + earlier.removeprefix(name) + self._part
         known = self._bound_templates.statement_id(f"{name}\n{occurrence}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -28,10 +29,11 @@ GROUPED = 500
 
 
 class Cause(NamedTuple):
-    """Deliveries of one target in trouble for the same cause.
+    """Deliveries of one target in trouble for the same cause, whichever rules made their statements.
 
     `words` is the beginning of what the LRS said at the last try, or of the statement's problem, with ids, times and
-    numbers taken out; `outcome` and `status` are the last try's. `first` and `last` tell when the deliveries came to
+    numbers taken out; `outcome` and `status` are the last try's. `rules` are rule -> number, the commonest first;
+    `first` and `last` tell when the deliveries came to
     it, `example` is the statement of the newest.
     """
 
@@ -40,7 +42,7 @@ class Cause(NamedTuple):
     outcome: str | None
     status: int | None
     words: str
-    rule: str
+    rules: dict[str, int]
     number: int
     first: int
     last: int
@@ -64,8 +66,8 @@ def causes(connection: Connection, target: str | None = None, limit: int = GROUP
             conditions.append(delivery.c.target == target)
         counts.append(up_to(connection, select(delivery.c.id).where(*conditions), limit))
         for row in _grouped(connection, conditions, limit):
-            key = (row.target, state, row.outcome, row.status, said(row.words), row.rule)
-            cause = Cause(*key, row.number, row.first, row.last, row.newest)
+            key = (row.target, state, row.outcome, row.status, said(row.words))
+            cause = Cause(*key, {row.rule: row.number}, row.number, row.first, row.last, row.newest)
             earlier = by_key.get(key)
             by_key[key] = cause if earlier is None else _both(earlier, cause)
     examples = _statements(connection, [cause.example for cause in by_key.values()])
@@ -80,7 +82,9 @@ def said(words: str) -> str:
 
 
 def _both(cause: Cause, other: Cause) -> Cause:
+    rules = Counter(cause.rules) + Counter(other.rules)
     return cause._replace(
+        rules=dict(rules.most_common()),
         number=cause.number + other.number,
         first=min(cause.first, other.first),
         last=max(cause.last, other.last),

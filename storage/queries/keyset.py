@@ -117,6 +117,11 @@ def begins(connection: Connection, column: ColumnElement[str], prefix: str) -> C
     """Return the condition of text that begins with exactly this, upper and lower case told apart."""
     if connection.dialect.name == "postgresql":
         return func.starts_with(column, prefix)
+    return within_prefix(column, prefix)
+
+
+def within_prefix(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    """Return the same for a column that is in the order of its characters' numbers, as a range of its index."""
     last = next((at for at in range(len(prefix), 0, -1) if prefix[at - 1] < "\U0010ffff"), 0)
     if not last:
         return column >= prefix

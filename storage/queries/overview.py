@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, Connection, func, select
 
 from storage import pauses, target_alarms
+from storage.attempts import IS_OPEN
 from storage.pauses import Pause
 from storage.queries.keyset import Count, up_to
 from storage.queries.queues import Queue, queues
@@ -87,7 +88,7 @@ def overview(connection: Connection, now: int, minutes: int = 60) -> Overview:
     """Return the state of the bridge at `now`, with rates of the last minutes."""
     waits, paused = queues(connection, COUNTED), pauses.current(connection)
     troubles = target_alarms.current(connection)
-    is_open = select(session.c.started_at).where(session.c.ended.is_(None))
+    is_open = select(session.c.started_at).where(*IS_OPEN)
     return Overview(
         alarms(waits, paused, now, troubles),
         commits(connection, now, minutes),

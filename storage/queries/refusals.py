@@ -31,6 +31,15 @@ class RefusalRow(NamedTuple):
     path: str
 
 
+class RefusalGroup(NamedTuple):
+    """Refused requests of an LMS for one reason: how many there are, and when the last one came."""
+
+    lms: str
+    code: str
+    number: int
+    last_at: int
+
+
 _OWN = tuple(refusal.c[name] for name in RefusalRow._fields[2:])
 _NEWEST = KeysetOrder(refusal.c.id)
 
@@ -51,8 +60,13 @@ def search(
     return _NEWEST.page(connection, query, RefusalRow, ScanLimit(), after=after or None, limit=limit)
 
 
-def numbers(connection: Connection) -> list[tuple[str, int]]:
-    """Return the codes that refusals have, and how many have each, the most frequent first."""
+def groups(connection: Connection) -> list[RefusalGroup]:
+    """Return the refusals by LMS and code, those first of which most were refused."""
     number = func.count().label("number")
-    query = select(refusal.c.code, number).group_by(refusal.c.code).order_by(number.desc(), refusal.c.code)
-    return [(code, count) for code, count in connection.execute(query)]
+    query = (
+        select(lms.c.name, refusal.c.code, number, func.max(refusal.c.at))
+        .join_from(refusal, lms)
+        .group_by(lms.c.name, refusal.c.code)
+        .order_by(number.desc(), lms.c.name, refusal.c.code)
+    )
+    return [RefusalGroup(*row) for row in connection.execute(query)]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, select
 
+from storage.attempts import IS_OPEN
 from storage.queries.enrollment_filter import AttemptFilter, narrowed, of_attempt
 from storage.queries.keyset import PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit
 from storage.tables import attempt, enrollment, lms, session
@@ -63,8 +64,7 @@ def open_ones(connection: Connection, *, after: str | None = None, limit: int = 
     Raises:
         ValueError: `after` is no cursor of this list.
     """
-    is_open = session.c.ended.is_(None)
-    return _LATEST_OPENED.page(connection, _ROWS, SessionRow, ScanLimit(among=(is_open,)), after=after, limit=limit)
+    return _LATEST_OPENED.page(connection, _ROWS, SessionRow, ScanLimit(among=IS_OPEN), after=after, limit=limit)
 
 
 def one(connection: Connection, session_id: str) -> SessionRow | None:

@@ -50,6 +50,11 @@ FIELDS = (
         "status",
         "q",
         "from",
+        "home_page",
+        "origins",
+        "commit",
+        "expires",
+        "overlap",
     ),
 )
 CONTENT_TYPES = (

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 
 from bridge.http.services import SERVICES
+from tests.audit.page_content import table
 from tests.support.accounts import register_lms
 from tests.support.bridge import Bridge
 from tests.support.browser import Visitor
+from tests.support.sql import rows
 
 CANARY = "<img src=x onerror=alert(1)>"
 
@@ -52,6 +55,22 @@ async def test_refusals_are_found_by_lms_and_code_the_newest_first(
     assert _codes(text) == expected
     if not expected:
         assert "No matching refused requests." in text
+
+
+async def test_reasons_are_counted_as_the_database_does_and_lead_to_their_requests(
+    refused: Bridge, auditor: Visitor
+) -> None:
+    expected = rows(
+        refused,
+        "SELECT lms.name, refusal.code, count(*) FROM refusal JOIN lms ON lms.id = refusal.lms_id"
+        " GROUP BY lms.name, refusal.code ORDER BY count(*) DESC, lms.name, refusal.code",
+    )
+    text = await auditor.text("/audit/refusals")
+    listed = table(text, "Reasons")
+    assert [[row[0], row[2], row[3]] for row in listed] == [[lms, code, str(number)] for lms, code, number in expected]
+    assert "The body cannot be understood." in next(row[1] for row in listed if row[2] == "malformed-body")
+    for link in re.findall(r'href="(/audit/refusals\?lms=[^"]+&amp;code=[^"]+)"', text):
+        assert len(_codes(await auditor.text(unescape(link)))) == 1
 
 
 async def test_a_refusal_tells_what_was_wrong_and_where_and_no_parameter_of_the_address(

@@ -127,13 +127,19 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
     clock, ids = FakeClock(), Ids()
     bridge = await start_bridge(database_url=database_url, clock=clock, ids=ids)
     await fill(bridge)
-    grace = {"learner": {"id": "grace", "name": "Grace Hopper"}, "scorm_version": "2004", "session_id": SESSION}
+    grace = {
+        "learner": {"id": "grace", "name": "Grace Hopper"},
+        "course": {"id": "c1", "name": "First aid at work"},
+        "scorm_version": "2004",
+        "session_id": SESSION,
+    }
     for number, cmi in enumerate((*TOLD, TOLD[-1]), 1):
         clock.advance(90)
         await bridge.commit(cmi, **grace, sequence=min(number, len(TOLD)), terminated=number > 1)
     await bridge.post("/v1/sessions", {"learner": {"id": f"u\n{'1' * 200}"}, "activity": "235"})
     await bridge.post(f"/v1/sessions/{SESSION}/commits", data=b"cmi")
     await bridge.let_documents_follow()
+    await bridge.let_names_be_indexed()
     with writing(bridge.engine) as connection:
         connection.execute(text("UPDATE delivery SET target = :target WHERE target = ''"), {"target": TARGET})
         connection.execute(text("UPDATE document_delivery SET target = :target"), {"target": TARGET})
@@ -184,6 +190,10 @@ def _paths(bridge: Bridge) -> dict[str, str]:
         "deliveries-discard": {"target": TARGET, "state": "quarantined"},
         "deliveries-reissue": {"target": TARGET},
         "mappings-diff": {"from": older, "to": newer},
+        "search": {"q": "gra"},
+        "learner": {"lms": "lms", "id": "grace"},
+        "course": {"lms": "lms", "id": "c1"},
+        "activity": {"lms": "lms", "id": "235"},
     }
     ids = {"statements-id": dead.statement_id, "documents-id": document_id}
     overrides = {"mappings-hash-reissue": {"hash": newer}}

@@ -200,6 +200,7 @@ async def test_a_poison_statement_is_found_understood_and_delivered_and_it_is_ke
             await course.expect_page("page-api")
             await page.get_by_role("link", name="Learners").click()
             await page.get_by_role("link", name=learner).click()
+            await page.get_by_label("Enrollments").locator("tbody a").first.click()
             await page.get_by_role("link", name="Attempt 1").click()
             attempt, commits, statements = page.url, page.locator("li.commit"), page.locator("li.statement")
             await expect(commits).to_have_count(1)

@@ -127,6 +127,7 @@ async def turn_and_see(page: Page, course: CoursePage, learner: str, name: str, 
     await course.turn_to(name)
     await page.get_by_role("link", name="Learners", exact=True).click()
     await page.get_by_role("link", name=learner).click()
+    await page.get_by_label("Enrollments").locator("tbody a").first.click()
     await page.get_by_role("link", name="Attempt 1").click()
     newest = page.locator("li.commit").last.locator("li.statement")
     await expect(newest).to_have_count(1)

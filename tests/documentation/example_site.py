@@ -4,7 +4,8 @@ The convention of blocks, which `CONTRIBUTING.md` explains to people who write t
 
 - `https://bridge.example.org`, `127.0.0.1:8080` and `localhost:8080` are the bridge, `https://lrs.example.org` is an
   LRS, `127.0.0.1:8081` the sandbox's, `https://lms.example.org` the LMS `campus`.
-- A block whose title is the name of a file is that file; `scorm-bridge.toml`, `ours.toml` and `commit.json` exist.
+- A block whose title is the name of a file is that file (`ours.toml, added`: what is added to it); `scorm-bridge.toml`,
+  `ours.toml` and `commit.json` exist.
 - `make run` and `scorm-bridge serve` run until the page ends, or starts another bridge. On pages that do not start one,
   one runs already.
 - `$TOKEN` is the LMS's token, `$SESSION` a session of learner u42 in activity 235, `$STATEMENT` one of its statements.
@@ -85,10 +86,6 @@ def prepare(site: ExampleSite, template: Path) -> dict[str, str]:
     (site.folder / "scorm-bridge.toml").write_text(site.resolve(SETTINGS), encoding="utf-8")
     shutil.copy(template, site.folder / "scorm-bridge.db")
     shutil.copy(ROOT / "mappings/scorm-profile.toml", site.folder / "ours.toml")
-    with (site.folder / "ours.toml").open("a", encoding="utf-8") as file:
-        file.write(
-            '\n[verbs.mastered]\nid = "http://adlnet.gov/expapi/verbs/mastered"\ndisplay = {en-US = "mastered"}\n'
-        )
     (site.folder / "commit.json").write_text(json.dumps({"cmi": COMMIT, "scorm_version": "1.2"}), encoding="utf-8")
     with closing_engine(f"sqlite:///{site.folder}/scorm-bridge.db") as engine:
         token = register_lms(engine, "campus", HOME_PAGE).token

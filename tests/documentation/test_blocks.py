@@ -14,6 +14,7 @@ import pytest
 import tomlkit
 import yaml
 
+from bridge.imports.sources.column_map import parse_column_map
 from bridge.settings import Settings, load_settings
 from mappings.definition import load_definition
 from tests.documentation.blocks import ROOT, Block, all_blocks, blocks
@@ -46,7 +47,9 @@ def test_javascript_is_javascript(block: Block, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block", all_blocks("toml"), ids=_place)
-def test_toml_is_settings_or_part_of_a_mapping(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_toml_is_settings_a_column_map_or_part_of_a_mapping(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     values = tomllib.loads(block.text)
     if values.keys() <= Settings.model_fields.keys():
         for name in [name for name in os.environ if name.startswith("SCORM_BRIDGE_")]:
@@ -54,6 +57,8 @@ def test_toml_is_settings_or_part_of_a_mapping(block: Block, tmp_path: Path, mon
         text = tomlkit.dumps(_with_secrets(values, tmp_path, monkeypatch))
         (tmp_path / "settings.toml").write_text(text, encoding="utf-8")
         load_settings(tmp_path / "settings.toml")
+    elif "columns" in values:
+        parse_column_map(block.text)
     else:
         earlier = [
             tomllib.loads(other.text)

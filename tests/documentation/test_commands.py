@@ -28,9 +28,12 @@ from tests.support.lrs import serve_lrs
 STARTS_ITS_OWN = re.compile(r"^(?:make run|scorm-bridge (?:serve|sandbox))\b", re.MULTILINE)
 PASTE = "'paste the token here'"
 """In blocks: the token that `make run` prints, which people copy from there."""
-PASTED = """$(grep -om1 'Bearer [A-Za-z0-9_-]*' "$SERVICE_LOG" | cut -d' ' -f2)"""
+PASTED = """$(until grep -om1 'Bearer [A-Za-z0-9_-]*' "$SERVICE_LOG"; do sleep 0.02; done | cut -d' ' -f2)"""
+"""The same as a shell reads it: it may come a moment after the bridge listens."""
 REQUEST = re.compile(r"(?P<method>GET|POST|PUT) (?P<path>/\S*)")
 """The title of a block that is the body of a request."""
+FILE = re.compile(r"(?P<name>[\w-]+\.\w+)(?P<added>, added)?")
+"""The title of a block that is a file, or that is added to one."""
 RESPONSE, OUTPUT = "Response", "Output"
 """Titles of blocks that say what the block before them prints."""
 PREAMBLE = """\
@@ -115,8 +118,8 @@ def _script(steps: list[Block], site: ExampleSite, variables: dict[str, str]) ->
         elif request := REQUEST.fullmatch(block.title):
             address = f'-X {request["method"]} {site.url}{request["path"]} -H "Authorization: Bearer $TOKEN"'
             lines += [f"echo {block.place} >&2", f"curl {address} --data {shlex.quote(text)} >{_output(block)}"]
-        elif re.fullmatch(r"[\w-]+\.\w+", block.title):
-            lines += [f"cat >{block.title} <<'END'", text, "END"]
+        elif file := FILE.fullmatch(block.title):
+            lines += [f"cat {'>>' if file['added'] else '>'}{file['name']} <<'END'", text, "END"]
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from mappings.attempt import SessionState
-from mappings.attempt.changes import TRIGGERS
+from mappings.attempt.changes import Trigger
 from mappings.cmi.snapshot import Snapshot
 from mappings.generation.statements import generate_statements
 from tests.judges import panel
@@ -99,7 +99,7 @@ def one_of_each():
         score_max=10,
         progress_measure=0.29,
     )
-    changes = [change_of(trigger) for trigger in TRIGGERS]
+    changes = [change_of(trigger) for trigger in Trigger]
     return [
         statement.body
         for text in DOCUMENTS.values()

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import mappings
 from mappings.attempt import AttemptState, SessionState
-from mappings.attempt.changes import ABOUT_SESSIONS, TRIGGERS, Change
+from mappings.attempt.changes import ABOUT_SESSIONS, Change, Trigger
 from mappings.cmi.comments import Comment
 from mappings.cmi.interactions import interaction
 from mappings.cmi.objectives import Objective
@@ -35,7 +35,7 @@ DOCUMENTS = {
 SHIPPED = DOCUMENTS["scorm-profile"]
 FOR_CREDIT = """if = 'session.mode == "normal" && session.credit == "credit"'\n"""
 """The condition of the shipped rules that tell completion, success and score, as it stands there."""
-TOLD = [trigger for trigger in TRIGGERS if trigger != "location.changed"]
+TOLD = [trigger for trigger in Trigger if trigger is not Trigger.LOCATION_CHANGED]
 """The triggers that the SCORM Profile has statements for."""
 
 ANSWER = {

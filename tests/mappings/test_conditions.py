@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.attempt import AttemptState, SessionState
-from mappings.attempt.changes import Change
+from mappings.attempt.changes import Change, Trigger
 from mappings.cmi.interactions import interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.scores import Score, score
@@ -126,17 +126,22 @@ def test_a_condition_that_cannot_be_decided_does_not_hold(condition):
         ("objective.passed", 'item.id == "O 1" && item.success', True),
         ("objective.passed", 'item.type == "choice"', False),
         ("comment.made", 'item.id == "0"', False),
-        (Change("score.changed", Score(raw=1), Score(raw=2)), "change.after.raw > change.before.raw", True),
-        (Change("score.changed", None, Score(raw=2)), "change.before == null", True),
-        (Change("progress.changed", 0.5, 1), "change.after == 1", True),
+        (Change(Trigger.SCORE_CHANGED, Score(raw=1), Score(raw=2)), "change.after.raw > change.before.raw", True),
+        (Change(Trigger.SCORE_CHANGED, None, Score(raw=2)), "change.before == null", True),
+        (Change(Trigger.PROGRESS_CHANGED, 0.5, 1), "change.after == 1", True),
         (
             Change(
-                "interaction.answered", about=interaction({"id": "Q", "learner_response": "a", "result": "neutral"})
+                Trigger.INTERACTION_ANSWERED,
+                about=interaction({"id": "Q", "learner_response": "a", "result": "neutral"}),
             ),
             "item.success",
             False,
         ),
-        (Change("objective.failed", about=Objective("O", success_status=SuccessStatus.FAILED)), "!item.success", True),
+        (
+            Change(Trigger.OBJECTIVE_FAILED, about=Objective("O", success_status=SuccessStatus.FAILED)),
+            "!item.success",
+            True,
+        ),
     ],
     ids=str,
 )
@@ -157,7 +162,7 @@ def test_a_rule_that_was_silent_can_still_speak():
             facts(),
             AttemptState(snapshot=snapshot, score=score(snapshot), firing_counts=attempt.firing_counts),
             SessionState(),
-            [Change("success.passed")],
+            [Change(Trigger.SUCCESS_PASSED)],
             NOON,
         )
         rules.append([statement.rule for statement in attempt.statements])

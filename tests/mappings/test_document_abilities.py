@@ -8,7 +8,7 @@ import json
 import pytest
 
 from mappings.attempt import AttemptState, SessionState
-from mappings.attempt.changes import Change
+from mappings.attempt.changes import Change, Trigger
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import Snapshot
 from mappings.generation.statements import generate_statements
@@ -52,7 +52,7 @@ def extensions(mapping, snapshot=None, session=None, **who):
         facts(**who),
         reached(snapshot or Snapshot()),
         session or SessionState(),
-        [Change("completion.completed")],
+        [Change(Trigger.COMPLETION_COMPLETED)],
         NOON,
     )
     (generated,) = done.statements
@@ -258,7 +258,7 @@ def test_platform_and_language_can_be_told(language, learner_language, expected)
                 facts(),
                 reached(Snapshot(language=learner_language, location=place)),
                 SessionState(),
-                [Change("completion.completed")],
+                [Change(Trigger.COMPLETION_COMPLETED)],
                 NOON,
             )
             .statements[0]
@@ -287,7 +287,9 @@ def test_a_learner_can_be_known_by_e_mail_address_or_its_hash(name):
     ):
         mapping = compiled(SHIPPED.replace('identifier = "account"', f'identifier = "{identifier}"'))
         who = facts(learner_mbox=learner_mbox, learner_name=name)
-        done = generate_statements(mapping, who, AttemptState(), SessionState(), [Change("attempt.started")], NOON)
+        done = generate_statements(
+            mapping, who, AttemptState(), SessionState(), [Change(Trigger.ATTEMPT_STARTED)], NOON
+        )
         statement = json.loads(done.statements[0].body)
 
         assert done.statements[0].problem is None
@@ -349,7 +351,7 @@ def test_a_condition_sees_the_score_as_it_is_told():
     )
     snapshot = Snapshot(scorm_version="1.2", score_raw=8, score_min=0, score_max=10)
     statements = tell(
-        Change("score.changed", None, Score(0.8, 8, 0, 10)), known=snapshot, mapping=compiled(SHIPPED + rule)
+        Change(Trigger.SCORE_CHANGED, None, Score(0.8, 8, 0, 10)), known=snapshot, mapping=compiled(SHIPPED + rule)
     )
 
     assert len(statements) == 2

@@ -6,7 +6,7 @@ from mappings.analysis.explain import REASONS, explain
 from mappings.analysis.preview import FIRST_ATTEMPT, FIRST_SESSION, preview
 from mappings.apply import apply_commit
 from mappings.attempt import update_attempt
-from mappings.definition.model import ONCE
+from mappings.definition.model import Once
 from mappings.generation.statements import generate_statements
 from tests.mappings.builders import NOON, delta, received_commit
 from tests.mappings.statement_builders import ANSWER, DOCUMENTS, compiled, facts
@@ -87,7 +87,7 @@ def test_what_speaks_once_is_told_to_have_spoken():
     (mastered,) = _rules(explanation, "mastered")
 
     assert mastered.reason == "once"
-    assert ONCE["attempt"] in mastered.why
+    assert Once.ATTEMPT.meaning in mastered.why
 
 
 def test_what_did_not_happen_is_told_in_the_words_of_the_trigger():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.attempt import AttemptState, SessionState
-from mappings.attempt.changes import Change
+from mappings.attempt.changes import Change, Trigger
 from mappings.cmi.interactions import interaction
 from mappings.definition import compile_definition, load_definition
 from mappings.generation.statements import generate_statements
@@ -162,7 +162,7 @@ def test_a_document_that_puts_ids_where_not_any_text_will_do_has_each_session_ju
 
 def test_a_context_with_a_fault_is_refused_each_time_and_a_sound_one_beside_it_is_not():
     validator = StatementValidator()
-    change = Change("interaction.answered", about=interaction(ANSWER))
+    change = Change(Trigger.INTERACTION_ANSWERED, about=interaction(ANSWER))
     (generated,) = generate_statements(
         compiled(), facts(), AttemptState(), SessionState(number=1), [change], NOON
     ).statements

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import mappings
-from mappings.attempt.changes import TRIGGERS
+from mappings.attempt.changes import Trigger
 from mappings.definition import compile_definition, load_definition
 from mappings.definition.conditions import VARIABLES as CONDITIONS
 from mappings.definition.model import (
@@ -22,14 +22,20 @@ from mappings.definition.model import (
     DOCUMENT_PARTS,
     ENDINGS,
     IDENTIFIERS,
-    ONCE,
-    OVERLAPS,
     PARTS_OF,
     RESOURCES,
-    RESULT_PARTS,
-    SCALED_SCORES,
+    Once,
+    Overlap,
+    ResultPart,
+    ScaledScore,
 )
 from mappings.definition.placeholders import KINDS, VARIABLES
+from mappings.described_enum import DescribedEnum
+
+
+def _meanings(words: type[DescribedEnum]) -> Mapping[str, str]:
+    return {word: word.meaning for word in words}
+
 
 _RESOURCES = {
     name: f"{words}; holds {'any part' if PARTS_OF[name] == set(DOCUMENT_PARTS) else ', '.join(sorted(PARTS_OF[name]))}"
@@ -38,17 +44,17 @@ _RESOURCES = {
 ROOT = Path(mappings.__file__).parent.parent
 GUIDE = ROOT / "docs" / "mappings.md"
 TABLES: Mapping[str, tuple[str, Mapping[Any, str]]] = {
-    "triggers": ("`when`", TRIGGERS),
-    "once": ("`once`", ONCE),
-    "result": ("`result`", RESULT_PARTS),
+    "triggers": ("`when`", _meanings(Trigger)),
+    "once": ("`once`", _meanings(Once)),
+    "result": ("`result`", _meanings(ResultPart)),
     "lists": ("`in`", CONTEXT_LISTS),
     "variables": ("in braces", VARIABLES),
     "conditions": ("variable", CONDITIONS),
     "resources": ("`resource`", _RESOURCES),
     "parts": ("`content`", DOCUMENT_PARTS),
     "endings": ("`idle`", ENDINGS),
-    "overlaps": ("`overlap`", OVERLAPS),
-    "scaled": ("`scaled_score`", SCALED_SCORES),
+    "overlaps": ("`overlap`", _meanings(Overlap)),
+    "scaled": ("`scaled_score`", _meanings(ScaledScore)),
     "identifiers": ("`identifier`", IDENTIFIERS),
     "kinds": ("behind the name", {f":{name}": words for name, words in KINDS.items()}),
 }
@@ -85,4 +91,4 @@ def test_the_guides_rule_works_as_it_stands_in_the_guide() -> None:
     document = (ROOT / "mappings" / "minimal.toml").read_text(encoding="utf-8") + "\n" + "\n".join(examples)
     compiled = compile_definition(load_definition(document, "guide"), "guide")
 
-    assert [rule.name for rule in compiled.rules["score.changed"]] == ["mastered"]
+    assert [rule.name for rule in compiled.rules[Trigger.SCORE_CHANGED]] == ["mastered"]

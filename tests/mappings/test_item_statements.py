@@ -8,7 +8,7 @@ import uuid
 import pytest
 import tincan
 
-from mappings.attempt.changes import Change
+from mappings.attempt.changes import Change, Trigger
 from mappings.cmi.comments import Comment
 from mappings.cmi.interactions import TYPES, interaction
 from mappings.cmi.objectives import Objective
@@ -189,7 +189,7 @@ def test_an_answer_makes_the_statement_of_the_scorm_profile(
     key = "student_response" if version == "1.2" else "learner_response"
     sent = {"id": "Q1", "type": kind, key: response, "weighting": "1"} | elements
     sent["correct_responses"] = numbered(*({"pattern": pattern} for pattern in patterns))
-    (statement,) = tell(Change("interaction.answered", about=interaction(sent)))
+    (statement,) = tell(Change(Trigger.INTERACTION_ANSWERED, about=interaction(sent)))
     own_words = {"id": "Q1", "type": kind, "weighting": "1"} | {
         name: value for name, value in elements.items() if name == "result"
     }
@@ -233,7 +233,7 @@ def test_an_objective_makes_the_statements_of_the_scorm_profile(verb):
 
 def test_an_objective_that_failed_makes_the_statement_of_the_scorm_profile():
     about = Objective("O 1", "Knows fire", success_status="failed", score=Score(scaled=-0.5))
-    (statement,) = tell(Change("objective.failed", about=about))
+    (statement,) = tell(Change(Trigger.OBJECTIVE_FAILED, about=about))
     result = {"success": False, "score": {"scaled": -0.5}}
 
     assert statement == golden("objective-failed", "failed", OBJECTIVE_ACTIVITY, result, item_id="O 1")
@@ -247,7 +247,7 @@ def test_an_objective_that_failed_makes_the_statement_of_the_scorm_profile():
     ],
 )
 def test_a_comment_makes_the_statement_of_the_scorm_profile(comment, result):
-    (statement,) = tell(Change("comment.made", about=comment))
+    (statement,) = tell(Change(Trigger.COMMENT_MADE, about=comment))
 
     assert statement == golden("commented", "commented", OBJECT, result, context=CONTEXT)
 
@@ -263,7 +263,8 @@ def test_an_interaction_is_described_where_the_content_did():
 def test_any_id_of_an_item_becomes_an_iri_and_an_interactions_is_told_as_it_is_too(item_id):
     answer = interaction({"id": item_id, "type": "other", "learner_response": item_id, "description": item_id})
     answered, passed = tell(
-        Change("interaction.answered", about=answer), Change("objective.passed", about=Objective(item_id, item_id))
+        Change(Trigger.INTERACTION_ANSWERED, about=answer),
+        Change(Trigger.OBJECTIVE_PASSED, about=Objective(item_id, item_id)),
     )
 
     assert answered["object"]["id"].rpartition("/interactions/")[2] == passed["object"]["id"].rpartition("/")[2]
@@ -275,9 +276,9 @@ def test_any_id_of_an_item_becomes_an_iri_and_an_interactions_is_told_as_it_is_t
 def test_an_objectives_id_that_is_an_iri_stays_one_and_an_interactions_does_not(item_id):
     answer = interaction({"id": item_id, "type": "other", "learner_response": "a"})
     answered, passed, other = tell(
-        Change("interaction.answered", about=answer),
-        Change("objective.passed", about=Objective(item_id)),
-        Change("objective.passed", about=Objective("O1")),
+        Change(Trigger.INTERACTION_ANSWERED, about=answer),
+        Change(Trigger.OBJECTIVE_PASSED, about=Objective(item_id)),
+        Change(Trigger.OBJECTIVE_PASSED, about=Objective("O1")),
     )
 
     assert passed["object"]["id"] == item_id
@@ -289,7 +290,7 @@ def test_items_of_one_commit_are_told_each_as_itself():
     first = interaction({"id": "Q1", "type": "choice", "learner_response": "a", "description": "One?"})
     second = interaction({"id": "Q2", "type": "numeric", "learner_response": "4"})
     statements = tell(
-        *(Change("interaction.answered", about=item) for item in (first, second, first)), "objective.passed"
+        *(Change(Trigger.INTERACTION_ANSWERED, about=item) for item in (first, second, first)), "objective.passed"
     )
 
     assert [statement["object"]["definition"].get("interactionType") for statement in statements] == [

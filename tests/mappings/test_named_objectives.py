@@ -8,7 +8,7 @@ import re
 import pytest
 import tincan
 
-from mappings.attempt.changes import Change
+from mappings.attempt.changes import Change, Trigger
 from mappings.cmi.interactions import interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.snapshot import Snapshot
@@ -29,7 +29,7 @@ LISTS = {"scorm-profile": "other", "cmi5": "parent"}
 def answered(*named, item_id="Q1"):
     """Return the change that an interaction of these objectives was answered."""
     objectives = numbered(*({"id": objective_id} for objective_id in named))
-    return Change("interaction.answered", about=interaction(ANSWER | {"id": item_id, "objectives": objectives}))
+    return Change(Trigger.INTERACTION_ANSWERED, about=interaction(ANSWER | {"id": item_id, "objectives": objectives}))
 
 
 def listed(statement, place="other"):
@@ -91,7 +91,7 @@ def test_an_interaction_without_objectives_is_told_as_without_the_key(name):
 
 @pytest.mark.parametrize("objective_id", [*ODD_IDS, "urn:adapt:objective:c-05", " "], ids=ascii)
 def test_an_objective_with_any_id_is_the_activity_that_statements_about_it_speak_of(objective_id):
-    statement, passed = tell(answered(objective_id), Change("objective.passed", about=Objective(objective_id)))
+    statement, passed = tell(answered(objective_id), Change(Trigger.OBJECTIVE_PASSED, about=Objective(objective_id)))
 
     assert listed(statement) == [passed["object"]]
 
@@ -103,7 +103,7 @@ def test_an_objective_is_described_as_the_content_described_it(objective_id):
     )
     statement, passed = tell(
         answered(objective_id, "unknown"),
-        Change("objective.passed", about=Objective(objective_id, objective_id)),
+        Change(Trigger.OBJECTIVE_PASSED, about=Objective(objective_id, objective_id)),
         known=snapshot,
     )
 

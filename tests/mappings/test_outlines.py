@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from mappings.attempt import SessionState
-from mappings.attempt.changes import Change
+from mappings.attempt.changes import Change, Trigger
 from mappings.cmi.interactions import interaction
 from mappings.cmi.snapshot import Snapshot
 from mappings.definition import compile_definition, load_definition
@@ -44,7 +44,11 @@ def output_for(mapping, who):
         SessionState(number=1, commits=1),
     )
     item = interaction(ANSWER | {"objectives": {"0": {"id": "O 1"}}})
-    changes = [Change("attempt.started"), Change("interaction.answered", about=item), Change("score.changed")]
+    changes = [
+        Change(Trigger.ATTEMPT_STARTED),
+        Change(Trigger.INTERACTION_ANSWERED, about=item),
+        Change(Trigger.SCORE_CHANGED),
+    ]
     generated = generate_statements(mapping, facts(**who), attempt, session, changes, NOON)
     names = {document.name for document in mapping.definition.documents}
     begun = [(ENROLLMENT, 1)]

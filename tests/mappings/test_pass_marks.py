@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mappings.attempt.launch import LaunchData
-from mappings.attempt.policy import StatusPolicy
+from mappings.attempt.policy import PassMarks, StatusPolicy
 from mappings.attempt.state import AttemptState, open_session
 from tests.mappings.builders import NOON, SECOND, Play, delta
 
@@ -58,7 +58,7 @@ def test_scorm_12s_mark_decides_at_the_end_of_a_session_for_credit_only(end, dat
 
 @pytest.mark.parametrize(("marks", "success"), [("when-silent", "failed"), ("always", "passed"), ("never", "failed")])
 def test_whether_a_mark_wins_over_the_content_is_the_documents_choice(marks, success):
-    play = launched(StatusPolicy(marks=marks), scorm_version="1.2", mastery_score=80)
+    play = launched(StatusPolicy(marks=PassMarks(marks)), scorm_version="1.2", mastery_score=80)
     play.send(delta({"core.lesson_status": "failed", "core.score.raw": "90"}), terminated=True)
 
     assert play.known.success_status == success
@@ -68,7 +68,7 @@ def test_whether_a_mark_wins_over_the_content_is_the_documents_choice(marks, suc
     ("marks", "expected"), [("when-silent", "completed"), ("always", "completed"), ("never", None)]
 )
 def test_a_status_that_was_never_set_is_completed_at_the_end(marks, expected):
-    play = launched(StatusPolicy(marks=marks), scorm_version="1.2")
+    play = launched(StatusPolicy(marks=PassMarks(marks)), scorm_version="1.2")
     play.send(delta({}), terminated=True)
 
     assert reached(play) == (expected, None)

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from mappings.attempt import AttemptState, SessionState
-from mappings.attempt.changes import Change
+from mappings.attempt.changes import Change, Trigger
 from mappings.attempt.enrollment import EnrollmentState
 from mappings.cmi.snapshot import Snapshot
 from mappings.definition.conditions import MAX_ANSWERS, compile_condition
@@ -48,7 +48,7 @@ def test_a_rule_of_once_an_enrollment_speaks_once_in_all_attempts():
             facts(attempt_id=uid, attempt_number=number),
             AttemptState(),
             session,
-            [Change("completion.completed"), Change("completion.completed")],
+            [Change(Trigger.COMPLETION_COMPLETED), Change(Trigger.COMPLETION_COMPLETED)],
             NOON,
             enrollment=enrollment,
         )
@@ -153,7 +153,7 @@ def test_statements_of_a_session_are_told_with_the_facts_of_now():
             replace(facts(), learner_attributes=json.dumps({"d": value})),
             AttemptState(),
             SessionState(),
-            [Change("completion.completed")],
+            [Change(Trigger.COMPLETION_COMPLETED)],
             NOON,
         )
         values.append(json.loads(done.statements[0].body)["context"]["extensions"]["x:d"])

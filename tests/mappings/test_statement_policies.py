@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.attempt import AttemptState, SessionState
-from mappings.attempt.changes import Change, ending_change
+from mappings.attempt.changes import Change, Trigger, ending_change
 from mappings.cmi.snapshot import Snapshot
 from mappings.definition import DefinitionError
 from mappings.generation.statements import generate_statements
@@ -86,7 +86,7 @@ def test_a_rule_of_once_an_attempt_speaks_once():
         facts(),
         teller.play.attempt,
         SessionState(),
-        [Change("success.passed"), Change("attempt.started")],
+        [Change(Trigger.SUCCESS_PASSED), Change(Trigger.ATTEMPT_STARTED)],
         NOON,
     )
 
@@ -100,7 +100,7 @@ def test_a_rule_of_once_a_session_speaks_in_each_session_once():
     assert second.send(delta({"core.lesson_location": "2"})) == ["resumed"]
     assert second.send(delta({"core.exit": "suspend"}), terminated=True) == ["suspended"]
     again = generate_statements(
-        compiled(), facts(), second.play.attempt, second.play.session, [Change("session.suspended")], NOON
+        compiled(), facts(), second.play.attempt, second.play.session, [Change(Trigger.SESSION_SUSPENDED)], NOON
     )
 
     assert again.statements == ()

@@ -106,6 +106,7 @@ async def gather(database_url: str, folder: Path) -> Evidence:
         evidence.tokens |= {"LMS token": bridge.token, "account password": ACCOUNT_PASSWORD}
         await _commit_in_every_format(bridge, evidence)
         await bridge.let_documents_follow()
+        await bridge.let_names_be_indexed()
         await wait_until(lambda: _is_told(bridge.engine))
         await _meet_problems(bridge, evidence)
         await _ask(bridge, evidence)

@@ -18,7 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from storage import attempts, lms, migrations, tables
 from storage.engine import open_engine, reading, writing
 from storage.migrations import LOCATION, is_current, migrate
-from storage.tables import attempt, delivery, enrollment, journal, metadata, session, statement
+from storage.schema import metadata
+from storage.tables import attempt, delivery, enrollment, journal, session, statement
 from tests.storage.builders import (
     NOW,
     add_attempt,
@@ -91,7 +92,7 @@ ADDED = (
     enrollment.c.version, enrollment.c.latest_attempt, enrollment.c.sco, enrollment.c.learner_attributes,
     enrollment.c.learner_mbox, enrollment.c.activity_description, enrollment.c.course_description, enrollment.c.state,
     attempt.c.documents_due, journal.c.request_metadata, journal.c.mapping_version_id, delivery.c.shard,
-    delivery.c.settled_by,
+    delivery.c.settled_by, session.c.source,
 )  # fmt: skip
 """Columns that they got later."""
 OLD_NAMES = {

@@ -13,9 +13,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Engine
 from yarl import URL
 
-from bridge.app import DOCUMENT_BUILDER, create_app
+from bridge.app import DOCUMENT_BUILDER, SEARCH_INDEXER, create_app
 from bridge.http.connection_server import ConnectionRunner
 from bridge.settings import (
+    AlertingSettings,
+    AlertSettings,
     AuditSettings,
     DatabaseSettings,
     LimitSettings,
@@ -154,6 +156,11 @@ class Bridge:
         while await self.client.app[DOCUMENT_BUILDER].build(self.clock() + 86_400_000):
             pass
 
+    async def let_names_be_indexed(self) -> None:
+        """Make everything findable that was committed."""
+        assert self.client.app is not None
+        await self.client.app[SEARCH_INDEXER].index()
+
     async def close(self) -> None:
         """Stop it as SIGTERM would."""
         if not self.closed:
@@ -178,6 +185,8 @@ async def start_bridge(
     proxy: ProxySettings | None = None,
     metrics: MetricsSettings | None = None,
     log: LogSettings | None = None,
+    alerts: tuple[AlertSettings, ...] = (),
+    alerting: AlertingSettings | None = None,
     random: Callable[[], float] = lambda: 0.0,
     **server: Any,
 ) -> Bridge:
@@ -195,6 +204,8 @@ async def start_bridge(
         proxy=proxy or ProxySettings(),
         metrics=metrics or MetricsSettings(),
         log=log or LogSettings(),
+        alerts=alerts,
+        alerting=alerting or AlertingSettings(),
     )
     try:
         app = create_app(settings, now=clock, new_id=ids or Ids(), random=random, monotonic=monotonic)

@@ -27,7 +27,7 @@ from mappings.attempt.commit import Disposition
 from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import RuleOutcome
 from mappings.xapi.timestamps import rfc3339
-from storage.states import DeliveryState, TryOutcome
+from storage.states import DeliveryState, TokenScope, TokenStatus, TryOutcome
 
 FOLDER = Path(__file__).parents[1] / "templates"
 NAVIGATION = (
@@ -36,14 +36,16 @@ NAVIGATION = (
     ("/statements", "Statements"),
     ("/documents", "Documents"),
     ("/deliveries", "Deliveries"),
-    ("/refusals", "Refusals"),
+    ("/refusals", "Requests"),
     ("/mappings", "Mappings"),
     ("/targets", "Targets"),
+    ("/lms", "LMSs"),
     ("/log", "Audit log"),
 )
 
 _ENUMS: tuple[type[Enum], ...] = (
-    AuditAction, DeliveryState, DifferenceKind, Disposition, Role, RuleOutcome, TryOutcome,
+    AuditAction, DeliveryState, DifferenceKind, Disposition, Role, RuleOutcome, TokenScope, TokenStatus,
+    TryOutcome,
 )  # fmt: skip
 """What templates compare with."""
 
@@ -56,6 +58,7 @@ class NavigationEntry(NamedTuple):
     is_current: bool
 
 
+_NO_FILTERS = frozenset({"after", "first", "sort", PARAM})
 _NAVIGATION = web.AppKey("navigation", tuple[tuple[str, str, int], ...])
 
 
@@ -149,12 +152,12 @@ def _here_with(request: web.Request, changed: dict[str, Any]) -> str:
 
 def _filters(request: web.Request) -> dict[str, str]:
     """Return the parts of the query that narrow the search down."""
-    return {name: value for name, value in request.query.items() if value.strip() and name not in {"after", PARAM}}
+    return {name: value for name, value in request.query.items() if value.strip() and name not in _NO_FILTERS}
 
 
 def _query_text(request: web.Request) -> str:
     """Return the query with its question mark, without what belongs to one page of a search alone."""
-    return str(URL.build(query={name: value for name, value in request.query.items() if name not in {"after", PARAM}}))
+    return str(URL.build(query={name: value for name, value in request.query.items() if name not in _NO_FILTERS}))
 
 
 def _is_below(path: str, entry: str) -> bool:

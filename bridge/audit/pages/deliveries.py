@@ -135,8 +135,9 @@ async def _confirmation_page(
 
 
 def _cause_view(cause: Cause, *, sees_cmi: bool) -> _CauseView:
+    rule = next(iter(cause.rules)) if len(cause.rules) == 1 else None
     criteria = DeliveryFilter(
-        target=cause.target, state=cause.state, rule=cause.rule, outcome=cause.outcome, status=cause.status
+        target=cause.target, state=cause.state, rule=rule, outcome=cause.outcome, status=cause.status
     )
     redacted = cause if sees_cmi else cause._replace(words="")
     return _CauseView(redacted, remediation_for(cause.state, cause.outcome), filter_query(criteria))

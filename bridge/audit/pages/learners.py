@@ -12,6 +12,7 @@ from bridge.audit.access.concurrency_limits import WorkKind
 from bridge.audit.access.redaction import redact_name
 from bridge.audit.access.roles import Role, may_see_names
 from bridge.audit.components import exports
+from bridge.audit.components.enrollment_list import EnrollmentList, load_list
 from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import choice_param, not_found, parse_day, text_param, uuid_param
 from bridge.audit.dependencies import DEPENDENCIES
@@ -27,20 +28,20 @@ from storage.states import AttemptStatus
 
 
 async def _learners(request: web.Request) -> web.StreamResponse:
-    criteria, after = _filter(request), request.query.get("after") or None
+    criteria = _filter(request)
 
-    def query(connection: Connection) -> tuple[ResultPage[EnrollmentRow], list[str]]:
-        return enrollments.search(connection, criteria, after=after), lms.names(connection)
+    def query(connection: Connection) -> tuple[EnrollmentList, list[str]]:
+        return load_list(request, connection, criteria), lms.names(connection)
 
-    enrollment_page, lms_names = await request.app[DEPENDENCIES].database.read(query)
+    listed, lms_names = await request.app[DEPENDENCIES].database.read(query)
     return render_page(
         request,
         "learners.html",
-        page=ResultPage([redact_name(request, row) for row in enrollment_page.rows], enrollment_page.after),
+        listed=listed,
         criteria=criteria,
         lms_names=lms_names,
         choices={"status": AttemptStatus, "completion": CompletionStatus, "success": SuccessStatus},
-        is_filtered=criteria != AttemptFilter() or after is not None,
+        is_filtered=criteria != AttemptFilter() or "after" in request.query,
         export_query=_export_query(request),
     )
 
@@ -109,7 +110,7 @@ def _filter(request: web.Request) -> AttemptFilter:
 
 def _export_query(request: web.Request) -> str:
     """Return the query of the search without the position, for the files of all results."""
-    params = {name: value for name, value in request.query.items() if value and name != "after"}
+    params = {name: value for name, value in request.query.items() if value and name not in {"after", "sort", "first"}}
     return f"?{urlencode(params)}" if params else ""
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from storage import deliveries
 from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
 from storage.queries.causes import Causes, causes, said
 from storage.queries.keyset import Count
+from storage.tables import statement
 from tests.storage.builders import NOW, add, launched, queue, statements, to, tried, uid
 
 
@@ -40,9 +41,9 @@ def test_causes_are_told_the_commonest_first_with_an_example(engine: Engine, ids
     result = _told(engine)
     assert result.of == Count(5)
     assert sorted(result.causes, key=lambda cause: cause.words) == [
-        ("lrs", "dead", "refused", 400, "bad verb in (id) at line (number)", "completed", 3, NOW, NOW, ids[2]),
-        ("lrs", "quarantined", None, None, "object (number) has no id", "completed", 1, NOW, NOW, ids[5]),
-        ("lrs", "dead", "refused", 400, "too large", "completed", 1, NOW, NOW, ids[3]),
+        ("lrs", "dead", "refused", 400, "bad verb in (id) at line (number)", {"completed": 3}, 3, NOW, NOW, ids[2]),
+        ("lrs", "quarantined", None, None, "object (number) has no id", {"completed": 1}, 1, NOW, NOW, ids[5]),
+        ("lrs", "dead", "refused", 400, "too large", {"completed": 1}, 1, NOW, NOW, ids[3]),
     ]
     assert result.causes[0].number == 3
 
@@ -72,3 +73,10 @@ def test_where_there_are_very_many_the_newest_are_told(engine: Engine, ids: list
 )
 def test_what_differs_from_one_to_the_next_is_taken_out(words: str, expected: str) -> None:
     assert said(words) == expected
+
+
+def test_statements_of_several_rules_that_an_lrs_refuses_alike_are_one_cause(engine: Engine, ids: list[str]) -> None:
+    with writing(engine) as connection:
+        connection.execute(update(statement).where(statement.c.id == ids[0]).values(rule="passed"))
+    (cause,) = (cause for cause in _told(engine).causes if cause.number == 3)
+    assert list(cause.rules.items()) == [("completed", 2), ("passed", 1)]

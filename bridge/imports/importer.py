@@ -1,0 +1,244 @@
+"""Imports attempts in small transactions, each through the code that stores live commits, and counts what came of it.
+
+Nothing is imported twice: what is stored already is known by its session's id and its digest. So an import that was
+stopped, or killed at any moment, goes on when it is begun again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from bridge.clock import NewId, Now
+from bridge.commit_model.active_mappings import ActiveMappings
+from bridge.commits.batch_executor import execute_batch
+from bridge.commits.commands import BuildDocuments, Command, StoreCommit
+from bridge.commits.dependencies import CommitDependencies
+from bridge.commits.service import MAX_CONFLICTS, is_conflict
+from bridge.commits.write_queue import BatchResult, CommandBatch, QueuedCommand
+from bridge.errors import BridgeError
+from bridge.imports.history import PastAttempt, SessionCommands, SkippedRows, Source, attempt_id_of, session_commands
+from storage.engine import reading, writing
+from storage.imported import AttemptKey, stored_attempts, stored_sessions
+
+BATCH_COMMITS = 64
+"""Commits of a transaction at most, more only where a single enrollment has more."""
+MAX_TRANSACTION = 256
+"""Commands of a transaction where a single enrollment has more."""
+MAX_EXAMPLES = 3
+"""Statements that are shown of a dry run."""
+
+
+@dataclass
+class ImportReport:
+    """What came of an import, or would come of it.
+
+    Attributes:
+        rows: of the source that were read.
+        attempts: that were imported.
+        commits: that were stored.
+        present: commits that were stored before.
+        statements: how many were made, by verb.
+        skipped: rows that were not imported, by reason.
+        warnings: of values that could not be used, by code.
+        examples: the first statements, as JSON.
+    """
+
+    rows: int = 0
+    attempts: int = 0
+    commits: int = 0
+    present: int = 0
+    statements: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+
+
+class ImportLine(NamedTuple):
+    """What became of an attempt: `imported`, `present` or `skipped`; `commits` is how many of it were stored."""
+
+    key: str
+    outcome: str
+    commits: int = 0
+    reason: str = ""
+
+
+class Importer:
+    """Imports a source's attempts for an LMS.
+
+    Args:
+        engine: the database.
+        mappings: the active ones, with the targets that the import goes to.
+        resume: the setting `sessions.resume`.
+        now: the time.
+        new_id: makes ids of enrollments.
+        transaction_seconds: how long a transaction may take, about: live commits wait for it. None for no limit.
+        dry_run: nothing is stored.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        mappings: ActiveMappings,
+        *,
+        resume: Any,
+        now: Now,
+        new_id: NewId,
+        transaction_seconds: float | None = None,
+        dry_run: bool = False,
+    ) -> None:
+        self._engine = engine
+        self._dependencies = CommitDependencies(mappings, now, new_id, resume)
+        self._is_dry = dry_run
+        self._transaction_seconds = transaction_seconds
+        self._seconds = 0.0
+        self._batch_commits = BATCH_COMMITS if transaction_seconds is None else 1
+        self.report = ImportReport()
+
+    def run(
+        self,
+        source: Source,
+        lms_id: int,
+        *,
+        on_lines: Callable[[Sequence[ImportLine], int], None],
+        pause: Callable[[float], None],
+    ) -> None:
+        """Import everything.
+
+        `on_lines` is told what became of attempts, and of how many rows; `pause` is told after each transaction how
+        many seconds it took, and may wait.
+
+        Raises:
+            SourceError: the source cannot be read.
+            sqlalchemy.exc.DBAPIError: the database does not answer; what was stored stays.
+        """
+        for batch in _batches(source.read(lms_id), lambda: self._batch_commits):
+            lines = [self._skip(entry) for entry in batch if isinstance(entry, SkippedRows)]
+            attempts = [entry for entry in batch if isinstance(entry, PastAttempt)]
+            self._seconds = 0.0
+            lines += self._import(source.name, attempts)
+            rows = sum(entry.rows for entry in batch)
+            self.report.rows += rows
+            on_lines(lines, rows)
+            if self._seconds:
+                self._fit()
+                pause(self._seconds)
+
+    def _fit(self) -> None:
+        """Let the next transaction have as many commits as fit into its time, by what the last one took."""
+        if self._transaction_seconds is not None:
+            fitting = int(self._batch_commits * self._transaction_seconds / self._seconds)
+            self._batch_commits = max(1, min(BATCH_COMMITS, fitting, 2 * self._batch_commits))
+
+    def _skip(self, entry: SkippedRows) -> ImportLine:
+        self.report.skipped[entry.reason] += entry.rows
+        return ImportLine(entry.key, "skipped", reason=entry.reason)
+
+    def _import(self, source: str, attempts: Sequence[PastAttempt]) -> list[ImportLine]:
+        lines: list[ImportLine] = []
+        prepared: list[tuple[PastAttempt, list[SessionCommands]]] = []
+        for attempt in attempts:
+            try:
+                prepared.append((attempt, session_commands(source, attempt)))
+            except BridgeError as error:
+                lines.append(self._skip(SkippedRows(attempt.key, error.detail, attempt.rows)))
+        with reading(self._engine) as connection:
+            stored = stored_sessions(connection, [each.session_id for _, its in prepared for each in its])
+            known = stored_attempts(connection, filter(None, (_key(attempt) for attempt, _ in prepared)))
+        commands: list[Command] = []
+        for attempt, sessions in prepared:
+            other = known.get(_key(attempt) or _NO_KEY)
+            if other not in {None, attempt_id_of(source, attempt.launch.lms_id, attempt)} and not (
+                stored.keys() & {each.session_id for each in sessions}
+            ):
+                reason = "the learner has an attempt of this number already, which was not imported from here"
+                lines.append(self._skip(SkippedRows(attempt.key, reason, attempt.rows)))
+                continue
+            new = [
+                command
+                for each in sessions
+                for command in each.commands
+                if (session := stored.get(each.session_id)) is None
+                or not session.has(command.received.digest, command.received.received_at)
+            ]
+            self.report.present += sum(len(each.commands) for each in sessions) - len(new)
+            if not new:
+                lines.append(ImportLine(attempt.key, "present"))
+                continue
+            for each in sessions:
+                of_session = [command for command in new if command.session_id == each.session_id]
+                if of_session:
+                    commands += [*of_session, BuildDocuments(each.session_id, self._dependencies.now() + 1)]
+            self.report.attempts += 1
+            lines.append(ImportLine(attempt.key, "imported", len(new)))
+        if commands:
+            self._store(commands)
+        return lines
+
+    def _store(self, commands: Sequence[Command]) -> None:
+        # a dry run must see all of an enrollment in one transaction, as none of it stays
+        size = len(commands) if self._is_dry else MAX_TRANSACTION
+        for start in range(0, len(commands), size):
+            self._transact(commands[start : start + size])
+
+    def _transact(self, commands: Sequence[Command]) -> None:
+        for number in range(1, MAX_CONFLICTS + 1):
+            batch = CommandBatch([QueuedCommand(command) for command in commands])
+            try:
+                with writing(self._engine) as connection:
+                    # not the time that is waited for others' transactions: only this one's
+                    begun = time.monotonic()
+                    result = execute_batch(connection, self._dependencies, batch)
+                    if self._is_dry:
+                        connection.rollback()
+            except DBAPIError as error:
+                # a live commit of the same learner was first
+                if number == MAX_CONFLICTS or not is_conflict(error):
+                    raise
+            else:
+                self._seconds += time.monotonic() - begun
+                self._count(batch, result)
+                return
+
+    def _count(self, batch: CommandBatch, result: BatchResult) -> None:
+        report = self.report
+        for queued in batch.commands:
+            if isinstance(queued.result, BridgeError):
+                report.skipped[queued.result.detail] += 1
+            elif isinstance(queued.command, StoreCommit):
+                report.commits += 1
+                report.warnings.update(warning.code for warning in queued.command.received.parsed_cmi.warnings)
+        report.statements.update(row.verb for row in result.rows.statements)
+        report.examples += [row.body for row in result.rows.statements[: MAX_EXAMPLES - len(report.examples)]]
+
+
+_NO_KEY = AttemptKey(0, "", "", "", 0)
+
+
+def _key(attempt: PastAttempt) -> AttemptKey | None:
+    launch = attempt.launch
+    return None if launch.attempt_number is None else AttemptKey(*launch.key, launch.attempt_number)
+
+
+def _batches(
+    entries: Iterable[PastAttempt | SkippedRows], limit: Callable[[], int]
+) -> Iterator[list[PastAttempt | SkippedRows]]:
+    """Yield entries, some at a time, all of an enrollment together; `limit` says how many commits the next may have."""
+    batch: list[PastAttempt | SkippedRows] = []
+    size = 0
+    for _, its in groupby(entries, key=lambda entry: entry.launch.key if isinstance(entry, PastAttempt) else None):
+        for entry in its:
+            batch.append(entry)
+            size += sum(len(session.commits) for session in entry.sessions) if isinstance(entry, PastAttempt) else 1
+        if size >= limit():
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,69 @@
+"""Imports that are killed (SIGKILL) at any moment and begun again: nothing is lost, nothing is there twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from random import Random
+
+from sqlalchemy import Engine, text
+
+from storage.engine import reading
+from tests.chaos.arena import Scale
+from tests.imports.conftest import importing
+from tests.support.server import SCRIPT
+
+LEARNERS = 1_000
+TOML = """[columns]
+learner = "user"
+activity = "sco"
+at = "at"
+[constants]
+scorm_version = "1.2"
+[cmi]
+"cmi.core.lesson_status" = "status"
+"cmi.core.score.raw" = "raw"
+"""
+
+
+def test_an_import_that_is_killed_at_any_moment_goes_on_when_begun_again(
+    database_url: str, scale: Scale, seed: int, tmp_path: Path
+) -> None:
+    command, random = _command(database_url, tmp_path), Random(seed)
+    for import_history in importing(database_url):
+        for _ in range(scale.imports):
+            enough = _commits(import_history.engine) + random.randrange(1, 2 * LEARNERS // scale.imports)
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while process.poll() is None and _commits(import_history.engine) < enough:
+                pass
+            os.kill(process.pid, signal.SIGKILL)
+            assert process.wait() == -signal.SIGKILL
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        assert _commits(import_history.engine) == 2 * LEARNERS
+        rules = [rule for _, rule, _ in import_history.statements()]
+        expected = ("initialized", "scored", "failed")
+        assert {rule: rules.count(rule) for rule in rules} == dict.fromkeys(expected, LEARNERS)
+
+
+def _command(database_url: str, directory: Path) -> list[Path | str]:
+    """Return the command that imports a file of learners with two commits each."""
+    rows = [
+        f"u{number},235,{at},{status},{raw}"
+        for at, status, raw in (("2014-05-01T09:00:00Z", "incomplete", ""), ("2014-05-01T10:00:00Z", "failed", "20"))
+        for number in range(LEARNERS)
+    ]
+    path, column_map, config = (directory / name for name in ("rows.csv", "map.toml", "scorm-bridge.toml"))
+    path.write_text("\n".join(("user,sco,at,status,raw", *rows, "")), encoding="utf-8")
+    column_map.write_text(TOML, encoding="utf-8")
+    config.write_text(f'[database]\nurl = "{database_url}"\n', encoding="utf-8")
+    return [
+        SCRIPT, "--config", config, "import", "csv", path, "--lms", "lms", "--map", column_map, "--yes",
+    ]  # fmt: skip
+
+
+def _commits(engine: Engine) -> int:
+    with reading(engine) as connection:
+        return int(connection.execute(text("SELECT COUNT(*) FROM journal")).scalar_one())
