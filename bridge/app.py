@@ -8,6 +8,7 @@ import random as random_numbers
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ from bridge.metrics import Metrics
 from bridge.metrics.exchange import MetricsExchange
 from bridge.outgoing import is_readable_on_the_way
 from bridge.periodic_task import PeriodicTask
-from bridge.routing import build_targets, unwanted_documents
+from bridge.routing import build_forms, build_targets, unwanted_documents
 from bridge.search_indexer import SearchIndexer
 from bridge.service_metrics import ServiceMetrics
 from bridge.settings import Settings
@@ -60,7 +61,7 @@ from bridge.system_alarms import SystemAlarms
 from bridge.token_monitor import TokenMonitor
 from bridge.write_health import WriteHealth
 from mappings.definition import CompiledMapping
-from storage import documents, lms, mapping_versions, outbox
+from storage import documents, erasures, lms, mapping_versions, outbox, removals
 from storage.database_files import readable_by_others
 from storage.engine import open_engine, writing
 from storage.migrations import is_current
@@ -127,10 +128,17 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     names = tuple(target.name for target in settings.targets)
     with writing(database.engine) as connection:
         keys = _prepare(connection, mapping, now())
+        digest_key = erasures.ensure_digest_key(connection, secrets.token_bytes(32))
         versions, latest = load_active(connection, settings.targets), mapping_versions.latest(connection)
         known = [mapping, *_mappings(versions)]
         targets = build_targets(settings.targets, known)
         documents.forget(connection, unwanted_documents(known, targets))
+        forms = build_forms(settings.targets)
+        for name in names:
+            documents.rebuild_outdated(connection, name, forms[name].descriptions if name in forms else (), now())
+        keeping = [target.name for target in settings.targets if target.erase == "keep"]
+        while keeping and removals.keep(connection, keeping):
+            pass
         _hurry(connection, names, now())
     worker_pools: list[WorkerPool] = []
 
@@ -150,7 +158,9 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     token_monitor = TokenMonitor(database, lms_tokens, [origins.forget], monotonic)
     commits = CommitService(
         database,
-        CommitDependencies(versions, now, new_id, settings.sessions.resume, metrics),
+        CommitDependencies(
+            versions, now, new_id, settings.sessions.resume, metrics, partial(erasures.learner_digest, digest_key)
+        ),
         wake,
         admission=admission,
         health=health,
@@ -278,6 +288,7 @@ def _hurry(connection: Connection, names: Collection[str], now: int) -> None:
     for name in names:
         outbox.hurry(connection, name)
         documents.hurry(connection, name, now)
+        removals.hurry(connection, name)
 
 
 def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> list[bytes]:

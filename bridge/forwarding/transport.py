@@ -92,6 +92,10 @@ class Transport:
         """Write a document whole; `headers` are its type and the condition (If-Match, If-None-Match)."""
         return await self._request("PUT", resource, body=content, params=parameters, extra=headers)
 
+    async def delete_document(self, resource: str, parameters: dict[str, str], headers: dict[str, str]) -> Reply:
+        """Delete a document; `headers` are the condition (If-Match)."""
+        return await self._request("DELETE", resource, params=parameters, extra=headers)
+
     async def _request(
         self,
         method: str,

@@ -41,7 +41,8 @@ class TargetSettings(TargetFormSettings):
     these apply to the token endpoint as well.
 
     `rate` is the maximum of requests a second that one process sends. `documents` switches state and profile documents
-    on or off by their names in the mapping document, which decides for those that are not named.
+    on or off by their names in the mapping document, which decides for those that are not named. `erase` says what
+    becomes there of an erased learner: `void` voids statements and deletes documents, `keep` leaves everything.
     """
 
     SECRETS: ClassVar = ("password", "token", "client_secret", "proxy_password")
@@ -75,6 +76,7 @@ class TargetSettings(TargetFormSettings):
     rate: float | None = Field(default=None, gt=0)
     filter: FilterSettings = FilterSettings()
     documents: dict[str, bool] = Field(default={})
+    erase: Literal["void", "keep"] = "void"
 
     @field_validator("endpoint")
     @classmethod
