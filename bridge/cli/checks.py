@@ -76,7 +76,9 @@ def diagnose(settings: Settings, file: Path | None) -> Diagnosis:
 def _check_settings(settings: Settings) -> Iterator[CheckResult]:
     unknown = unknown_variables(settings)
     if unknown:
-        names = ", ".join(one.name + (f" (did you mean {one.meant}?)" if one.meant else "") for one in unknown)
+        names = ", ".join(
+            variable.name + (f" (did you mean {variable.meant}?)" if variable.meant else "") for variable in unknown
+        )
         yield CheckResult(
             "settings", Verdict.WARNING, f"variables of the environment that are no settings: {names}",
             "Correct or unset them: they have no effect.",
@@ -142,13 +144,13 @@ def _database_version(connection: Connection) -> str:
     return f"PostgreSQL {connection.execute(text('SHOW server_version')).scalar_one()} answers"
 
 
-def _compare_clocks(check: str, whose: str, theirs: int) -> CheckResult:
+def _compare_clocks(check: str, other: str, theirs: int) -> CheckResult:
     offset = system_now() - theirs
     if abs(offset) <= MAX_CLOCK_OFFSET:
-        return CheckResult(check, Verdict.OK, f"agrees with {whose}")
+        return CheckResult(check, Verdict.OK, f"agrees with {other}")
     seconds = abs(offset) / 1000
     return CheckResult(
-        check, Verdict.WARNING, f"is {seconds:.0f} s {'ahead of' if offset > 0 else 'behind'} {whose}",
+        check, Verdict.WARNING, f"is {seconds:.0f} s {'ahead of' if offset > 0 else 'behind'} {other}",
         "Synchronize the clocks (NTP): timestamps of statements are made by the bridge's.",
     )  # fmt: skip
 
@@ -175,7 +177,7 @@ def _check_content(settings: Settings, connection: Connection) -> Iterator[Check
         if mapping_versions.active(connection):
             for_all, for_lms = load_active(connection, settings.targets).current()
             active = [for_all, *for_lms.values()]
-        targets = build_targets(settings.targets, [configured, *(one.mapping for one in active)])
+        targets = build_targets(settings.targets, [configured, *(version.mapping for version in active)])
     except (DefinitionError, SettingsError) as error:
         yield CheckResult(
             "mapping", Verdict.ERROR, str(error), "Correct the mapping document, or what targets name of it."
@@ -191,9 +193,9 @@ def _check_content(settings: Settings, connection: Connection) -> Iterator[Check
             "LMSs", Verdict.WARNING, "none may send anything",
             "`scorm-bridge tokens create --lms NAME --home-page URL` makes the first token.",
         )  # fmt: skip
-    begun = alerts.current(connection)
-    if begun:
-        listed = ", ".join(f"{one.condition} {one.subject}".strip() for one in begun)
+    current = alerts.current(connection)
+    if current:
+        listed = ", ".join(f"{alert.condition} {alert.subject}".strip() for alert in current)
         yield CheckResult("alerts begun", Verdict.WARNING, listed, "`scorm-bridge alerts list` says more.")
     if not settings.targets:
         yield CheckResult(

@@ -187,5 +187,5 @@ def serve(
                 stop_with_parent(loop, parent)
             shared = None if listener is None else socket.socket(fileno=listener)
             if unknown := unknown_variables(settings):
-                log.warning("unknown_environment_variables", names=[one.name for one in unknown])
+                log.warning("unknown_environment_variables", names=[variable.name for variable in unknown])
             run_app(create_app(settings, shared_metrics=metrics), settings, loop, shared)
