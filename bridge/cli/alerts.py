@@ -31,10 +31,7 @@ def alerts() -> None:
 @AS_JSON
 @click.pass_obj
 def list_alerts(settings: Settings, *, as_json: bool) -> None:
-    """List what has begun and not ended, and whom it was told to.
-
-    Example: scorm-bridge alerts list
-    """
+    """List what has begun and not ended, and whom it was told to."""
     with open_connection(settings) as connection:
         active = stored.current(connection)
         notifications = stored.recent(connection, stored.MAX_KEPT if as_json else MAX_NOTIFICATIONS)
@@ -84,10 +81,7 @@ def list_alerts(settings: Settings, *, as_json: bool) -> None:
 @click.argument("name", required=False)
 @click.pass_obj
 def test_channels(settings: Settings, name: str | None) -> None:
-    """Send a message by the channel NAME, or by all of them, and say what came of it.
-
-    Example: scorm-bridge alerts test operations
-    """
+    """Send a message by the channel NAME, or by all of them, and say what came of it."""
     chosen = [entry for entry in settings.alerts if name in {None, entry.name}]
     if not chosen:
         channel_names = (
