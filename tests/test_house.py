@@ -87,6 +87,10 @@ VAGUE = re.compile(
 """Words in constants for which `MAX_*`, `MIN_*`, `*_INTERVAL` and the like are the standard."""
 
 
+PARTICIPLES = frozenset(
+    {"asked", "begun", "found", "going", "gone", "kept", "made", "noted", "one", "said", "taken", "told", "whose"}
+)
+"""Names that say how a value came about, or nothing; a noun says what it is."""
 STATE_ENUMS = frozenset(
     {
         "AlarmState",
@@ -230,3 +234,44 @@ def test_one_pattern_tells_what_a_uuid_is() -> None:
     places = [path for path in _trees() if pattern.search((ROOT / path).read_text(encoding="utf-8"))]
 
     assert set(places) == {"mappings/xapi/validation/syntax.py", "storage/queries/causes.py"}
+
+
+def _local_names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    """Yield the names that a function binds: parameters, variables, loops, exceptions."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.ExceptHandler) and node.name is not None:
+            yield node.name
+
+
+def test_values_have_nouns_as_names() -> None:
+    violations = {
+        f"{path}: {function.name}: {name}"
+        for path, tree in _trees().items()
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for name in _local_names(function)
+        if name in PARTICIPLES
+    }
+
+    assert violations == set()
+
+
+MIN_WORDS = 4
+"""Words of a test's name that can say a property by themselves."""
+
+
+def test_tests_with_short_names_say_what_they_prove() -> None:
+    silent = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        if "node_modules" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if node.name.startswith("test_") and node.name.count("_") < MIN_WORDS and ast.get_docstring(node) is None
+    ]
+
+    assert silent == []
