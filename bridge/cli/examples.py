@@ -27,8 +27,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "accounts set-role": ("accounts set-role ada auditor --reason 'changed teams'",),
     "accounts set-password": ("accounts set-password ada --password-file new-password.txt",),
     "accounts remove": ("accounts remove ada --reason 'left'",),
-    "alerts list": ("alerts list",),
-    "alerts test": ("alerts test operations",),
     "import": ("import moodle exports/ --lms campus --dry-run",),
     "targets list": ("targets list", "targets list --json"),
     "targets pause": ("targets pause analytics --reason 'maintenance on Sunday'",),
