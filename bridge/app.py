@@ -53,6 +53,7 @@ from bridge.metrics import Metrics
 from bridge.metrics.exchange import MetricsExchange
 from bridge.outgoing import is_readable_on_the_way
 from bridge.periodic_task import PeriodicTask
+from bridge.retention import Retention
 from bridge.routing import build_targets, unwanted_documents
 from bridge.search_indexer import SearchIndexer
 from bridge.service_metrics import ServiceMetrics
@@ -218,6 +219,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         disk,
         refusals,
         token_monitor,
+        Retention(database, settings.retention, now=now, new_id=new_id, monotonic=monotonic),
         *(() if exchange is None else (exchange,)),
     ]
     kind = database.engine.dialect.name
