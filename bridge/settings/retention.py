@@ -13,25 +13,29 @@ MAX_DAYS = 36_500
 
 
 class RetentionSettings(BaseModel):
-    """After how many days something is deleted; what is not set stays as long as the database.
+    """After how many days something is deleted; 0, the default, for never.
 
-    `commits` empties raw commits: their bodies and responses. What they came to stays, and so does what a repeated
-    commit is known by, but they cannot be explained, replayed or re-issued any more. `deliveries` deletes delivered and
-    discarded deliveries of such commits, `tries` requests to LRSs and their answers (by default with `deliveries`),
-    `refusals` refused requests, and `audit_log` what people did.
+    `commits` (at least 14) empties raw commits: their bodies and responses. What they came to stays, and so does what a
+    repeated commit is known by, but they cannot be explained, replayed or re-issued any more. `deliveries` (at least
+    `commits`) deletes delivered and discarded deliveries of such commits, `tries` requests to LRSs and their answers
+    (by default with `deliveries`), `refusals` refused requests, and `audit_log` (at least 30) what people did.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    commits: int | None = Field(default=None, ge=MIN_COMMIT_DAYS, le=MAX_DAYS)
-    deliveries: int | None = Field(default=None, ge=MIN_COMMIT_DAYS, le=MAX_DAYS)
-    tries: int | None = Field(default=None, ge=1, le=MAX_DAYS)
-    refusals: int | None = Field(default=None, ge=1, le=MAX_DAYS)
-    audit_log: int | None = Field(default=None, ge=MIN_AUDIT_LOG_DAYS, le=MAX_DAYS)
+    commits: int = Field(default=0, ge=0, le=MAX_DAYS)
+    deliveries: int = Field(default=0, ge=0, le=MAX_DAYS)
+    tries: int = Field(default=0, ge=0, le=MAX_DAYS)
+    refusals: int = Field(default=0, ge=0, le=MAX_DAYS)
+    audit_log: int = Field(default=0, ge=0, le=MAX_DAYS)
 
     @model_validator(mode="after")
-    def _validate_order(self) -> Self:
-        if self.deliveries is not None and (self.commits is None or self.deliveries < self.commits):
+    def _validate(self) -> Self:
+        if 0 < self.commits < MIN_COMMIT_DAYS:
+            raise ValueError(f"commits must be at least {MIN_COMMIT_DAYS}: players that were offline send theirs again")
+        if 0 < self.audit_log < MIN_AUDIT_LOG_DAYS:
+            raise ValueError(f"audit_log must be at least {MIN_AUDIT_LOG_DAYS}")
+        if self.deliveries and not 0 < self.commits <= self.deliveries:
             raise ValueError(
                 "deliveries must be kept at least as long as commits: as long as a commit can be re-issued, it must be"
                 " known which LRSs have its statements. Set commits, to no more than deliveries"

@@ -17,6 +17,7 @@ from bridge.settings import RetentionSettings
 from storage.engine import open_engine, reading, writing
 from storage.retention import SCAN_SIZE
 from storage.tables import delivery, delivery_try, journal, try_
+from tests.cli.conftest import Run
 from tests.storage.builders import NOW, append, entry, launched, queue, tried
 from tests.support.bridge import Bridge, FakeMonotonic, StartBridge
 from tests.support.deliveries import is_settled
@@ -117,7 +118,7 @@ async def test_a_repeated_commit_is_known_although_its_first_answer_is_gone(old:
     assert (after["statement"], after["attempt"]) == (before["statement"], before["attempt"])
 
 
-async def test_what_needs_a_removed_commit_says_so(old: Bridge, database_url: str, run: Any, lrs: Lrs) -> None:
+async def test_what_needs_a_removed_commit_says_so(old: Bridge, database_url: str, run: Run, lrs: Lrs) -> None:
     statement_id = scalar(old, "SELECT id FROM statement ORDER BY position LIMIT 1")
     session_id = str(scalar(old, "SELECT session_id FROM session"))
     await _pass(old, database_url, commits=14)
@@ -126,7 +127,7 @@ async def test_what_needs_a_removed_commit_says_so(old: Bridge, database_url: st
     file = f'[[targets]]\nname = "lrs"\nendpoint = "{lrs.endpoint}"\n'
     explained = run("explain", str(statement_id), file=file, **environment)
     assert explained.exit_code == 0, explained.stderr
-    replayed = run("mapping", "explain", session_id, "1", **environment)
+    replayed = run("mapping", "preview", "scorm-profile", "--session", session_id, "--number", "1", **environment)
     assert replayed.exit_code == 1
     assert "was removed after the time" in replayed.stderr
     impact = json.loads(run("mapping", "impact", "minimal", "--days", "3650", "--json", **environment).stdout)
@@ -180,3 +181,20 @@ async def test_many_rows_are_deleted_in_small_transactions_that_become_smaller_w
     assert sizes[:4] == [200, 100, 50, 25]
     assert sizes[4] == 35
     await asyncio.to_thread(database.close)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("commits = 13", "commits must be at least 14"),
+        ("audit_log = 29", "audit_log must be at least 30"),
+        ("deliveries = 30", "deliveries must be kept at least as long as commits"),
+        ("commits = 30\ndeliveries = 29", "deliveries must be kept at least as long as commits"),
+        ("tries = -1", "retention.tries"),
+        ("body = 30", "is not a known setting"),
+    ],
+)
+def test_settings_that_would_lose_too_much_are_refused(run: Run, settings: str, words: str) -> None:
+    result = run("migrate", "--plan", file=f"[retention]\n{settings}\n")
+    assert result.exit_code == 78
+    assert words in result.stderr
