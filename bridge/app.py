@@ -65,7 +65,7 @@ from mappings.definition import CompiledMapping
 from storage import documents, erasures, lms, mapping_versions, outbox, removals
 from storage.database_files import readable_by_others
 from storage.engine import open_engine, writing
-from storage.migrations import is_current
+from storage.migrations import describe_misfit, fits
 
 log = structlog.get_logger(__name__)
 
@@ -291,8 +291,8 @@ def _hurry(connection: Connection, names: Collection[str], now: int) -> None:
 
 
 def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> list[bytes]:
-    if not is_current(connection):
-        raise SchemaError("The database's schema is not current; run `scorm-bridge migrate` first.")
+    if not fits(connection):
+        raise SchemaError(describe_misfit(connection))
     activate_configured(connection, mapping, now)
     lms.ensure_signing_key(connection, secrets.token_bytes(32), now)
     return lms.signing_keys(connection)

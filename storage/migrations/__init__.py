@@ -12,6 +12,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, func, select
 
+from storage.tables import schema_compatibility
+
+
+class UnknownRevisionError(RuntimeError):
+    """The schema is of a newer release, with which this one cannot work; the text says what to do."""
+
 
 class BrokenReferencesError(RuntimeError):
     """A migration lost rows that others refer to; it was taken back."""
@@ -27,9 +33,17 @@ def migrate(engine: Engine) -> None:
 
     All of it is one transaction: a crash leaves the old schema or the new one.
 
+    A schema of a newer release that this one can work with stays as it is.
+
     Raises:
         BrokenReferencesError: a migration is wrong; the old schema is left.
+        UnknownRevisionError: a newer release has migrated it, and this one cannot work with it.
     """
+    with engine.connect() as connection, connection.begin():
+        if not _is_known(_revision(connection)):
+            if not fits(connection):
+                raise UnknownRevisionError(describe_misfit(connection))
+            return
     _run(engine, lambda config: command.upgrade(config, "head"))
 
 
@@ -64,7 +78,44 @@ def _run_on_sqlite(connection: Connection, step: Callable[[Config], None]) -> No
 
 def is_current(connection: Connection) -> bool:
     """Return whether the schema is the newest one."""
-    return MigrationContext.configure(connection).get_current_revision() == _newest()
+    return _revision(connection) == _newest()
+
+
+def fits(connection: Connection) -> bool:
+    """Return whether this release can work with the schema: it is its own, or a newer one that says so.
+
+    A migration after which earlier releases cannot work with the schema sets `oldest_revision` to its own.
+    """
+    revision = _revision(connection)
+    if _is_known(revision):
+        return revision == _newest()
+    oldest = connection.execute(select(schema_compatibility.c.oldest_revision)).scalar_one_or_none()
+    return oldest is not None and oldest <= (_newest() or "")
+
+
+def describe_misfit(connection: Connection) -> str:
+    """Return why this release cannot work with the schema, and what to do."""
+    revision = _revision(connection)
+    if _is_known(revision):
+        return "The database's schema is not current; run `scorm-bridge migrate` first."
+    return (
+        f"The database's schema has revision {revision}: a newer release migrated it, and this one cannot work with it."
+        " Install that release, or restore the backup from before the upgrade."
+    )
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _is_known(revision: str | None) -> bool:
+    """Return whether this release has a revision; it knows a database without any."""
+    return revision is None or revision in _revisions()
+
+
+@cache
+def _revisions() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory(LOCATION).walk_revisions())
 
 
 @cache
