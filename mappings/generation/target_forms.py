@@ -77,6 +77,18 @@ class TargetForm(msgspec.Struct, frozen=True):
             return None
         return next((key for key in reversed(self.keys) if key.since <= started_at), self.keys[0])
 
+    def describe(self, key: PseudonymKey | None) -> str:
+        """Return in words what is different in the form, of attempts with this key."""
+        actor = f"pseudonym by key {key.id}" if key is not None else self.actor
+        parts = (actor, None if self.names else "no name", None if self.free_text else "no free text")
+        return ", ".join(part for part in parts if part)
+
+    @property
+    def descriptions(self) -> frozenset[str]:
+        """Return what is different, in words, of attempts with any key."""
+        keys: tuple[PseudonymKey | None, ...] = self.keys or (None,)
+        return frozenset(map(self.describe, keys))
+
 
 class MappingForm:
     """A target's form of what one mapping generates."""
@@ -113,10 +125,7 @@ class AttemptForm:
     @cached_property
     def description(self) -> str:
         """Return what is different in the form, in words."""
-        form, key = self._form, self._key
-        actor = f"pseudonym by key {key.id}" if key is not None else form.actor
-        parts = (actor, None if form.names else "no name", None if form.free_text else "no free text")
-        return ", ".join(part for part in parts if part)
+        return self._form.describe(self._key)
 
     def statement(self, body: str) -> str:
         """Return a statement in this form; `body` is its frozen JSON, which begins with id and actor."""

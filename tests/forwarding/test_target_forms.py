@@ -20,7 +20,7 @@ from bridge.mapping_library.reissue import Reissue
 from bridge.operations import delivery_operations
 from bridge.operations.audit_context import AuditAction, AuditContext
 from bridge.operations.delivery_operations import DeliveryOperation
-from bridge.sandbox.lrs import DOCUMENTS, LEDGER
+from bridge.sandbox.lrs import DOCUMENTS, LEDGER, Match
 from bridge.settings import PseudonymKeySettings, SettingsError, TargetSettings
 from mappings.xapi.validation import Edition, check_statement
 from mappings.xapi.voiding import VOIDED, voiding_id
@@ -189,6 +189,37 @@ async def test_what_waits_is_sent_as_it_was_made_whatever_the_settings_say_by_th
 
     assert json.loads(first) == _statements(lrs)
     assert first == b"[" + b",".join(body[1:-1] for body in lrs.bodies) + b"]"
+
+
+async def test_documents_that_wait_are_built_anew_in_the_form_of_after_a_change(
+    start: StartBridge, start_lrs: StartLrs, key: PseudonymKeySettings
+) -> None:
+    plain, changed = await start_lrs(), await start_lrs()
+    changed.script(*(changed.refuse(503, when=Match(path=f"/xapi/{part}/")) for part in ("activities", "agents")))
+    bridge = await start(targets=(plain.settings("plain"), changed.settings("changed")))
+    await _play(bridge)
+    await wait_until(lambda: is_settled(bridge))
+    await bridge.close()
+
+    target = changed.settings("changed", actor="pseudonym", pseudonym_keys=(key,), free_text=False)
+    changed.script()
+    changed.app[LEDGER].clear()
+    bridge = await start(targets=(plain.settings("plain"), target), token=bridge.token)
+    await bridge.commit({"location": "after"}, learner=LEARNER, scorm_version="2004")
+    await bridge.let_documents_follow()
+    contents: list[str] = []
+
+    def is_newest() -> bool:
+        bridge.clock.advance(10)  # seconds between two writes of one document
+        contents[:] = [document.content.decode() for _, document in changed.app[DOCUMENTS].matching(lambda _: True)]
+        return len(contents) == 3 and any("after" in content for content in contents)
+
+    await wait_until(is_newest)
+
+    requests = [one.target for one in changed.app[LEDGER].arrivals() if "agent=" in one.target]
+    assert requests
+    assert all("pseudonyms" in address for address in requests)
+    assert LEARNER["name"] not in "".join(contents)
 
 
 async def test_a_statement_that_the_lrs_has_already_is_recognised_in_its_form(
