@@ -10,7 +10,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy.exc import OperationalError
 
 from storage.tables import schema_compatibility
 
@@ -25,6 +26,12 @@ class BrokenReferencesError(RuntimeError):
 
 LOCATION = str(Path(__file__).parent)
 """The directory of the migrations."""
+LOCK_TIMEOUT = 2_000
+"""Milliseconds that a migration waits for a table on PostgreSQL: commits wait behind it."""
+MAX_LOCK_TRIES = 30
+"""Times that a migration is begun again where others have the tables."""
+_LOCKED = {"40P01", "55P03"}
+"""deadlock_detected and lock_not_available."""
 _LOCK = 0x5C0_24A_1  # any number that nobody else takes
 
 
@@ -52,10 +59,23 @@ def _run(engine: Engine, step: Callable[[Config], None]) -> None:
         if connection.dialect.name == "sqlite":
             _run_on_sqlite(connection, step)
             return
-        with connection.begin():
-            # two processes that start together must not both create the same table
-            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-            step(_config(connection))
+        for tries in range(1, MAX_LOCK_TRIES + 1):
+            try:
+                _run_on_postgresql(connection, step)
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", None) not in _LOCKED or tries == MAX_LOCK_TRIES:
+                    raise
+            else:
+                return
+
+
+def _run_on_postgresql(connection: Connection, step: Callable[[Config], None]) -> None:
+    """Run a step beside bridges that serve: whose locks and its own wait for each other in a circle, gives way."""
+    with connection.begin():
+        # two processes that start together must not both create the same table
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT}"))
+        step(_config(connection))
 
 
 def _run_on_sqlite(connection: Connection, step: Callable[[Config], None]) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from alembic.config import Config
 from sqlalchemy import text
 
-from storage.engine import reading, writing
+from storage import migrations
+from storage.engine import reading
 from tests.support.lrs import Lrs
 from tests.support.server import Server, StartServer
 from tests.support.sql import closing_engine
@@ -56,7 +58,9 @@ class Balancer:
 
 def _migrate_to_later(server: Server, oldest: str | None = None) -> None:
     """Do what a later release's migration may do: columns, an index and a table more."""
-    with closing_engine(server.database_url) as engine, writing(engine) as connection:
+
+    def step(config: Config) -> None:
+        connection = config.attributes["connection"]
         for table in TABLES:
             connection.execute(text(f'ALTER TABLE "{table}" ADD COLUMN of_a_later_release TEXT'))
         connection.execute(text("CREATE INDEX ix_later ON enrollment (of_a_later_release)"))
@@ -64,6 +68,9 @@ def _migrate_to_later(server: Server, oldest: str | None = None) -> None:
         connection.execute(text(f"UPDATE alembic_version SET version_num = '{LATER}'"))
         if oldest is not None:
             connection.execute(text(f"UPDATE schema_compatibility SET oldest_revision = '{oldest}'"))
+
+    with closing_engine(server.database_url) as engine:
+        migrations._run(engine, step)
 
 
 def _count(server: Server, query: str) -> int:
