@@ -112,4 +112,4 @@ def sweeps(settings: RetentionSettings) -> Sequence[tuple[Sweep, int]]:
         (retention.REFUSALS, settings.refusals),
         (retention.AUDIT_LOG, settings.audit_log),
     )
-    return [(sweep, kept) for sweep, kept in days if kept]
+    return [(sweep, limit) for sweep, limit in days if limit]

@@ -300,8 +300,8 @@ def forget(connection: Connection, switched_off: Mapping[str, Collection[str]]) 
             connection.execute(
                 delete(document_delivery).where(delivery.target == target, delivery.document_id.in_(unwanted))
             )
-    gone = delivery.target.not_in([UNASSIGNED, *switched_off])
-    connection.execute(delete(document_delivery).where(gone, delivery.state != DeliveryState.WAITING))
+    is_removed = delivery.target.not_in([UNASSIGNED, *switched_off])
+    connection.execute(delete(document_delivery).where(is_removed, delivery.state != DeliveryState.WAITING))
 
 
 def hurry(connection: Connection, target: str, now: int) -> int:

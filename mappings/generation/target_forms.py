@@ -102,21 +102,21 @@ class MappingForm:
 
     def of_attempt(self, context: StatementContext, started_at: int) -> AttemptForm:
         """Return the form of an attempt that began then, in milliseconds since the epoch."""
-        known = self._by_session.get(context.session_id)
-        if known is None or known.context != context or known.started_at != started_at:
+        cached = self._by_session.get(context.session_id)
+        if cached is None or cached.context != context or cached.started_at != started_at:
             if len(self._by_session) >= MAX_SESSIONS:
                 self._by_session = {}  # replaced, not cleared: another thread may look into it
-            known = self._by_session[context.session_id] = AttemptForm(self, context, started_at)
-        return known
+            cached = self._by_session[context.session_id] = AttemptForm(self, context, started_at)
+        return cached
 
 
 class AttemptForm:
     """A target's form of one session's statements and documents."""
 
-    def __init__(self, own: MappingForm, context: StatementContext, started_at: int) -> None:
-        self._own = own
-        self._form = form = own.form
-        self._mapping = own.mapping
+    def __init__(self, mapping_form: MappingForm, context: StatementContext, started_at: int) -> None:
+        self._own = mapping_form
+        self._form = form = mapping_form.form
+        self._mapping = mapping_form.mapping
         self.context = context
         self.started_at = started_at
         self._key = form.key_at(started_at)
@@ -189,8 +189,8 @@ class AttemptForm:
     def _registrations(self) -> tuple[str, str] | None:
         """Return a registration that can be guessed by the learner's id, and what stands in its place."""
         derived = course_registration(self.context)
-        known = self.context.course_registration or derived
-        return None if self._key is None or known != derived else (derived, self._key.registration(derived))
+        registration = self.context.course_registration or derived
+        return None if self._key is None or registration != derived else (derived, self._key.registration(derived))
 
     @cached_property
     def _hidden(self) -> list[tuple[str, str | None]]:
@@ -200,8 +200,8 @@ class AttemptForm:
     def _replace_actor(self, body: str) -> tuple[str, str]:
         before = bytes(_decode_actor(body).actor).decode()
         agent: dict[str, Any] = _decode(before)
-        kept = {"name": agent["name"]} if self._form.names and "name" in agent else {}
-        return before, _encode({**kept, "objectType": "Agent", **self.identity}).decode()
+        name_property = {"name": agent["name"]} if self._form.names and "name" in agent else {}
+        return before, _encode({**name_property, "objectType": "Agent", **self.identity}).decode()
 
     def _without_texts(self, body: str) -> str:
         statement: dict[str, Any] = _decode(body)

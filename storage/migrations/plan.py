@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, inspect, select, table
 
-from storage.migrations import LOCATION, UnknownRevisionError, describe_misfit, fits
+from storage.migrations import LOCATION, describe_misfit, fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ def plan_migration(connection: Connection) -> MigrationPlan:
     newest = directory.get_current_head()
     assert newest is not None  # noqa: S101 -- there is a first migration
     current = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in directory.walk_revisions()}
-    if current is not None and current not in known:
+    revisions = {script.revision for script in directory.walk_revisions()}
+    if current is not None and current not in revisions:
         if fits(connection):
             return MigrationPlan(current, newest, ())
         raise UnknownRevisionError(describe_misfit(connection))
