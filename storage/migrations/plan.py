@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, inspect, select, table
 
-from storage.migrations import LOCATION, describe_misfit, fits
+from storage.migrations import LOCATION, UnknownRevisionError, describe_misfit, fits
 
 
 @dataclass(frozen=True, slots=True)
