@@ -12,7 +12,7 @@ from bridge.operations.audit_context import AuditContext
 from bridge.operations.erasure import ErasureRequest, erase_learner
 from storage.erasures import Later
 from storage.queries.learner_data import Learner
-from tests.privacy.canaries import BODIES, KINDS, LEARNER_ID
+from tests.privacy.canaries import BODIES, KINDS, LEARNER_ID, NAME
 from tests.privacy.disclosure import disclosed
 from tests.privacy.evidence import PEOPLE, Evidence, columns, gather
 from tests.support.sql import closing_engine
@@ -61,6 +61,9 @@ def test_a_name_that_may_not_be_seen_cannot_be_searched_for(evidence: Evidence) 
     assert [search for search, (_, tells) in evidence.searches["reader"].items() if tells] == []
     assert evidence.searches["reader"]["/learners?name="][0] == 403
     assert evidence.searches["reader who sees names"]["/learners?name="] == (200, True)
+    by_part = f"/search /search?q={NAME[:-1]}"
+    assert NAME not in evidence.pages["reader"][by_part]
+    assert NAME in evidence.pages["reader who sees names"][by_part]
 
 
 def test_once_erased_a_learner_is_nowhere_in_the_database(evidence: Evidence, module_database_url: str) -> None:
