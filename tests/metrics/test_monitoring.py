@@ -19,7 +19,7 @@ from bridge.settings import AlertCondition
 
 DIRECTORY = Path(__file__).parents[2] / "deploy/monitoring"
 DASHBOARD = json.loads((DIRECTORY / "grafana-dashboard.json").read_text(encoding="utf-8"))
-RULES_FILE = DIRECTORY / "alerts.yml"
+RULES_FILE = DIRECTORY / "prometheus-rules.yml"
 RULES = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))["groups"][0]["rules"]
 OF_SCRAPES = {"job", "instance"}
 _NAME = re.compile(r"\b(?:scorm_bridge|process)_\w+")
