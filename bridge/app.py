@@ -53,7 +53,7 @@ from bridge.metrics import Metrics
 from bridge.metrics.exchange import MetricsExchange
 from bridge.outgoing import is_readable_on_the_way
 from bridge.periodic_task import PeriodicTask
-from bridge.routing import build_targets, unwanted_documents
+from bridge.routing import build_forms, build_targets, unwanted_documents
 from bridge.search_indexer import SearchIndexer
 from bridge.service_metrics import ServiceMetrics
 from bridge.settings import Settings
@@ -133,6 +133,9 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         known = [mapping, *_mappings(versions)]
         targets = build_targets(settings.targets, known)
         documents.forget(connection, unwanted_documents(known, targets))
+        forms = build_forms(settings.targets)
+        for name in names:
+            documents.rebuild_outdated(connection, name, forms[name].descriptions if name in forms else (), now())
         keeping = [target.name for target in settings.targets if target.erase == "keep"]
         while keeping and removals.keep(connection, keeping):
             pass

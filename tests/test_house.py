@@ -17,6 +17,7 @@ MIN_LINES, MAX_LINES, MAX_EXCEPTION = 40, 350, 500
 SMALL = {
     "bridge/audit/access/signer.py": "cookies, flashes and page addresses are signed alike",
     "bridge/audit/components/flash.py": "every form redirects with it",
+    "bridge/audit/components/time_zone.py": "all pages show times in one zone",
     "bridge/audit/dependencies.py": "what all pages are given",
     "bridge/cli/exit_codes.py": "the one table of exit codes",
     "bridge/commit_model/state_codec.py": "the one codec of states, for commits, replays and previews",
@@ -86,6 +87,10 @@ VAGUE = re.compile(
 """Words in constants for which `MAX_*`, `MIN_*`, `*_INTERVAL` and the like are the standard."""
 
 
+PARTICIPLES = frozenset(
+    {"asked", "begun", "found", "going", "gone", "kept", "made", "noted", "one", "said", "taken", "told", "whose"}
+)
+"""Names that say how a value came about, or nothing; a noun says what it is."""
 STATE_ENUMS = frozenset(
     {
         "AlarmState",
@@ -229,3 +234,27 @@ def test_one_pattern_tells_what_a_uuid_is() -> None:
     places = [path for path in _trees() if pattern.search((ROOT / path).read_text(encoding="utf-8"))]
 
     assert set(places) == {"mappings/xapi/validation/syntax.py", "storage/queries/causes.py"}
+
+
+def _local_names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    """Yield the names that a function binds: parameters, variables, loops, exceptions."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.ExceptHandler) and node.name is not None:
+            yield node.name
+
+
+def test_values_have_nouns_as_names() -> None:
+    violations = {
+        f"{path}: {function.name}: {name}"
+        for path, tree in _trees().items()
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for name in _local_names(function)
+        if name in PARTICIPLES
+    }
+
+    assert violations == set()

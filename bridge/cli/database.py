@@ -121,13 +121,16 @@ def backup(settings: Settings, file: Path, *, as_json: bool) -> None:
     if not path.exists():
         raise click.ClickException(f"There is no database at {path} to back up.")
     try:
-        made = _copy(url, file)
+        backup_file = _copy(url, file)
     except (BackupError, NewFileError) as error:
         raise click.ClickException(str(error)) from None
     if as_json:
-        print_json({"file": str(made.file), "bytes": made.size, "revision": made.revision})
+        print_json({"file": str(backup_file.file), "bytes": backup_file.size, "revision": backup_file.revision})
     else:
-        click.echo(f"{made.file}: {made.size:,} bytes, schema revision {made.revision}, checked.", err=True)
+        click.echo(
+            f"{backup_file.file}: {backup_file.size:,} bytes, schema revision {backup_file.revision}, checked.",
+            err=True,
+        )
 
 
 def _copy(url: str, file: Path) -> Backup:

@@ -27,6 +27,7 @@ from bridge.cli.workers import serve_together, stop_with_parent
 from bridge.http.connection_server import BACKLOG, ConnectionRunner
 from bridge.http.health import DRAINING
 from bridge.settings import Settings, SettingsError
+from bridge.settings.sources import unknown_variables
 from mappings.definition import DefinitionError
 from storage.process_lock import CannotServeError, only_writer
 
@@ -70,10 +71,10 @@ def run_app(
     try:
         loop.run_until_complete(_serve(app, settings, listener, on_listening))
     finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
@@ -185,4 +186,6 @@ def serve(
             if parent is not None:
                 stop_with_parent(loop, parent)
             shared = None if listener is None else socket.socket(fileno=listener)
+            if unknown := unknown_variables(settings):
+                log.warning("unknown_environment_variables", names=[variable.name for variable in unknown])
             run_app(create_app(settings, shared_metrics=metrics), settings, loop, shared)

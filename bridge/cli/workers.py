@@ -42,11 +42,11 @@ class WorkerProcesses:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop)
         # a worker ends when this pipe does: none outlives its parent, however that ends
-        watched, kept = os.pipe()
+        watched, held_open = os.pipe()
         try:
             await asyncio.gather(*(self._keep_one(watched) for _ in range(self._count)))
         finally:
-            os.close(kept)
+            os.close(held_open)
             os.close(watched)
         return self._status
 

@@ -89,7 +89,7 @@ def store_commit(
     row.last_commit_at = received.received_at
     row.changed = True
     if transition.duplicate_of is not None:
-        is_same = any(one.number == transition.duplicate_of and one.digest == received.digest for one in prior)
+        is_same = any(commit.number == transition.duplicate_of and commit.digest == received.digest for commit in prior)
         body = None if is_same else without_email(command.body)
         rows.entries.append(_entry(command, session, transition, None, body, active.id))
         return repeated_response(first_response(transition.duplicate_of), transition.warnings)
@@ -116,7 +116,7 @@ def store_commit(
 
 def _check_key(received: ReceivedCommit, prior: Sequence[PriorCommit], duplicate_of: int) -> None:
     key = received.idempotency_key
-    first = next(one for one in prior if one.number == duplicate_of)
+    first = next(commit for commit in prior if commit.number == duplicate_of)
     if key is not None and key == first.idempotency_key and received.digest != first.digest:
         raise IdempotencyKeyReused(
             f"The Idempotency-Key was that of commit {first.number}, which had another body. Nothing was stored; send"

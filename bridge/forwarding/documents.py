@@ -162,7 +162,7 @@ class DocumentForwarder(PollingWorker):
                 return classify_document(current), current
             # a condition that was refused is not sent again, as long as there is another one
             conditions = conditions_of(current, is_empty=is_empty or current.status == 404)
-            condition = next((each for each in conditions if str(each) not in refused), conditions[0])
+            condition = next((candidate for candidate in conditions if str(candidate) not in refused), conditions[0])
             headers = {"Content-Type": document.content_type} | condition
             reply = await self._transport.write_document(document.resource, parameters, content, headers)
             outcome = classify_document(reply)

@@ -224,8 +224,8 @@ class Forwarder(PollingWorker):
         isolation = self._channel.isolation
         waits = outcome in {TryOutcome.FAULT, TryOutcome.UNVERIFIED}
         if outcome is TryOutcome.REFUSED:
-            known = self._channel.alarms.state(self._target, RequestKind.STATEMENTS)
-            waits = not isolation.record_refusal(claimed.attempt_id, is_refusing=known is AlarmState.REFUSING)
+            alarm_state = self._channel.alarms.state(self._target, RequestKind.STATEMENTS)
+            waits = not isolation.record_refusal(claimed.attempt_id, is_refusing=alarm_state is AlarmState.REFUSING)
             if waits:
                 await self._channel.alarms.begin(
                     self._target, RequestKind.STATEMENTS, AlarmState.REFUSING, reply_text(reply)

@@ -195,9 +195,9 @@ def _context(section: TomlTable, activities: dict[str, ActivityTemplate]) -> Con
 def _language(section: TomlTable) -> Template | None:
     template = section.optional_template("language", also=OF_COMMITS)
     if template:
-        (part, *others) = template
+        (part, *rest) = template
         tag = part.fallback if isinstance(part, Placeholder) else part
-        fits = not others and (part if isinstance(part, str) else part.variable) in {tag, "learner.language"}
+        fits = not rest and (part if isinstance(part, str) else part.variable) in {tag, "learner.language"}
         if not fits or (tag is not None and not is_language(tag)):
             section.fault(
                 "language", "must be a language tag such as en-US, {learner.language} or {learner.language|en-US}"

@@ -228,8 +228,8 @@ class _StatementGenerator:
         if earlier not in self._spoken(_SESSION):
             return statement
         occurrence = self._context.session_id + earlier.removeprefix(name) + self._part
-        known = self._bound_templates.statement_id(f"{name}\n{occurrence}")
-        voiding = void(known, statement.body, self._latest)
+        voided_id = self._bound_templates.statement_id(f"{name}\n{occurrence}")
+        voiding = void(voided_id, statement.body, self._latest)
         # under the rule's name: it goes to whoever got what it voids
         self._statements.append(
             Statement(
@@ -291,12 +291,12 @@ class _StatementGenerator:
         described = self._described
         bound_templates, of_commit = self._bound_templates, bool(self._mapping.of_commits)
         activities: dict[bytes, None] = {}
-        for own in named:
+        for objective_id in named:
             body = objective_activity(
                 bound_templates,
                 activity,
-                own,
-                described.get(own, ""),
+                objective_id,
+                described.get(objective_id, ""),
                 self._beyond,
                 self._unknown,
                 of_commit=of_commit,
@@ -307,7 +307,7 @@ class _StatementGenerator:
     def _variables(self, change: Change) -> dict[str, Any]:
         """Return what a condition can ask for; what is not known is left out, or null where it has no parts."""
         attempt, context, session = self._attempt, self._context, self._session
-        known, about, score = attempt.snapshot, change.about, score_at(self._mapping, attempt, change)
+        snapshot, about, score = attempt.snapshot, change.about, score_at(self._mapping, attempt, change)
         mode, credit, ended, success, completed, passed = self._settled or self._settle()
         item: dict[str, Any] = {}
         if isinstance(about, Interaction):
@@ -315,10 +315,10 @@ class _StatementGenerator:
         elif isinstance(about, Objective):
             item = {"id": about.id, "success": SUCCESS.get(about.success_status)}
         return {
-            "completion": str(known.completion_status or CompletionStatus.UNKNOWN),
-            "success": str(known.success_status or SuccessStatus.UNKNOWN),
+            "completion": str(snapshot.completion_status or CompletionStatus.UNKNOWN),
+            "success": str(snapshot.success_status or SuccessStatus.UNKNOWN),
             "score": {} if score is None else msgspec.to_builtins(score),
-            "progress": known.progress_measure,
+            "progress": snapshot.progress_measure,
             "attempt": {"number": context.attempt_number, "total_time": attempt.total_time / CENTISECONDS},
             "session": {
                 "time": session.time_spent / CENTISECONDS,

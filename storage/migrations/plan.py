@@ -56,8 +56,8 @@ def plan_migration(connection: Connection) -> MigrationPlan:
     newest = directory.get_current_head()
     assert newest is not None  # noqa: S101 -- there is a first migration
     current = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in directory.walk_revisions()}
-    if current is not None and current not in known:
+    revisions = {script.revision for script in directory.walk_revisions()}
+    if current is not None and current not in revisions:
         raise UnknownRevisionError(
             f"The database's schema has revision {current}, which this release does not know: a newer release migrated"
             " it. Install that release, or restore the backup from before the upgrade."

@@ -97,7 +97,7 @@ def _grouped(connection: Connection, conditions: Sequence[ColumnElement[bool]], 
     newest = select(delivery.c.id).where(*conditions).order_by(delivery.c.id.desc()).limit(limit).subquery()
     # what is put in an id's place is shorter
     words = func.substr(func.coalesce(try_.c.answer, statement.c.problem, ""), 1, 3 * _BEGINNING)
-    each = (
+    deliveries = (
         select(
             delivery.c.id,
             delivery.c.target,
@@ -117,14 +117,14 @@ def _grouped(connection: Connection, conditions: Sequence[ColumnElement[bool]], 
         )
         .subquery()
     )
-    same = (each.c.target, each.c.outcome, each.c.status, each.c.words, each.c.rule)
+    same = (deliveries.c.target, deliveries.c.outcome, deliveries.c.status, deliveries.c.words, deliveries.c.rule)
     return connection.execute(
         select(
             *same,
             func.count().label("number"),
-            func.min(each.c.at).label("first"),
-            func.max(each.c.at).label("last"),
-            func.max(each.c.id).label("newest"),
+            func.min(deliveries.c.at).label("first"),
+            func.max(deliveries.c.at).label("last"),
+            func.max(deliveries.c.id).label("newest"),
         ).group_by(*same)
     ).all()
 
