@@ -445,6 +445,14 @@ account = Table(
     UniqueConstraint("issuer", "subject"),
 )
 
+mapping_draft = Table(
+    "mapping_draft",
+    metadata,
+    Column("account_id", _Id, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("definition", Text, nullable=False, comment="TOML, which may have faults"),
+    Column("saved_at", _Time, nullable=False),
+)
+
 sign_in = Table(
     "sign_in",
     metadata,

@@ -360,6 +360,10 @@ def _addresses(bridge: Bridge, path: str) -> list[str]:
 
 
 _QUERIES = {
+    "/learner": (f"lms=lms&id={LEARNER_ID}",),
+    "/course": ("lms=lms&id=c",),
+    "/activity": ("lms=lms&id=activity-native",),
+    "/search": (f"q={LEARNER_ID}", f"q={NAME[:-1]}"),
     "/learners": (f"learner_is={LEARNER_ID}",),
     "/statements": (f"learner={LEARNER_ID}", "rule=commented"),
     "/deliveries": ("state=dead", "state=discarded"),

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bridge.formats import BY_NAME
-from tests.privacy.canaries import BODIES, KINDS
+from tests.privacy.canaries import BODIES, KINDS, NAME
 from tests.privacy.disclosure import disclosed
 from tests.privacy.evidence import PEOPLE, Evidence, gather
 
@@ -55,3 +55,6 @@ def test_a_name_that_may_not_be_seen_cannot_be_searched_for(evidence: Evidence) 
     assert [search for search, (_, tells) in evidence.searches["reader"].items() if tells] == []
     assert evidence.searches["reader"]["/learners?name="][0] == 403
     assert evidence.searches["reader who sees names"]["/learners?name="] == (200, True)
+    by_part = f"/search /search?q={NAME[:-1]}"
+    assert NAME not in evidence.pages["reader"][by_part]
+    assert NAME in evidence.pages["reader who sees names"][by_part]
