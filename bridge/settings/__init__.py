@@ -12,7 +12,7 @@ from bridge.settings.limits import (
     SessionBudgetSettings,
 )
 from bridge.settings.loader import Settings, SettingsError, load_settings
-from bridge.settings.observability import MetricsSettings
+from bridge.settings.observability import MetricsSettings, TracingSettings
 from bridge.settings.proxy import HeaderName, ProxySettings
 from bridge.settings.sections import DatabaseSettings, LogSettings, OutgoingSettings, ServerSettings
 from bridge.settings.target import FilterSettings, TargetSettings
@@ -41,5 +41,6 @@ __all__ = [
     "Settings",
     "SettingsError",
     "TargetSettings",
+    "TracingSettings",
     "load_settings",
 ]

@@ -15,7 +15,7 @@ from bridge.outgoing import OutgoingAddressError, OutgoingGuard
 from bridge.settings.alerts import AlertingSettings, AlertSettings
 from bridge.settings.audit import AuditSettings
 from bridge.settings.limits import LimitSettings
-from bridge.settings.observability import MetricsSettings
+from bridge.settings.observability import MetricsSettings, TracingSettings
 from bridge.settings.proxy import ProxySettings
 from bridge.settings.sections import (
     DatabaseSettings,
@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
     alerts: tuple[AlertSettings, ...] = ()
     alerting: AlertingSettings = AlertingSettings()
     audit: AuditSettings = AuditSettings()
@@ -94,6 +95,8 @@ class Settings(BaseSettings):
         if self.audit.oidc is not None:
             urls["audit.oidc.issuer"] = self.audit.oidc.issuer
         urls |= {f"alerts[{number}].url": alert.url for number, alert in enumerate(self.alerts)}
+        if self.tracing.enabled:
+            urls["tracing.endpoint"] = self.tracing.endpoint
         return {place: url for place, url in urls.items() if url}
 
     def outgoing_guard(self) -> OutgoingGuard:
