@@ -36,8 +36,8 @@ class MetricsSettings(SecretSettings):
 class TracingSettings(BaseModel):
     """Whether traces are sent (`enabled`) to a collector of OpenTelemetry, at `endpoint` by OTLP over HTTP.
 
-    That needs the extra `tracing`. `sample` is the share of requests that are traced, unless they come with a decision. `service_name` is what the
-    bridge is called there.
+    That needs the extra `tracing`. `sample` is the share of requests that are traced, unless they come with a decision.
+    `service_name` is what the bridge is called there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
