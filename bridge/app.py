@@ -53,6 +53,7 @@ from bridge.metrics import Metrics
 from bridge.metrics.exchange import MetricsExchange
 from bridge.outgoing import is_readable_on_the_way
 from bridge.periodic_task import PeriodicTask
+from bridge.retention import Retention
 from bridge.routing import build_forms, build_targets, unwanted_documents
 from bridge.search_indexer import SearchIndexer
 from bridge.service_metrics import ServiceMetrics
@@ -65,7 +66,7 @@ from mappings.definition import CompiledMapping
 from storage import documents, erasures, lms, mapping_versions, outbox, removals
 from storage.database_files import readable_by_others
 from storage.engine import open_engine, writing
-from storage.migrations import is_current
+from storage.migrations import describe_misfit, fits
 
 log = structlog.get_logger(__name__)
 
@@ -233,6 +234,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         disk,
         refusals,
         token_monitor,
+        Retention(database, settings.retention, now=now, new_id=new_id, monotonic=monotonic),
         *(() if exchange is None else (exchange,)),
     ]
     kind = database.engine.dialect.name
@@ -306,8 +308,8 @@ def _hurry(connection: Connection, names: Collection[str], now: int) -> None:
 
 
 def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> list[bytes]:
-    if not is_current(connection):
-        raise SchemaError("The database's schema is not current; run `scorm-bridge migrate` first.")
+    if not fits(connection):
+        raise SchemaError(describe_misfit(connection))
     activate_configured(connection, mapping, now)
     lms.ensure_signing_key(connection, secrets.token_bytes(32), now)
     return lms.signing_keys(connection)

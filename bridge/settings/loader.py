@@ -17,6 +17,7 @@ from bridge.settings.audit import AuditSettings
 from bridge.settings.limits import LimitSettings
 from bridge.settings.observability import MetricsSettings, TracingSettings
 from bridge.settings.proxy import ProxySettings
+from bridge.settings.retention import RetentionSettings
 from bridge.settings.sections import (
     DatabaseSettings,
     LogSettings,
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     mapping: MappingSettings = MappingSettings()
     sessions: SessionSettings = SessionSettings()
     limits: LimitSettings = LimitSettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()

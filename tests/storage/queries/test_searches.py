@@ -113,6 +113,7 @@ def is_on_its_way(ways: dict[str, str], criteria: Any) -> bool:
 @tried
 @given(new_attempts=dataset.attempts, criteria=FILTERS, limit=st.integers(1, 4))
 def test_enrollments(trial: Trial, new_attempts: list[Attempt], criteria: AttemptFilter, limit: int) -> None:
+    """Pages put together are what a plain filter and sort over everything give."""
     with trial() as connection:
         owners = dataset.store(connection, new_attempts)
         rows = through(lambda after: enrollments.search(connection, criteria, after=after, limit=limit))
@@ -130,6 +131,7 @@ def test_enrollments(trial: Trial, new_attempts: list[Attempt], criteria: Attemp
 @tried
 @given(new_attempts=dataset.attempts, criteria=FILTERS, limit=st.integers(1, 4))
 def test_attempts(trial: Trial, new_attempts: list[Attempt], criteria: AttemptFilter, limit: int) -> None:
+    """Pages put together are what a plain filter and sort over everything give."""
     with trial() as connection:
         dataset.store(connection, new_attempts)
         rows = through(lambda after: attempts.search(connection, criteria, after=after, limit=limit))
@@ -150,6 +152,7 @@ def _attempts(new_attempts: list[Attempt], criteria: AttemptFilter) -> list[Atte
 @tried
 @given(new_attempts=dataset.attempts, criteria=FILTERS, limit=st.integers(1, 4))
 def test_sessions(trial: Trial, new_attempts: list[Attempt], criteria: AttemptFilter, limit: int) -> None:
+    """Pages put together are what a plain filter and sort over everything give."""
     with trial() as connection:
         dataset.store(connection, new_attempts)
         rows = through(lambda after: sessions.search(connection, criteria, after=after, limit=limit))
@@ -170,6 +173,7 @@ def test_sessions(trial: Trial, new_attempts: list[Attempt], criteria: AttemptFi
 def test_statements(
     trial: Trial, new_attempts: list[Attempt], criteria: stored_deliveries.DeliveryFilter, limit: int
 ) -> None:
+    """Pages put together are what a plain filter and sort over everything give."""
     with trial() as connection:
         dataset.store(connection, new_attempts)
         rows = through(lambda after: statements.search(connection, criteria, after=after, limit=limit))
@@ -191,6 +195,7 @@ def test_statements(
 def test_deliveries(
     trial: Trial, new_attempts: list[Attempt], criteria: stored_deliveries.DeliveryFilter, limit: int
 ) -> None:
+    """Pages put together are what a plain filter and sort over everything give."""
     with trial() as connection:
         dataset.store(connection, new_attempts)
         rows = through(lambda after: deliveries.search(connection, criteria, after=after, limit=limit))
@@ -250,6 +255,7 @@ def _statements(
 @tried
 @given(new_attempts=dataset.attempts, criteria=DOCUMENTS, limit=st.integers(1, 4))
 def test_documents(trial: Trial, new_attempts: list[Attempt], criteria: DocumentFilter, limit: int) -> None:
+    """Pages put together are what a plain filter and sort over everything give."""
     with trial() as connection:
         dataset.store(connection, new_attempts)
         rows = through(lambda after: documents.search(connection, criteria, after=after, limit=limit))
