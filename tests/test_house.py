@@ -32,7 +32,6 @@ SMALL = {
     "bridge/http/query_parameters.py": "every resource checks with it",
     "bridge/loopback.py": "settings, the HTTP entry and the command line ask it",
     "bridge/operations/targets.py": "pages and commands share it",
-    "bridge/settings/observability.py": "one section of the settings",
     "bridge/settings/proxy.py": "one section of the settings",
     "bridge/single_flight.py": "belongs to none of its callers",
     "mappings/attempt/enrollment.py": "a state, beside those of attempt and session",
@@ -258,3 +257,20 @@ def test_values_have_nouns_as_names() -> None:
     }
 
     assert violations == set()
+
+
+MIN_WORDS = 4
+"""Words of a test's name that can say a property by themselves."""
+
+
+def test_tests_with_short_names_say_what_they_prove() -> None:
+    silent = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        if "node_modules" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if node.name.startswith("test_") and node.name.count("_") < MIN_WORDS and ast.get_docstring(node) is None
+    ]
+
+    assert silent == []

@@ -27,6 +27,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "accounts set-role": ("accounts set-role ada auditor --reason 'changed teams'",),
     "accounts set-password": ("accounts set-password ada --password-file new-password.txt",),
     "accounts remove": ("accounts remove ada --reason 'left'",),
+    "import": ("import moodle exports/ --lms campus --dry-run",),
     "targets list": ("targets list", "targets list --json"),
     "targets pause": ("targets pause analytics --reason 'maintenance on Sunday'",),
     "targets resume": ("targets resume analytics",),

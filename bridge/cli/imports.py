@@ -85,8 +85,6 @@ def import_history(  # noqa: PLR0913 -- one for each option
     Commits are stored at their original times and make the statements that they would have made then. What was imported
     before is known and left out, so that an import that was stopped goes on when it is begun again. A dry run comes
     first, unless --yes is given.
-
-    Example: scorm-bridge import moodle exports/ --lms campus --dry-run
     """
     try:
         if only_suggest:

@@ -23,6 +23,7 @@ from bridge import logs
 from bridge.app import SchemaError, create_app
 from bridge.cli.descriptors import affordable_connections
 from bridge.cli.exit_codes import ExitCode
+from bridge.cli.service_manager import ServiceState, notify_manager
 from bridge.cli.workers import serve_together, stop_with_parent
 from bridge.http.connection_server import BACKLOG, ConnectionRunner
 from bridge.http.health import DRAINING
@@ -109,6 +110,7 @@ async def _serve(
             targets={target.name: target.endpoint for target in settings.targets},
             pid=os.getpid(),
         )
+        notify_manager(ServiceState.READY)
         if on_listening is not None:
             on_listening()
         await stopped.wait()
@@ -125,6 +127,7 @@ def _stop_on_signals(draining: asyncio.Event, stopped: asyncio.Event, delay: flo
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
         draining.set()
+        notify_manager(ServiceState.STOPPING)
         log.info("stopping", after=delay)
         loop.call_later(delay, stopped.set)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from bridge import logs
+from bridge.cli.service_manager import ServiceState, notify_manager, silence_manager
 from bridge.clock import random_id
 from bridge.metrics.exchange import retire
 
@@ -105,6 +106,8 @@ def serve_together(count: int, arguments: list[str], host: str, port: int) -> in
     ):
         listener.set_inheritable(True)
         logs.announce(f"scorm-bridge listens on http://{host}:{listener.getsockname()[1]} ({count} workers)")
+        notify_manager(ServiceState.READY)
+        silence_manager()
         return asyncio.run(WorkerProcesses(count, arguments, listener, Path(metrics)).run())
 
 
