@@ -60,6 +60,7 @@ from bridge.service_metrics import ServiceMetrics
 from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
 from bridge.token_monitor import TokenMonitor
+from bridge.tracing import Tracing, open_tracing
 from bridge.write_health import WriteHealth
 from mappings.definition import CompiledMapping
 from storage import documents, erasures, lms, mapping_versions, outbox, removals
@@ -97,10 +98,12 @@ def create_app(
     random: Callable[[], float] = random_numbers.random,
     monotonic: Monotonic = time.monotonic,
     shared_metrics: Path | None = None,
+    tracing: Tracing | None = None,
 ) -> web.Application:
     """Build the service. Opens the database and reads what it needs; forwarding starts with the application.
 
     `shared_metrics` is this process's place among those that share a port and their metrics: a directory and a name.
+    `tracing` starts spans in place of what the settings ask for.
 
     Raises:
         SchemaError: the database was not migrated.
@@ -112,7 +115,7 @@ def create_app(
     database = Database(open_engine(settings.database.url))
     try:
         database.files.verify()
-        return _build(settings, mapping, database, _Sources(now, new_id, random, monotonic), shared_metrics)
+        return _build(settings, mapping, database, _Sources(now, new_id, random, monotonic), shared_metrics, tracing)
     except BaseException:
         database.close()
         raise
@@ -124,6 +127,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     database: Database,
     sources: _Sources,
     shared: Path | None,
+    tracing: Tracing | None,
 ) -> web.Application:
     now, new_id, random, monotonic = sources
     names = tuple(target.name for target in settings.targets)
@@ -148,6 +152,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             worker_pool.wake()
 
     metrics = Metrics()
+    tracing = tracing or open_tracing(settings.tracing)
     exchange = None if shared is None else MetricsExchange(metrics, shared.parent, shared.name)
     alarms = SystemAlarms(now, monotonic)
     health = WriteHealth(database, alarms, monotonic)
@@ -160,7 +165,13 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     commits = CommitService(
         database,
         CommitDependencies(
-            versions, now, new_id, settings.sessions.resume, metrics, partial(erasures.learner_digest, digest_key)
+            versions,
+            now,
+            new_id,
+            settings.sessions.resume,
+            metrics,
+            partial(erasures.learner_digest, digest_key),
+            tracing,
         ),
         wake,
         admission=admission,
@@ -186,6 +197,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             query_limiter=QueryLimiter(),
             request_rates=RequestRates(settings.limits, monotonic),
             metrics=metrics,
+            tracing=tracing,
         ),
         MetricsEndpoint(settings.metrics, metrics, exchange),
     )
@@ -244,6 +256,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
                     now=now,
                     random=random,
                     metrics=metrics,
+                    tracing=tracing,
                 )
             if channels:
                 workers[LEASE] = lambda: AlertMonitor(parts_of_alerts)
@@ -262,6 +275,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             if exchange is not None:
                 await exchange.run_once()
         database.close()
+        await asyncio.to_thread(tracing.close)
 
     app.cleanup_ctx.append(run)
     _warn_of_exposure(settings, targets)

@@ -170,7 +170,11 @@ class Forwarder(PollingWorker):
     async def _send(self, batch: Batch) -> bool:
         """Send a batch; return whether all of it is settled; its results are still to be stored then."""
         started = self._now()
-        outcome, reply = await self._exchange(batch)
+        with self._channel.tracing.span("send statements") as span:
+            span.set_attribute("scorm_bridge.target", self._target)
+            span.set_attribute("scorm_bridge.statements", len(batch.claimed))
+            outcome, reply = await self._exchange(batch)
+            span.set_attribute("scorm_bridge.outcome", outcome)
         is_single = len(batch.claimed) == 1
         if outcome in {TryOutcome.DELIVERED, TryOutcome.EQUIVALENT}:
             await self._delivered(batch, started, outcome, reply)

@@ -273,7 +273,7 @@ class Reissue:
         generated = {replayed.statement.id: replayed for replayed in replay.statements.get(attempt_id, [])}
         steps: list[_ReissueStep] = []
         for step in plan_reissue(
-            [_kept(line) for line in lines.values()],
+            [_stored_statement(line) for line in lines.values()],
             [replayed.statement for replayed in generated.values()],
             current_bodies=replay.bodies,
             content_hash=self._version.mapping.definition.content_hash,
@@ -300,7 +300,7 @@ class Reissue:
         return self._mappings[version_id]
 
 
-def _kept(line: StatementRecord) -> StoredStatement:
+def _stored_statement(line: StatementRecord) -> StoredStatement:
     return StoredStatement(line.id, line.position, line.rule, line.mapping_version_id, line.problem, line.body)
 
 

@@ -12,7 +12,7 @@ from bridge.settings.limits import (
     SessionBudgetSettings,
 )
 from bridge.settings.loader import Settings, SettingsError, load_settings
-from bridge.settings.observability import MetricsSettings
+from bridge.settings.observability import MetricsSettings, TracingSettings
 from bridge.settings.proxy import HeaderName, ProxySettings
 from bridge.settings.retention import RetentionSettings
 from bridge.settings.sections import DatabaseSettings, LogSettings, OutgoingSettings, ServerSettings
@@ -43,5 +43,6 @@ __all__ = [
     "Settings",
     "SettingsError",
     "TargetSettings",
+    "TracingSettings",
     "load_settings",
 ]

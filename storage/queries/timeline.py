@@ -152,7 +152,7 @@ def timeline(
         ValueError: `after` is no cursor of a timeline.
     """
     begins = 0 if after is None else _place(after)
-    shown = attempts.one(connection, attempt_id)
+    shown = attempts.find(connection, attempt_id)
     if shown is None:
         return None
     key = connection.execute(select(attempt.c.id).where(attempt.c.uuid == attempt_id)).scalar_one()
