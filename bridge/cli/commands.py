@@ -9,6 +9,7 @@ import click
 
 from bridge import logs
 from bridge.cli.accounts import accounts
+from bridge.cli.backfill import backfill
 from bridge.cli.database import backup, migrate
 from bridge.cli.deliveries import deliveries
 from bridge.cli.examples import add_examples
@@ -46,7 +47,7 @@ def main(context: click.Context, config: Path | None) -> None:
 
 
 for command in (
-    serve, migrate, backup, lms, tokens, accounts, targets, sessions, statements, deliveries, explain, verify,
+    serve, migrate, backup, lms, tokens, accounts, targets, sessions, statements, deliveries, backfill, explain, verify,
     import_history, mapping, sandbox,
 ):  # fmt: skip
     main.add_command(command)
