@@ -8,6 +8,7 @@ import random as random_numbers
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +18,11 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from bridge.access import CommitTokens, LmsTokens
+from bridge.alerts.channels import build_channels
+from bridge.alerts.monitor import LEASE, AlertMonitor, AlertParts
 from bridge.audit.app import mount
 from bridge.audit.dependencies import AuditDependencies
+from bridge.backlog import Backlog
 from bridge.clock import Monotonic, NewId, Now, random_id, system_now
 from bridge.commit_model.active_mappings import ActiveMappings
 from bridge.commits.dependencies import CommitDependencies
@@ -31,7 +35,6 @@ from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import open_session
 from bridge.forwarding.worker_factory import build_workers
 from bridge.forwarding.worker_pool import WorkerPool
-from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
 from bridge.http.metrics import MetricsEndpoint
@@ -58,7 +61,7 @@ from bridge.system_alarms import SystemAlarms
 from bridge.token_monitor import TokenMonitor
 from bridge.write_health import WriteHealth
 from mappings.definition import CompiledMapping
-from storage import documents, lms, mapping_versions, outbox
+from storage import documents, erasures, lms, mapping_versions, outbox, removals
 from storage.database_files import readable_by_others
 from storage.engine import open_engine, writing
 from storage.migrations import is_current
@@ -125,10 +128,14 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     names = tuple(target.name for target in settings.targets)
     with writing(database.engine) as connection:
         keys = _prepare(connection, mapping, now())
+        digest_key = erasures.ensure_digest_key(connection, secrets.token_bytes(32))
         versions, latest = load_active(connection, settings.targets), mapping_versions.latest(connection)
         known = [mapping, *_mappings(versions)]
         targets = build_targets(settings.targets, known)
         documents.forget(connection, unwanted_documents(known, targets))
+        keeping = [target.name for target in settings.targets if target.erase == "keep"]
+        while keeping and removals.keep(connection, keeping):
+            pass
         _hurry(connection, names, now())
     worker_pools: list[WorkerPool] = []
 
@@ -148,11 +155,14 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     token_monitor = TokenMonitor(database, lms_tokens, [origins.forget], monotonic)
     commits = CommitService(
         database,
-        CommitDependencies(versions, now, new_id, settings.sessions.resume, metrics),
+        CommitDependencies(
+            versions, now, new_id, settings.sessions.resume, metrics, partial(erasures.learner_digest, digest_key)
+        ),
         wake,
         admission=admission,
         health=health,
     )
+    backlog = Backlog(database, now, monotonic)
     app = create_api(
         Services(
             database=database,
@@ -167,7 +177,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             health=health,
             disk=disk,
             alarms=alarms,
-            backlog=Backlog(database, now, monotonic),
+            backlog=backlog,
             proxies=TrustedProxies(settings.proxies),
             query_limiter=QueryLimiter(),
             request_rates=RequestRates(settings.limits, monotonic),
@@ -194,6 +204,10 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         )
         mount(app, parts)
 
+    channels = build_channels(settings.alerts, settings.outgoing_guard(), now)
+    parts_of_alerts = AlertParts(
+        database, backlog, alarms, health, channels, settings.alerting, settings.server.public_url, metrics, now
+    )
     tasks: list[PeriodicTask] = [
         IdleSessionReaper(database, commits, now, settings.sessions.idle_after),
         app[DOCUMENT_BUILDER],
@@ -226,6 +240,8 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
                     random=random,
                     metrics=metrics,
                 )
+            if channels:
+                workers[LEASE] = lambda: AlertMonitor(parts_of_alerts)
             worker_pool = WorkerPool(database, workers, owner=owner)
             worker_pools.append(worker_pool)
             running = [asyncio.create_task(worker_pool.run()), *(asyncio.create_task(task.run()) for task in tasks)]
@@ -269,6 +285,7 @@ def _hurry(connection: Connection, names: Collection[str], now: int) -> None:
     for name in names:
         outbox.hurry(connection, name)
         documents.hurry(connection, name, now)
+        removals.hurry(connection, name)
 
 
 def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> list[bytes]:

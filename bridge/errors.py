@@ -6,6 +6,7 @@
       Forbidden 403             InsufficientScope, MetricsForbidden
       NotFound 404              SessionUnknown, AttemptUnknown
       Conflict 409              SessionMismatch
+      Gone 410                  LearnerErased
       ContentTooLarge 413       BodyTooLarge, BodyTooComplex
       UnsupportedMediaType 415  UnsupportedEncoding
       Unprocessable 422         IdempotencyKeyReused
@@ -178,6 +179,19 @@ class SessionMismatch(Conflict):
 
     code = "session-mismatch"
     title = "The session belongs to another learner or activity"
+
+
+class Gone(BridgeError):
+    """What the request is about was removed for good."""
+
+    status = 410
+
+
+class LearnerErased(Gone):
+    """The learner was erased, and what comes later of them is refused."""
+
+    code = "learner-erased"
+    title = "The learner was erased"
 
 
 class ContentTooLarge(BridgeError):

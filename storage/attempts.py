@@ -23,7 +23,8 @@ from sqlalchemy import (
     select,
 )
 
-from storage.prepared import NewIds, Prepared, PreparedSelect
+from storage.new_enrollments import NewEnrollment, insert_enrollments
+from storage.prepared import NewIds, PreparedSelect
 from storage.states import SessionSource
 from storage.tables import attempt, course_registration, enrollment, lms, session
 
@@ -127,30 +128,6 @@ class Session:
     ended: str | None = None
     changed: bool = field(default=False, compare=False)
     new: bool = field(default=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class NewEnrollment:
-    """What an enrollment is created from. (lms_id, learner_id, activity_id, course_id) is its key."""
-
-    lms_id: int
-    learner_id: str
-    activity_id: str
-    registration: str
-    learner_name: str
-    activity_name: str
-    activity_type: str
-    course_id: str
-    course_name: str
-    learner_attributes: str | None = None
-    learner_mbox: str | None = None
-    activity_description: str | None = None
-    course_description: str | None = None
-
-    @property
-    def key(self) -> EnrollmentKey:
-        """Return what identifies the enrollment."""
-        return self.lms_id, self.learner_id, self.activity_id, self.course_id
 
 
 _ENROLLMENT = (
@@ -276,27 +253,17 @@ def load_sessions(connection: Connection, session_ids: Sequence[str]) -> dict[st
 def ensure_enrollments(
     connection: Connection, wanted: Sequence[NewEnrollment], now: int
 ) -> dict[EnrollmentKey, Enrollment]:
-    """Return the enrollments of these keys, created where they are new, and locked."""
+    """Return the enrollments of these keys, created where they are new, and locked; none of refused learners."""
     rows = {new.key: new for new in sorted(wanted, key=lambda new: new.key)}
     if not rows:
         return {}
-    _insert_enrollments.run(
-        connection,
-        [(*(getattr(new, name) for name in NewEnrollment.__slots__), 0, 0, 0, now) for new in rows.values()],
-    )
+    insert_enrollments(connection, [*rows.values()], now)
     keys = list(rows)
     if connection.dialect.name == "postgresql":
         # locked first and read after: a row that was waited for is read as its last holder left it
         _lock_enrollments.rows(connection, keys)
     loaded = [Enrollment(*row) for row in _load_enrollments.rows(connection, keys)]
     return {owner.key: owner for owner in loaded}
-
-
-_NEW_ENROLLMENT = (*NewEnrollment.__slots__, "version", "total_attempts", "total_time", "created_at")
-_insert_enrollments = Prepared(
-    {name: enrollment.c[name] for name in _NEW_ENROLLMENT},
-    lambda rows: rows.insert(enrollment).on_conflict_do_nothing(),
-)
 
 
 def known_courses(connection: Connection, keys: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str, str], set[str]]:

@@ -1,10 +1,15 @@
-"""The audit log: what people did to targets, deliveries, mappings, tokens and accounts. Rows are only ever added."""
+"""The audit log: what people did to targets, deliveries, mappings, tokens, accounts and learners.
+
+Rows are only ever added, but for the ids of erased learners, which are replaced.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+import msgspec
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from storage.queries.keyset import KeysetOrder, ResultPage, ScanLimit, TimeSpan
 from storage.tables import audit_log
@@ -88,3 +93,25 @@ def _numbered(number: int, *columns: Any) -> NumberedEntry:
 def actions(connection: Connection) -> list[str]:
     """Return the actions that there are entries of."""
     return list(connection.execute(select(audit_log.c.action).distinct().order_by(audit_log.c.action)).scalars())
+
+
+ERASED = "(erased)"
+"""What stands in place of an erased learner's id."""
+
+
+def naming(connection: Connection, mark: str, lms: str | None, limit: int) -> list[int]:
+    """Return the ids of entries whose subject, which is JSON, names a learner by `mark`; at most so many.
+
+    With an LMS, entries that name another one are left out.
+    """
+    query = select(audit_log.c.id).where(audit_log.c.subject.contains(mark, autoescape=True))
+    if lms is not None:
+        of_lms = audit_log.c.subject.contains(f'"lms":{msgspec.json.encode(lms).decode()}', autoescape=True)
+        query = query.where(or_(of_lms, ~audit_log.c.subject.contains('"lms":"', autoescape=True)))
+    return list(connection.execute(query.order_by(audit_log.c.id).limit(limit)).scalars())
+
+
+def redact(connection: Connection, ids: Sequence[int], mark: str) -> None:
+    """Put `ERASED` in place of a learner's id in the subjects of entries."""
+    redacted = func.replace(audit_log.c.subject, mark, f'"learner":"{ERASED}"')
+    connection.execute(update(audit_log).where(audit_log.c.id.in_(ids)).values(subject=redacted))

@@ -6,19 +6,18 @@ it was when the backup began, however much is written meanwhile: without it, eac
 
 from __future__ import annotations
 
-import os
 import shlex
 import sqlite3
-import tempfile
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import URL
 from sqlalchemy.engine import make_url
 
-from storage.database_files import SUFFIXES, sqlite_path
+from storage.database_files import sqlite_path
+from storage.new_file import new_file
 
 STEP_PAGES = 1_000
 """Pages that one step copies: 4 MiB."""
@@ -44,30 +43,19 @@ class Backup:
 def copy_sqlite(url: str, file: Path, progress: Progress) -> Backup:
     """Copy a SQLite database into a new file, check the copy, and only then give it its name.
 
-    The file is readable for its owner alone: it holds all that the database holds. A copy that is interrupted leaves
-    `FILE.….partial`, which may be deleted.
-
     Raises:
-        BackupError: the file exists, cannot be written, or the copy is not sound.
+        BackupError: the database cannot be copied, or the copy is not sound.
+        NewFileError: the file exists already, or cannot be written.
     """
     source = sqlite_path(url)
     assert source is not None  # noqa: S101 -- the caller has asked which kind of database it is
-    _require_free(file)
-    partial = _create_partial(file)
     try:
-        _copy(source, partial, progress)
-        revision = _check(partial)
-        _sync(partial)
-        size = partial.stat().st_size
-        _name(partial, file)
+        with new_file(file) as partial:
+            _copy(source, partial, progress)
+            revision = _check(partial)
+            size = partial.stat().st_size
     except sqlite3.Error as error:
         raise BackupError(f"The database could not be copied to {file}: {error}.") from None
-    except OSError as error:
-        raise BackupError(f"The backup could not be written to {file}: {error.strerror}.") from None
-    finally:
-        for suffix in SUFFIXES:
-            with suppress(OSError):
-                Path(f"{partial}{suffix}").unlink()
     return Backup(file, size, revision)
 
 
@@ -80,22 +68,6 @@ def postgresql_commands(url: str, file: Path) -> tuple[str, str]:
     dump = ["pg_dump", "--format=custom", f"--file={file}", address]
     restore = ["pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", f"--dbname={address}", str(file)]
     return shlex.join(dump), shlex.join(restore)
-
-
-def _require_free(file: Path) -> None:
-    if file.exists() or file.is_symlink():
-        raise BackupError(f"{file} exists already and is not overwritten. Choose another name, or move it away.")
-    if not file.parent.is_dir():
-        raise BackupError(f"{file.parent} is not a directory. Create it first.")
-
-
-def _create_partial(file: Path) -> Path:
-    try:
-        descriptor, name = tempfile.mkstemp(".partial", f"{file.name}.", file.parent)  # for its owner alone
-    except OSError as error:
-        raise BackupError(f"{file.parent} cannot be written to: {error.strerror}.") from None
-    os.close(descriptor)
-    return Path(name)
 
 
 def _copy(source: Path, partial: Path, progress: Progress) -> None:
@@ -136,27 +108,3 @@ def _check(partial: Path) -> str:
     if row is None:
         raise BackupError("The database has no schema of the bridge: nothing was ever stored in it.")
     return str(row[0])
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _name(partial: Path, file: Path) -> None:
-    """Give a finished backup its name, at once and on disk, unless another file has it by now.
-
-    Raises:
-        BackupError: another file has it.
-    """
-    try:
-        os.link(partial, file)
-    except FileExistsError:
-        raise BackupError(f"{file} was created by somebody else meanwhile and is not overwritten.") from None
-    except OSError:  # the file system knows no hard links
-        _require_free(file)
-        partial.rename(file)
-    _sync(file.parent)

@@ -175,8 +175,6 @@ def settle(
 
     One that still waits goes behind the others, and is not tried before `not_before`, by default now.
     """
-    (try_id,) = add_tries(connection, [done])
-    connection.execute(insert(document_try).values(document_id=claimed.id, try_id=try_id))
     delivery = document_delivery.c
     values: dict[str, Any] = {"tries": delivery.tries + 1, "not_before": now if not_before is None else not_before}
     if state != DeliveryState.WAITING:
@@ -192,6 +190,10 @@ def settle(
         )
         .values(values)
     )
+    (try_id,) = add_tries(connection, [done])
+    # it may have been erased meanwhile
+    its = select(document.c.id, literal(try_id)).where(document.c.id == claimed.id)
+    connection.execute(insert(document_try).from_select(["document_id", "try_id"], its))
 
 
 def has_unassigned(connection: Connection) -> bool:

@@ -65,6 +65,11 @@ def by_name(connection: Connection, name: str) -> Lms | None:
     return _load_lms(connection, lms.c.name == name)
 
 
+def ids(connection: Connection) -> list[int]:
+    """Return the ids of all LMSs."""
+    return list(connection.execute(select(lms.c.id).order_by(lms.c.id)).scalars())
+
+
 def all_of_them(connection: Connection) -> list[tuple[Lms, int]]:
     """Return all LMSs by name, each with the time at which it was created, in milliseconds since the epoch."""
     rows = connection.execute(_QUERY.order_by(lms.c.name))

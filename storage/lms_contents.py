@@ -7,10 +7,21 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, func, select
 
 from storage import tokens
+from storage.erasure_tables import refused_learner
 from storage.lms import Lms, all_of_them
 from storage.queries.keyset import Count, up_to
 from storage.states import TokenStatus
-from storage.tables import attempt, enrollment, journal, lms, mapping_activation, refusal, session, statement, token
+from storage.tables import (
+    attempt,
+    enrollment,
+    journal,
+    lms,
+    mapping_activation,
+    refusal,
+    session,
+    statement,
+    token,
+)
 
 MAX_LISTED_ENROLLMENTS = 10_000
 """Enrollments of an LMS that a list counts; beyond that there are at least so many."""
@@ -79,7 +90,7 @@ def count(connection: Connection, lms_id: int) -> LmsContents:
 
 
 def delete_empty(connection: Connection, lms_id: int) -> None:
-    """Delete an LMS that has no enrollments, with its tokens, refusals and choices of a mapping."""
-    for table in (token, refusal, mapping_activation):
+    """Delete an LMS that has no enrollments, with its tokens, refusals, refused learners and choices of a mapping."""
+    for table in (token, refusal, refused_learner, mapping_activation):
         connection.execute(delete(table).where(table.c.lms_id == lms_id))
     connection.execute(delete(lms).where(lms.c.id == lms_id))

@@ -39,7 +39,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from storage import leases, target_statements
-from storage.prepared import NewIds, PreparedQuery, Write, insert_into
+from storage.prepared import NewIds, Prepared, PreparedQuery, Write, insert_into
 from storage.states import DeliveryState
 from storage.tables import delivery, delivery_try, lease, statement, try_
 from storage.target_statements import TargetStatement
@@ -136,7 +136,11 @@ _DELIVERY = ("target", "attempt_id", "position", "shard", "state", "tries", "not
 _insert_statements = insert_into(statement, StatementRow._fields)
 insert_deliveries = insert_into(delivery, _DELIVERY)
 _insert_tries = insert_into(try_, ("id", *Try._fields))
-_insert_delivery_tries = insert_into(delivery_try, ("delivery_id", "try_id"))
+_insert_delivery_tries = Prepared(
+    {name: delivery_try.c[name] for name in ("delivery_id", "try_id")},
+    # a delivery may have been erased meanwhile
+    lambda rows: rows.insert(delivery_try, condition=exists().where(delivery.c.id == rows["delivery_id"])),
+)
 _decode = msgspec.json.Decoder(list[ClaimedDelivery]).decode
 
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, select
 
 from storage import target_alarms
+from storage.alarm_tables import pause
 from storage.engine import insert_for
 from storage.outbox import truncate_answer
 from storage.states import AlarmState, RequestKind
-from storage.tables import pause
 
 
 class Pause(NamedTuple):

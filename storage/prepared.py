@@ -28,6 +28,7 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    Text,
     Update,
     bindparam,
     cast,
@@ -38,6 +39,7 @@ from sqlalchemy import (
     true,
     values,
 )
+from sqlalchemy import table as sql_table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.default import DefaultDialect
@@ -99,12 +101,18 @@ class Rows:
             return value
         return cast(value, kind)
 
-    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        """Return the INSERT of the rows, whose names are the table's."""
+    def insert(
+        self, table: Table, names: Sequence[str] | None = None, condition: ColumnElement[bool] | None = None
+    ) -> sqlite.Insert | postgresql.Insert:
+        """Return the INSERT of the rows that meet a condition: of the values of these names, which are the table's.
+
+        By default, of all rows and all values.
+        """
         make = sqlite.insert if self._is_sqlite else postgresql.insert
+        names = list(self._columns) if names is None else list(names)
         # without a WHERE, SQLite would take ON CONFLICT for a part of the SELECT
-        rows = select(*(self[name] for name in self._columns)).where(true())
-        return make(table).from_select(list(self._columns), rows, include_defaults=False)
+        rows = select(*(self[name] for name in names)).where(true() if condition is None else condition)
+        return make(table).from_select(names, rows, include_defaults=False)
 
 
 def _values_table(columns: Mapping[str, Column[Any]]) -> CTE:
@@ -268,7 +276,11 @@ class NewIds:
 
 def _new_ids(id_column: Column[int], dialect: str) -> Select[Any]:
     if dialect == "sqlite":
-        return select(func.coalesce(func.max(id_column), literal_column("0")))
+        # not the highest one that there is: it may have been deleted, and is not given again
+        last_ids = sql_table("sqlite_sequence", column("name", Text), column("seq", Integer))
+        return select(func.coalesce(func.max(last_ids.c.seq), literal_column("0"))).where(
+            last_ids.c.name == literal_column(f"'{id_column.table.name}'")
+        )
     sequence = func.pg_get_serial_sequence(
         literal_column(f"'{id_column.table.name}'"), literal_column(f"'{id_column.name}'")
     )

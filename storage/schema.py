@@ -15,7 +15,8 @@ metadata = MetaData(
     }
 )
 
-# SQLite numbers rows by itself only where the type is exactly INTEGER
+# SQLite numbers rows by itself only where the type is exactly INTEGER, and gives the highest number again where its row
+# was deleted, unless the table has AUTOINCREMENT: what is on its way at that moment would be taken for another row
 ID_TYPE = BigInteger().with_variant(Integer, "sqlite")
 UUID_TYPE = String(36).with_variant(UUID(as_uuid=False), "postgresql")
 TIME_TYPE = BigInteger()

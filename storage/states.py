@@ -117,6 +117,26 @@ class AlarmState(StrEnum):
     """The bridge itself fails over what it is to send."""
 
 
+class AlertEvent(StrEnum):
+    """What is told of an alert."""
+
+    BEGAN = "began"
+    """Something is wrong."""
+    ENDED = "ended"
+    """It is right again."""
+
+
+class NotificationState(StrEnum):
+    """Where the news of an alert is on its way to a channel."""
+
+    WAITING = "waiting"
+    """It is to be sent, or sent again."""
+    SENT = "sent"
+    """The channel took it."""
+    FAILED = "failed"
+    """The channel took it for a day of tries not, and it is given up."""
+
+
 class SearchKind(StrEnum):
     """What people look for by name or id."""
 

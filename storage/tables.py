@@ -20,6 +20,8 @@ from sqlalchemy import (
     text,
 )
 
+import storage.alarm_tables
+import storage.erasure_tables
 import storage.search_tables  # noqa: F401 -- they are part of the metadata
 from storage import schema
 
@@ -124,6 +126,7 @@ enrollment = Table(
         sqlite_where=text("sco <> ''"),
         postgresql_where=text("sco <> ''"),
     ),
+    sqlite_autoincrement=True,
 )
 
 course_registration = Table(
@@ -165,6 +168,7 @@ attempt = Table(
         sqlite_where=text("documents_due IS NOT NULL"),
         postgresql_where=text("documents_due IS NOT NULL"),
     ),
+    sqlite_autoincrement=True,
 )
 
 _IS_LIVE = "ended IS NULL AND source = 'server'"
@@ -252,7 +256,7 @@ statement = Table(
     Column("body", Text, nullable=False, comment="the statement's bytes, sent as they are"),
     # the whole order of pages: what came in one millisecond, as with an import, is not sorted for each of them
     Index(None, "created_at", "attempt_id", "position"),
-    ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
+    # its commit is in the same transaction; a foreign key would need an index to delete commits by
 )
 
 target_statement = Table(
@@ -311,6 +315,7 @@ delivery = Table(
         sqlite_where=text("state IN ('dead', 'quarantined', 'discarded')"),
         postgresql_where=text("state IN ('dead', 'quarantined', 'discarded')"),
     ),
+    sqlite_autoincrement=True,
 )
 
 try_ = Table(
@@ -330,13 +335,14 @@ try_ = Table(
         sqlite_where=text("outcome = 'diverged'"),
         postgresql_where=text("outcome = 'diverged'"),
     ),
+    sqlite_autoincrement=True,
 )
 
 delivery_try = Table(
     "delivery_try",
     metadata,
     Column("delivery_id", _Id, ForeignKey("delivery.id"), primary_key=True, autoincrement=False),
-    Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False),
+    Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False, index=True),
 )
 
 document = Table(
@@ -354,7 +360,6 @@ document = Table(
     Column("mapping_version_id", _Id, ForeignKey("mapping_version.id"), nullable=False),
     Column("changed_at", _Time, nullable=False),
     Column("form", Text, comment="in words, of the targets that get it; none for the mapping's own"),
-    ForeignKeyConstraint(["session_id", "commit_number"], ["journal.session_id", "journal.number"]),
 )
 
 document_delivery = Table(
@@ -388,7 +393,7 @@ document_try = Table(
     "document_try",
     metadata,
     Column("document_id", _Uuid, ForeignKey("document.id"), primary_key=True),
-    Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False),
+    Column("try_id", _Id, ForeignKey("try.id"), primary_key=True, autoincrement=False, index=True),
 )
 
 lease = Table(
@@ -397,26 +402,6 @@ lease = Table(
     Column("name", Text, primary_key=True, comment="what one process at a time does, or a process itself"),
     Column("owner", _Uuid, nullable=False, comment="the process"),
     Column("expires_at", _Time, nullable=False, comment="by the database's clock"),
-)
-
-pause = Table(
-    "pause",
-    metadata,
-    Column("target", Text, primary_key=True),
-    Column("since", _Time, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-)
-
-target_alarm = Table(
-    "target_alarm",
-    metadata,
-    Column("target", Text, primary_key=True),
-    Column("request_kind", Text, primary_key=True, comment="statements, voiding, reading or documents"),
-    Column("state", Text, nullable=False, comment="not-allowed, refusing, unreachable or fault"),
-    Column("since", _Time, nullable=False),
-    Column("seen_at", _Time, nullable=False, comment="when it was last seen to be so"),
-    Column("reason", Text, nullable=False),
 )
 
 audit_log = Table(

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
+from storage.alarm_tables import target_alarm
 from storage.engine import insert_for
 from storage.outbox import truncate_answer
 from storage.states import RequestKind
-from storage.tables import target_alarm
 
 
 class TargetAlarm(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, case, func, literal_column, select
 
 from storage.prepared import Write, insert_into
 from storage.tables import statement, target_statement
@@ -95,4 +95,6 @@ def body_for(target: ColumnElement[str]) -> ColumnElement[str]:
         .limit(literal_column("1"))
         .scalar_subquery()
     )
-    return func.coalesce(own, statement.c.body)
+    # looked at once: where there are no forms at all, none is looked up
+    first = select(literal_column("1")).select_from(target_statement).limit(literal_column("1")).scalar_subquery()
+    return case((first.is_(None), statement.c.body), else_=func.coalesce(own, statement.c.body))

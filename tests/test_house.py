@@ -22,7 +22,6 @@ SMALL = {
     "bridge/commit_model/state_codec.py": "the one codec of states, for commits, replays and previews",
     "bridge/commit_model/statement_context.py": "commits, replays and previews make it of rows alike",
     "bridge/commit_model/target_forms.py": "commits, re-issues and adoptions make rows of it alike",
-    "bridge/commits/dependencies.py": "what all steps of a commit are given",
     "bridge/commits/package_scos.py": "a case of its own, which its docstring explains",
     "bridge/forwarding/backoff.py": "one formula",
     "bridge/forwarding/rate_limiter.py": "one limiter",
@@ -64,7 +63,7 @@ VERBS = frozenset(
         Abort Accept Activate Add Admit Advance Allow Alter Answer Append Apply Ask Assert Assign Authenticate
         Authorize Bind Build Cache Calculate Call Cancel Change Check Choose Claim Classify Clear Close Collect
         Combine Commit Compare Compile Complete Compute Configure Connect Convert Copy Count Create Decide Decode
-        Define Delete Deliver Derive Describe Detect Discard Dispatch Draw Drop Encode End Ensure Escape Estimate
+        Define Delete Deliver Derive Describe Detect Discard Dispatch Draw Drop Encode End Ensure Erase Escape Estimate
         Evaluate Execute Exit Expire Explain Export Extend Extract Fail Fetch Fill Filter Find Finish Flush Fold
         Format Forward Free Generate Group Handle Hash Hide Hold Import Increment Initialize Insert Insist Install
         Invalidate Issue Iterate Join Keep Let Limit Link List Listen Load Lock Log Look Make Manage Map Mark Match

@@ -9,12 +9,15 @@ import click
 
 from bridge import logs
 from bridge.cli.accounts import accounts
+from bridge.cli.alerts import alerts
 from bridge.cli.backfill import backfill
 from bridge.cli.database import backup, migrate
 from bridge.cli.deliveries import deliveries
+from bridge.cli.erase import erase, erasures
 from bridge.cli.examples import add_examples
 from bridge.cli.exit_codes import ExitCode
 from bridge.cli.explain import explain
+from bridge.cli.export import export
 from bridge.cli.imports import import_history
 from bridge.cli.lms import lms
 from bridge.cli.mapping import mapping
@@ -47,8 +50,8 @@ def main(context: click.Context, config: Path | None) -> None:
 
 
 for command in (
-    serve, migrate, backup, lms, tokens, accounts, targets, sessions, statements, deliveries, backfill, explain, verify,
-    import_history, mapping, sandbox,
+    serve, migrate, backup, lms, tokens, accounts, targets, alerts, sessions, statements, deliveries, backfill, explain,
+    verify, export, erase, erasures, import_history, mapping, sandbox,
 ):  # fmt: skip
     main.add_command(command)
 add_examples(main)

@@ -21,6 +21,7 @@ from storage.engine import open_engine, reading
 from storage.migrations import is_current
 from storage.migrations import migrate as migrate_schema
 from storage.migrations.plan import MigrationPlan, UnknownRevisionError, plan_migration
+from storage.new_file import NewFileError
 
 
 @contextmanager
@@ -50,10 +51,7 @@ def open_connection(settings: Settings) -> Iterator[Connection]:
 @AS_JSON
 @click.pass_obj
 def migrate(settings: Settings, *, only_plan: bool, as_json: bool) -> None:
-    """Migrate the database's schema to this release. Repeating it changes nothing.
-
-    Example: scorm-bridge migrate --plan
-    """
+    """Migrate the database's schema to this release. Repeating it changes nothing."""
     if as_json and not only_plan:
         raise click.UsageError("--json goes with --plan.")
     engine = open_engine(settings.database.url)
@@ -111,8 +109,6 @@ def backup(settings: Settings, file: Path, *, as_json: bool) -> None:
     """Copy the SQLite database to FILE, while the bridge runs. The copy is checked, and no file overwritten.
 
     For PostgreSQL, which brings its own tools, the commands to use are shown.
-
-    Example: scorm-bridge backup /var/backups/scorm-bridge-2026-01-31.db
     """
     url = settings.database.url
     path = sqlite_path(url)
@@ -126,7 +122,7 @@ def backup(settings: Settings, file: Path, *, as_json: bool) -> None:
         raise click.ClickException(f"There is no database at {path} to back up.")
     try:
         made = _copy(url, file)
-    except BackupError as error:
+    except (BackupError, NewFileError) as error:
         raise click.ClickException(str(error)) from None
     if as_json:
         print_json({"file": str(made.file), "bytes": made.size, "revision": made.revision})

@@ -69,7 +69,9 @@ def execute_batch(connection: Connection, dependencies: CommitDependencies, batc
     looked_up = len(batch.precomputed) + len(batch.handed_over)
     changed = len(outdated) + len(batch.handed_over) - len(current)
     batch.discard(outdated)
-    unit = UnitOfWork(connection, dependencies.new_id, dependencies.now(), dependencies.identifier)
+    unit = UnitOfWork(
+        connection, dependencies.new_id, dependencies.now(), dependencies.identifier, dependencies.learner_digest
+    )
     if outdated or remaining:
         unit.load(current, batch.remaining())
         overtaken = batch.precomputed.keys() & unit.enrollment_ids

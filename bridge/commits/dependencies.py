@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bridge.clock import NewId, Now
@@ -9,6 +10,14 @@ from bridge.commit_model.active_mappings import ActiveMapping, ActiveMappings
 from bridge.metrics import Metrics
 from mappings.attempt.resuming import Resume
 from mappings.definition.model import Identifier
+
+LearnerDigest = Callable[[int, str], str]
+"""Returns what stands for a learner, given an LMS's id and theirs, among those who were erased and are refused."""
+
+
+def _nobody(_lms_id: int, _learner_id: str) -> str:
+    """Return what stands for no learner: where nobody is ever erased, as in previews."""
+    return ""
 
 
 @dataclass(frozen=True)
@@ -20,6 +29,7 @@ class CommitDependencies:
     new_id: NewId
     resume: Resume = "auto"
     metrics: Metrics = field(default_factory=Metrics)
+    learner_digest: LearnerDigest = _nobody
 
     def active_mapping(self, lms_id: int) -> ActiveMapping:
         """Return the mapping in use for an LMS."""

@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 from bridge.clock import NewId, time_ordered_id
 from bridge.commit_model.launch import Launch
 from bridge.commits.commands import Command, StoreCommit
+from bridge.commits.dependencies import LearnerDigest
 from bridge.commits.enrollment_details import mbox_of, update_details
 from bridge.commits.identity_map import IdentityMap
 from bridge.commits.package_scos import launch_of, session_of
 from bridge.commits.session_cache import CachedAttempt, CachedEnrollment, CachedSession
-from bridge.errors import SessionMismatch, SessionUnknown
+from bridge.errors import LearnerErased, SessionMismatch, SessionUnknown
 from mappings.attempt.commit import PriorCommit, ReceivedCommit
 from mappings.attempt.launch import LaunchData
 from mappings.attempt.resuming import Resume, goes_on
@@ -22,8 +23,9 @@ from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.attempt.state import open_session as begin_session
 from mappings.definition.model import Identifier
 from storage import attempts, journal
-from storage.attempts import Attempt, Enrollment, EnrollmentKey, NewEnrollment, Session
+from storage.attempts import Attempt, Enrollment, EnrollmentKey, Session
 from storage.change_set import ChangeSet, CourseKey, store_course_registrations
+from storage.new_enrollments import NewEnrollment
 from storage.states import AttemptStatus, SessionSource
 
 REPEAT_WINDOW = 60_000
@@ -33,14 +35,21 @@ REPEAT_WINDOW = 60_000
 class UnitOfWork:
     """Loads what a batch needs in few queries, then finds or opens the session of each request.
 
-    `identifier` tells how an LMS's learners are known in statements.
+    `identifier` tells how an LMS's learners are known in statements, `learner_digest` what stands for one among those
+    who are refused.
     """
 
     def __init__(
-        self, connection: Connection, new_id: NewId, now: int, identifier: Callable[[int], Identifier]
+        self,
+        connection: Connection,
+        new_id: NewId,
+        now: int,
+        identifier: Callable[[int], Identifier],
+        learner_digest: LearnerDigest,
     ) -> None:
         self._connection = connection
         self._identifier = identifier
+        self._learner_digest = learner_digest
         self._new_id = new_id
         self._now = now
         self._rows = IdentityMap(connection)
@@ -84,7 +93,9 @@ class UnitOfWork:
             self._connection, [self._new(launch, key) for key, launch in launches.items()], self._now
         )
         for launch_key, key in keys.items():
-            row = rows[key]
+            row = rows.get(key)
+            if row is None:
+                continue  # the learner was erased, and is refused
             self._by_key[launch_key] = owner = self._rows.enrollments.setdefault(row.id, row)
             owner.course_registration = row.course_registration
         # another process may have opened a session while its enrollment's lock was waited for
@@ -165,7 +176,7 @@ class UnitOfWork:
         One that is to record nothing (a review, a browse) is opened on the latest attempt that has something to show.
         `launching` says that the LMS opens it, and not its first commit.
         """
-        owner = self._by_key[launch.key]
+        owner = self._owner(launch)
         at = self._now if launch.past is None else launch.past.opened_at
         update_details(owner, launch, self._identifier(launch.lms_id))
         latest = self._latest.get(owner.id)
@@ -264,9 +275,23 @@ class UnitOfWork:
         """Return what is worth caching once all this is stored."""
         return self._rows.open_enrollments()
 
+    def _owner(self, launch: Launch) -> Enrollment:
+        """Return the enrollment of a launch.
+
+        Raises:
+            LearnerErased: the learner was erased, and is refused.
+        """
+        owner = self._by_key.get(launch.key)
+        if owner is None:
+            raise LearnerErased(
+                "This learner was erased here, and nothing more is taken of them. Who has to take it all the same runs"
+                " `scorm-bridge erase` again with `--later accept`."
+            )
+        return owner
+
     def _meant(self, launch: Launch) -> CachedAttempt | None:
         """Return the attempt that a commit without a session id is about: the one it numbers, else the latest."""
-        owner = self._by_key[launch.key]
+        owner = self._owner(launch)
         return self._latest.get(owner.id) if launch.attempt_number is None else self._numbered(launch, owner)
 
     def _add_attempt(self, owner: Enrollment, number: int, launch: Launch) -> CachedAttempt:
@@ -356,6 +381,7 @@ class UnitOfWork:
             activity_type=launch.activity.type,
             course_id=key[3],
             course_name=launch.course.name,
+            digest=self._learner_digest(launch.lms_id, launch.learner.id),
             learner_attributes=launch.learner.attributes,
             learner_mbox=mbox_of(self._identifier(launch.lms_id), launch),
             activity_description=launch.activity.description or None,

@@ -14,11 +14,14 @@ import msgspec
 from bridge.forwarding.outcomes import MAX_LOCATION_LENGTH, Reply
 from bridge.forwarding.targets import Basic, Bearer, ClientCredentials, Credentials
 from bridge.http_client import HttpResponse, send_request, too_large
+from bridge.log_redaction import HIDDEN, redact
 
 EXPIRY_MARGIN = 30
 """Seconds before it expires that a token is replaced."""
 DEFAULT_TOKEN_TTL = 300
 """Seconds that a token is used whose server does not say when it expires."""
+MIN_SECRET_LENGTH = 6
+"""Characters of a secret that is looked for in answers: shorter ones stand in many words."""
 MAX_TOKEN_BYTES = 64 * 1024
 """Bytes that are read of a token endpoint's answer."""
 
@@ -43,6 +46,7 @@ class Authorization:
         self._header: str | None = None
         self._expires_at = 0.0
         self._fetching = asyncio.Lock()
+        self._secrets = _secrets(credentials, self._options.get("proxy_headers", {}))
         if isinstance(credentials, Basic):
             self._header = aiohttp.encode_basic_auth(credentials.username, credentials.password, "utf-8")
         elif isinstance(credentials, Bearer):
@@ -80,6 +84,13 @@ class Authorization:
         """Fetch a new token for the next header."""
         self._header = None
 
+    def redact(self, text: str) -> str:
+        """Return an answer without the secrets of the target in it: servers repeat requests in their error pages."""
+        for secret in (*self._secrets, (self._header or "").partition(" ")[2]):
+            if len(secret) >= MIN_SECRET_LENGTH:
+                text = text.replace(secret, HIDDEN)
+        return redact(text)
+
     async def _fetch(self, credentials: ClientCredentials) -> _Token | Reply:
         form = {"grant_type": "client_credentials"}
         for name in ("scope", "audience"):
@@ -107,9 +118,23 @@ class Authorization:
             )
         where = response.headers.get("Location", "")[:MAX_LOCATION_LENGTH] if 300 <= status < 400 else ""
         points = f" and redirects to {where}, which is not followed" if where else ""
-        said = f"the token endpoint answered {status}{points}: {response.text[:500]}"
+        said = f"the token endpoint answered {status}{points}: {self.redact(response.text)[:500]}"
         answered = 401 if status in {400, 401, 403} else None
         return Reply(answered, said, response.headers, is_from_lrs=False, is_preliminary=True)
+
+
+def _secrets(credentials: Credentials, proxy_headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what must not be shown of a target's credentials, as it is sent and as people know it."""
+    of_proxy = tuple(value.partition(" ")[2] for value in proxy_headers.values())
+    if isinstance(credentials, Basic):
+        return (credentials.password, *of_proxy)
+    if isinstance(credentials, Bearer):
+        return (credentials.token, *of_proxy)
+    if isinstance(credentials, ClientCredentials):
+        secret = credentials.client_secret
+        basic = client_basic(credentials.client_id, secret).partition(" ")[2]
+        return (basic, secret, quote_plus(secret), *of_proxy)
+    return of_proxy
 
 
 def client_basic(client_id: str, client_secret: str) -> str:

@@ -161,7 +161,7 @@ class DocumentForwarder(PollingWorker):
             elif current.status != 404 and not is_empty:
                 return classify_document(current), current
             # a condition that was refused is not sent again, as long as there is another one
-            conditions = _conditions(current, is_empty=is_empty or current.status == 404)
+            conditions = conditions_of(current, is_empty=is_empty or current.status == 404)
             condition = next((each for each in conditions if str(each) not in refused), conditions[0])
             headers = {"Content-Type": document.content_type} | condition
             reply = await self._transport.write_document(document.resource, parameters, content, headers)
@@ -206,7 +206,7 @@ def _merge_values(mine: object, other: object) -> object:
     return [item for item in other if item not in mine] + mine
 
 
-def _conditions(current: Reply, *, is_empty: bool) -> list[dict[str, str]]:
+def conditions_of(current: Reply, *, is_empty: bool) -> list[dict[str, str]]:
     """Return the conditions under which a document is as it was read, the likeliest first.
 
     A proxy that compresses makes an ETag weak, which matches nothing (RFC 9110, 13.1.1), or puts the coding behind it.

@@ -92,6 +92,10 @@ class Transport:
         """Write a document whole; `headers` are its type and the condition (If-Match, If-None-Match)."""
         return await self._request("PUT", resource, body=content, params=parameters, extra=headers)
 
+    async def delete_document(self, resource: str, parameters: dict[str, str], headers: dict[str, str]) -> Reply:
+        """Delete a document; `headers` are the condition (If-Match)."""
+        return await self._request("DELETE", resource, params=parameters, extra=headers)
+
     async def _request(
         self,
         method: str,
@@ -206,7 +210,9 @@ class Transport:
             headers=headers,
             **self._options,
         )
-        return reply_of(response, max_bytes)
+        reply = reply_of(response, max_bytes)
+        is_success = 200 <= response.status < 300
+        return reply if is_success else replace(reply, text=self._authorization.redact(reply.text))
 
 
 def _no_version(about: Reply) -> Reply:

@@ -16,6 +16,7 @@ from bridge.forwarding.channel import TargetChannel
 from bridge.forwarding.documents import DocumentForwarder
 from bridge.forwarding.forwarder import Forwarder
 from bridge.forwarding.pause_monitor import PauseMonitor
+from bridge.forwarding.removals import RemovalForwarder
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
 from bridge.forwarding.worker_pool import Worker
@@ -67,7 +68,7 @@ def build_workers(  # noqa: PLR0913 -- time, chance and who it is are injected
     """Return what makes each worker, by its lease; those of the first target adopt what waits for no target yet.
 
     Workers that send statements to a target share a channel. Its documents have their own: an LRS without the document
-    resources receives statements all the same.
+    resources receives statements all the same. So have its removals.
     """
     factories: dict[str, Callable[[], Worker]] = {}
     for target in targets:
@@ -100,4 +101,9 @@ def build_workers(  # noqa: PLR0913 -- time, chance and who it is are injected
             random=random,
             assign=adoption.assign_documents if first and target.documents else None,
         )
+        part = ShardLease(target.name, f"{LEASE_PREFIX}{target.name}/removals", owner)
+        channel = TargetChannel(
+            target.name, RequestKind.VOIDING, transport, Breaker(target.name, random), pauses, now, metrics
+        )
+        factories[part.lease] = partial(RemovalForwarder, database, part, channel, now=now, random=random)
     return factories

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from aiohttp import hdrs, web
 
+from bridge.backlog import WaitingCounts
 from bridge.errors import MetricsForbidden, NoToken, UnknownToken
-from bridge.http.backlog import WaitingCounts
 from bridge.http.services import services
 from bridge.loopback import is_loopback
 from bridge.metrics import Metrics, Sample, catalog

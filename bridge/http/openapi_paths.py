@@ -44,6 +44,7 @@ _PROBLEMS = {
     404: "There is no such thing, or it is another LMS's.",
     408: "The body took too long to arrive.",
     409: "The session is another learner's, activity's or course's.",
+    410: "The learner was erased, and is refused.",
     413: "The body is larger than 1 MiB, unpacked.",
     415: "The body is compressed in a way that is not taken.",
     422: "The Idempotency-Key is that of another commit.",
@@ -51,7 +52,7 @@ _PROBLEMS = {
     503: "Nothing was stored; the same request may succeed after Retry-After seconds.",
 }
 _READING = (400, 401, 403, 429, 503)
-_OPENING = (400, 401, 403, 404, 408, 409, 413, 415, 429, 503)
+_OPENING = (400, 401, 403, 404, 408, 409, 410, 413, 415, 429, 503)
 _WRITING = (*_OPENING, 422)
 _ANY_ID: Schema = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$"}
 _PLACE: Schema = {"type": "string", "pattern": "^[0-9]{1,18}$"}

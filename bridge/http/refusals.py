@@ -14,6 +14,7 @@ from aiohttp import web
 from bridge.clock import Now
 from bridge.database import Database
 from bridge.errors import BridgeError
+from bridge.log_redaction import redact
 from bridge.metrics import Metrics
 from bridge.metrics.catalog import REFUSALS
 from bridge.periodic_task import PeriodicTask
@@ -95,6 +96,6 @@ class Refusals(PeriodicTask):
 
 
 def _stored(text: str) -> str:
-    """Return text as a database can keep it: without NUL and half characters, and not too long."""
-    text = text[:MAX_TEXT_LENGTH].replace("\0", "\N{REPLACEMENT CHARACTER}")
+    """Return text as it may be kept: without secrets, NUL and half characters, and not too long."""
+    text = redact(text[:MAX_TEXT_LENGTH]).replace("\0", "\N{REPLACEMENT CHARACTER}")
     return text.encode(errors="replace").decode()

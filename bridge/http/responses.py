@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from bridge.backlog import COUNT_LIMIT
 from bridge.commit_model.response_types import (
     AttemptSummary,
     CmiData,
@@ -22,7 +23,6 @@ from bridge.commit_model.response_types import (
     one_of,
 )
 from bridge.errors import BridgeError
-from bridge.http.backlog import COUNT_LIMIT
 from bridge.system_alarms import AlarmCode
 from mappings.cmi.warnings import CmiWarning
 

@@ -11,11 +11,11 @@ from aiohttp import web
 from yarl import URL
 
 from bridge.access import CommitTokens, LmsTokens
+from bridge.backlog import Backlog
 from bridge.clock import Now
 from bridge.commits.service import CommitService
 from bridge.database import Database
 from bridge.errors import InsufficientScope, TokenExpired
-from bridge.http.backlog import Backlog
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
 from bridge.http.parsing_queue import ParsingQueue

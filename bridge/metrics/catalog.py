@@ -53,6 +53,10 @@ TARGET_ALARM = _gauge("target_alarm", "1 while a target is in trouble.", "target
 COUNTED_AT = _gauge("counted_timestamp_seconds", "When what waits and is dead was counted.")
 
 ALARM = _gauge("alarm", "1 while something is wrong with the bridge itself.", "alarm", merge=Merge.MAX)
+ALERT = _gauge("alert_active", "1 while an alert has begun and not ended.", "condition", "subject", merge=Merge.MAX)
+ALERT_NOTIFICATIONS = _counter(
+    "alert_notifications_total", "News of alerts that were sent or not.", "channel", "outcome"
+)
 DATABASE_UP = _gauge("database_up", "1 while commits can be stored.", merge=Merge.MIN)
 DATABASE_BYTES = _gauge("database_bytes", "Size of the database.")
 DISK_FREE = _gauge("disk_free_bytes", "Free space on the disk of the database.", merge=Merge.MIN)

@@ -51,6 +51,10 @@ class AuditAction(StrEnum):
     """An LMS token is replaced by another one, and ends after an overlap."""
     REVOKE_TOKEN = "revoke-token"  # noqa: S105 -- the action's name
     """An LMS token is valid no longer."""
+    EXPORT = "export"
+    """Everything held about a learner is exported."""
+    ERASE = "erase"
+    """A learner is erased, here and at targets."""
     CHANGE_LMS = "change-lms"
     """An LMS has another home page or other origins."""
     REMOVE_LMS = "remove-lms"

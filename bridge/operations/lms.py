@@ -139,7 +139,8 @@ def parse_home_page(text: str) -> str:
         LmsError: it is not valid.
     """
     try:
-        has_host = bool(urlsplit(text).hostname)
+        parts = urlsplit(text)
+        has_host = bool(parts.hostname) and "@" not in parts.netloc
     except ValueError:
         has_host = False
     if not text.startswith(("http://", "https://")) or not is_iri(text) or not has_host:

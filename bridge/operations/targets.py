@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from bridge.operations.audit_context import AuditAction, AuditContext, record
-from storage import documents, outbox, pauses, target_alarms
+from storage import documents, outbox, pauses, removals, target_alarms
 from storage.pauses import Pause
 
 
@@ -24,6 +24,7 @@ def resume_target(connection: Connection, name: str, context: AuditContext) -> b
     """
     was_paused, alarms = pauses.end(connection, name), target_alarms.end_all(connection, [name])
     hurried = outbox.hurry(connection, name) + documents.hurry(connection, name, context.at)
+    hurried += removals.hurry(connection, name)
     if not (was_paused or alarms or hurried):
         return False
     record(connection, context, AuditAction.RESUME, name)

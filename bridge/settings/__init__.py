@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bridge.settings.alerts import AlertCondition, AlertingSettings, AlertSettings
 from bridge.settings.audit import AuditSettings, OidcSettings
 from bridge.settings.limits import (
     BudgetSettings,
@@ -18,6 +19,9 @@ from bridge.settings.target import FilterSettings, TargetSettings
 from bridge.settings.target_form import PseudonymKeySettings
 
 __all__ = [
+    "AlertCondition",
+    "AlertSettings",
+    "AlertingSettings",
     "AuditSettings",
     "BudgetSettings",
     "DatabaseSettings",

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import pydantic_settings
-from pydantic import ValidationError, field_validator, model_validator
+from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from bridge.outgoing import OutgoingAddressError, OutgoingGuard
+from bridge.settings.alerts import AlertingSettings, AlertSettings
 from bridge.settings.audit import AuditSettings
 from bridge.settings.limits import LimitSettings
 from bridge.settings.observability import MetricsSettings
@@ -54,17 +55,21 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    alerts: tuple[AlertSettings, ...] = ()
+    alerting: AlertingSettings = AlertingSettings()
     audit: AuditSettings = AuditSettings()
     proxy: ProxySettings = ProxySettings()
     outgoing: OutgoingSettings = OutgoingSettings()
 
-    @field_validator("targets")
+    @field_validator("targets", "alerts")
     @classmethod
-    def _names_once(cls, value: tuple[TargetSettings, ...]) -> tuple[TargetSettings, ...]:
-        names = [target.name for target in value]
+    def _names_once(
+        cls, value: tuple[TargetSettings | AlertSettings, ...], info: ValidationInfo
+    ) -> tuple[TargetSettings | AlertSettings, ...]:
+        names = [named.name for named in value]
         duplicates = sorted({name for name in names if names.count(name) > 1})
         if duplicates:
-            raise ValueError(f"two targets have the name {', '.join(duplicates)}")
+            raise ValueError(f"two {info.field_name} have the name {', '.join(duplicates)}")
         return value
 
     @model_validator(mode="after")
@@ -88,6 +93,7 @@ class Settings(BaseSettings):
         }
         if self.audit.oidc is not None:
             urls["audit.oidc.issuer"] = self.audit.oidc.issuer
+        urls |= {f"alerts[{number}].url": alert.url for number, alert in enumerate(self.alerts)}
         return {place: url for place, url in urls.items() if url}
 
     def outgoing_guard(self) -> OutgoingGuard:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
+
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 class SecretSettings(BaseModel):
@@ -40,7 +43,9 @@ class SecretSettings(BaseModel):
         if sum(map(bool, (getattr(self, name), variable, file))) > 1:
             raise ValueError(f"give only one of {name}, {name}_env and {name}_file")
         if variable and variable not in os.environ:
-            raise ValueError(f"{name}_env names {variable}, which is not set in the environment")
+            # what is no name of a variable may be the secret itself, written here by mistake
+            named = f"names {variable}, which" if _VARIABLE.fullmatch(variable) else "names a variable that"
+            raise ValueError(f"{name}_env {named} is not set in the environment")
         if file and not Path(file).is_file():
             raise ValueError(f"{name}_file names {file}, which is not a file")
         try:

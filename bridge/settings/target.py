@@ -41,8 +41,8 @@ class TargetSettings(TargetFormSettings):
     these apply to the token endpoint as well.
 
     `rate` is the maximum of requests a second that one process sends. `documents` switches state and profile documents
-    on or off by their names in the mapping document, which decides for those that are not named. `actor`, `names`,
-    `free_text` and `pseudonym_keys` are those of `TargetFormSettings`.
+    on or off by their names in the mapping document, which decides for those that are not named. `erase` says what
+    becomes there of an erased learner: `void` voids statements and deletes documents, `keep` leaves everything.
     """
 
     SECRETS: ClassVar = ("password", "token", "client_secret", "proxy_password")
@@ -76,16 +76,17 @@ class TargetSettings(TargetFormSettings):
     rate: float | None = Field(default=None, gt=0)
     filter: FilterSettings = FilterSettings()
     documents: dict[str, bool] = Field(default={})
+    erase: Literal["void", "keep"] = "void"
 
     @field_validator("endpoint")
     @classmethod
     def _endpoint(cls, value: str) -> str:
-        return value if _validate_url(value).endswith("/") else value + "/"
+        return value if validate_url(value).endswith("/") else value + "/"
 
     @field_validator("token_url", "proxy")
     @classmethod
     def _other_url(cls, value: str) -> str:
-        return _validate_url(value, may_have_query=True) if value else value
+        return validate_url(value, may_have_query=True) if value else value
 
     @field_validator("ca_file", "client_certificate_file", "client_key_file")
     @classmethod
@@ -151,7 +152,12 @@ class TargetSettings(TargetFormSettings):
         return context
 
 
-def _validate_url(value: str, *, may_have_query: bool = False) -> str:
+def validate_url(value: str, *, may_have_query: bool = False) -> str:
+    """Return the address of an HTTP server.
+
+    Raises:
+        ValueError: it is none, or has what belongs elsewhere.
+    """
     if not value.startswith(("http://", "https://")):
         raise ValueError("must begin with http:// or https://")
     if _NOT_IN_ADDRESSES.search(value):

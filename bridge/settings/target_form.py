@@ -53,10 +53,10 @@ class PseudonymKeySettings(SecretSettings):
 
 
 class TargetFormSettings(SecretSettings):
-    """In which form a target gets statements and documents.
+    """The form in which a target gets statements and documents: what it learns about people.
 
-    `actor` is how learners are identified, None for as the mapping says. Without `names` their names are left out, by
-    default where they have pseudonyms; without `free_text` what they wrote is.
+    `actor` is how learners are identified; by default as the mapping says. `names = false` leaves out their names,
+    which is the default with pseudonyms, and `free_text = false` what they wrote.
     """
 
     SECRETS: ClassVar[tuple[str, ...]] = ()

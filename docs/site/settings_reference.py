@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -26,7 +27,7 @@ INTRODUCTION = """\
 <!-- Written by `make reference` from the types in bridge/settings/; change those. -->
 
 Settings are read from `scorm-bridge.toml` in the working directory (or `scorm-bridge --config FILE …`), and each key
-from an environment variable, which goes before the file. In a variable, lists and tables are JSON. All faults are
+from an environment variable, which overrides the file. In a variable, lists and tables are JSON. All faults are
 listed at once, with exit status 78, and so is a key that does not exist.
 
 A secret is given as itself, or where it is: `…_env` names an environment variable that holds it, `…_file` a file.
@@ -100,11 +101,11 @@ def _extended(model: type[BaseModel]) -> list[type[BaseModel]]:
 def _describe(section: Section, shown: set[type[BaseModel]]) -> Iterator[str]:
     """Yield a table's paragraphs, without those of extended types that were shown already."""
     yield f"## `{section.heading}`\n"
-    for model in _extended(section.model):
+    for model in reversed(_extended(section.model)):
         if model not in shown:
             yield f"{inspect.cleandoc(model.__doc__ or '')}\n"
     shown.update(_extended(section.model))
-    if section.heading.startswith("[["):
+    if section.heading.startswith("[[") and "." not in section.heading:
         yield f"All of them together: `{PREFIX}_{section.heading.strip('[]').upper()}`, as a JSON list.\n"
     names = keys(section)
     if names:
@@ -137,6 +138,8 @@ def _type(annotation: Any) -> str:
         return f"list: {_type(arguments[0])}"
     if origin is dict:
         return f"table: {_type(arguments[1])} for each name"
+    if issubclass(annotation, StrEnum):
+        return " or ".join(f"`{json.dumps(value)}`" for value in annotation)
     return _WORDS[annotation]
 
 

@@ -53,3 +53,22 @@ def void(statement_id: str, body: str, at: int) -> Voiding:
     decoded = msgspec.json.decode(encoded)
     faults = [fault for edition in Edition for fault in check_statement(decoded, "statement", edition)]
     return Voiding(own, encoded.decode(), "; ".join(dict.fromkeys(faults)) or None)
+
+
+ERASER = "scorm-xapi-bridge"
+"""The account, at the LMS's home page, that voids the statements of erased learners."""
+
+
+def void_for_erasure(statement_id: str, home_page: str, at: int) -> str:
+    """Build the statement that voids one of an erased learner, as JSON, dated in milliseconds since the epoch.
+
+    Nothing in it is about the learner, unlike in other voiding statements: it cannot be voided itself.
+    """
+    statement = {
+        "id": str(uuid.uuid5(uuid.UUID(statement_id), "erased")),
+        "actor": {"objectType": "Agent", "account": {"homePage": home_page, "name": ERASER}},
+        "verb": {"id": VOIDED, "display": {"en-US": "voided"}},
+        "object": {"objectType": "StatementRef", "id": statement_id},
+        "timestamp": rfc3339(at),
+    }
+    return msgspec.json.encode(statement).decode()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from storage.tables import metadata
+import storage.tables  # noqa: F401 -- its tables are in the metadata
+from storage.schema import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
@@ -25,57 +24,56 @@ from storage.pauses import Pause
 from tests.support.bridge import Bridge, StartBridge
 from tests.support.browser import Visitor
 from tests.support.deliveries import DONE
+from tests.support.lrs import NO_DOCUMENTS, Lrs, serve_lrs
 from tests.support.waiting import wait_until
 
 LEARNERS = [f"u{number}" for number in range(12)]
 
 
-@dataclass
-class Lrs:
-    """An LRS that answers its first requests, and then only while it is open; it notes every request when it comes."""
+class Gate:
+    """Lets the first requests of an LRS pass, and then only while it is open; it counts every request when it comes."""
 
-    server: TestServer | None = None
-    requests: int = 0
-    ids: list[str] = field(default_factory=list)
-    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    def __init__(self) -> None:
+        self.requests = 0
+        self.opened = asyncio.Event()
 
-    async def take(self, request: web.Request) -> web.Response:
-        """Take statements."""
-        self.requests += 1
-        statement_ids = [statement["id"] for statement in await request.json()]
-        if self.requests > SHARDS:
-            await self.opened.wait()
-        self.ids += statement_ids
-        return web.json_response(statement_ids)
+    async def __call__(self, request: web.Request) -> None:
+        """Hold a request that brings statements."""
+        if request.method == "POST":
+            self.requests += 1
+            if self.requests > SHARDS:
+                await self.opened.wait()
+
+
+@dataclass(frozen=True)
+class GatedLrs:
+    """An LRS behind a gate."""
+
+    lrs: Lrs
+    gate: Gate
+
+    @property
+    def ids(self) -> list[str | None]:
+        """Return the ids of all statements that arrived, as often as they did."""
+        return [statement_id for arrival in self.lrs.posts() for statement_id in arrival.statement_ids]
 
     def settings(self, name: str) -> TargetSettings:
         """Return a target that is this LRS, without documents: each of them would have requests of its own."""
-        assert self.server is not None
-        documents = dict.fromkeys(("activity-state", "attempt-state", "activity-profile", "agent-profile"), False)
-        return TargetSettings(
-            name=name, endpoint=str(self.server.make_url("/xapi/")), version="1.0.3", documents=documents
-        )
+        return self.lrs.settings(name, version="1.0.3", documents=NO_DOCUMENTS)
 
 
 @pytest.fixture
-async def lrss() -> AsyncIterator[tuple[Lrs, Lrs]]:
+async def lrss() -> AsyncIterator[tuple[GatedLrs, GatedLrs]]:
     """Two LRSs; the second one is open."""
-    servers = Lrs(), Lrs()
-    for lrs in servers:
-        app = web.Application()
-        app.router.add_post("/xapi/statements", lrs.take)
-        lrs.server = TestServer(app)
-        await lrs.server.start_server()
-    servers[1].opened.set()
-    yield servers
-    for lrs in servers:
-        lrs.opened.set()
-        assert lrs.server is not None
-        await lrs.server.close()
+    gates = Gate(), Gate()
+    gates[1].opened.set()
+    async with serve_lrs(gates[0]) as slow, serve_lrs(gates[1]) as other:
+        yield GatedLrs(slow, gates[0]), GatedLrs(other, gates[1])
+        gates[0].opened.set()
 
 
 @pytest.fixture
-async def bridge(start: StartBridge, lrss: tuple[Lrs, Lrs], monkeypatch: pytest.MonkeyPatch) -> Bridge:
+async def bridge(start: StartBridge, lrss: tuple[GatedLrs, GatedLrs], monkeypatch: pytest.MonkeyPatch) -> Bridge:
     """A bridge that sends statements one by one: one of each shard is on its way, and more are claimed with it."""
     monkeypatch.setattr(forwarder, "BATCH_SIZE", 1)
     slow, other = lrss
@@ -87,7 +85,7 @@ async def bridge(start: StartBridge, lrss: tuple[Lrs, Lrs], monkeypatch: pytest.
     _resume(bridge)
     await _pauses(bridge).run_once()
     # the first claim of each sender is for one statement, as it knows nothing of their size yet
-    await wait_until(lambda: slow.requests == 2 * SHARDS)
+    await wait_until(lambda: slow.gate.requests == 2 * SHARDS)
     _pauses(bridge).stop()  # it does not look by itself any more
     return bridge
 
@@ -119,36 +117,38 @@ def _states(bridge: Bridge, target: str, learners: list[str]) -> list[str]:
 
 
 async def test_after_the_page_has_answered_no_request_is_begun_until_a_page_ends_the_pause(
-    bridge: Bridge, lrss: tuple[Lrs, Lrs], admin: Visitor
+    bridge: Bridge, lrss: tuple[GatedLrs, GatedLrs], admin: Visitor
 ) -> None:
     slow, _ = lrss
     paused = await admin.post("/audit/targets/slow/pause", reason="moving house")
     assert paused.status == 303
-    begun = slow.requests
+    begun = slow.gate.requests
 
     # what was on its way arrives, is noted, and nothing of what was claimed with it follows
-    slow.opened.set()
+    slow.gate.opened.set()
     await wait_until(lambda: _states(bridge, "slow", LEARNERS).count("delivered") == begun)
     await bridge.commit(DONE, learner={"id": "later"})
     await wait_until(lambda: set(_states(bridge, "other", [*LEARNERS, "later"])) == {"delivered"})
-    assert slow.requests == begun == len(slow.ids)
+    assert slow.gate.requests == begun == len(slow.ids)
 
     resumed = await admin.post("/audit/targets/slow/resume", reason="moved")
     assert "Resumed slow. Other processes" in await admin.text(resumed.headers["Location"])
     await wait_until(lambda: set(_states(bridge, "slow", [*LEARNERS, "later"])) == {"delivered"})
-    assert len(slow.ids) == len(set(slow.ids)) == slow.requests
+    assert len(slow.ids) == len(set(slow.ids)) == slow.gate.requests
 
 
-async def test_what_another_process_paused_holds_from_the_next_look_on(bridge: Bridge, lrss: tuple[Lrs, Lrs]) -> None:
+async def test_what_another_process_paused_holds_from_the_next_look_on(
+    bridge: Bridge, lrss: tuple[GatedLrs, GatedLrs]
+) -> None:
     assert POLL_INTERVAL < 1
     slow, _ = lrss
     _pause(bridge)
     await _pauses(bridge).run_once()
-    begun = slow.requests
-    slow.opened.set()
+    begun = slow.gate.requests
+    slow.gate.opened.set()
     await wait_until(lambda: _states(bridge, "slow", LEARNERS).count("delivered") == begun)
     await wait_until(lambda: set(_states(bridge, "other", LEARNERS)) == {"delivered"})
-    assert slow.requests == begun
+    assert slow.gate.requests == begun
 
     _resume(bridge)
     await _pauses(bridge).run_once()

@@ -97,13 +97,13 @@ class Arena:
         """End all trouble, let everything arrive, a last commit of everybody included, and judge."""
         self.enough.set()
         await asyncio.gather(*self.playing)
-        self.lrs.well, self.lrs.down = True, False
+        self.lrs.dice.well, self.lrs.dice.down = True, False
         for server in self.servers:  # a bridge that has just been started asks the LRS at once
             assert await server.stop() == 0
             await server.start()
         last = [statement for client in self.clients for statement in await client.commit()]
         wanted = {statement.id for statement in stored(self.engine).statements} | {*last}
-        await self.lrs.until_kept(wanted - self.lrs.poison, STUCK)
+        await self.lrs.until_kept(wanted - self.lrs.dice.poison, STUCK)
         for server in self.servers:
             assert await server.stop() == 0
         self._judge()
@@ -115,7 +115,7 @@ class Arena:
             TimeoutError: it has not, in a long time.
         """
         async with asyncio.timeout(STUCK):
-            while not all(self.lrs.faults[fault] for fault in faults):
+            while not all(self.lrs.dice.count()[fault] for fault in faults):
                 await self.lrs.next_answer()
 
     def tell(self, **figures: object) -> None:

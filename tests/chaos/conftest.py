@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from storage.engine import open_engine
 from tests.chaos.arena import SCALES, Arena, Scale
-from tests.chaos.lrs import ChaosLrs
+from tests.chaos.lrs import ChaosLrs, serve_chaos
 from tests.support.server import StartServer
 
 
@@ -36,7 +36,7 @@ def seed(record_property: Callable[[str, object], None]) -> int:
 @pytest.fixture
 async def chaos_lrs(seed: int) -> AsyncIterator[ChaosLrs]:
     """An LRS that fails by dice."""
-    async with ChaosLrs(seed).serving() as lrs:
+    async with serve_chaos(seed) as lrs:
         yield lrs
 
 

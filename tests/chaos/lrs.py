@@ -1,66 +1,136 @@
-"""An LRS that fails at random: it cuts, stores and then fails, is never idempotent, refuses, and notes all of it."""
+"""The LRS double, failing by dice: it cuts, stores and then fails, is never idempotent, refuses, and counts that."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 
 import msgspec
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
+from bridge.sandbox.lrs.faults import (
+    Answer,
+    Cut,
+    Decision,
+    FaultRule,
+    Faults,
+    FaultSubject,
+    KnownIsConflict,
+    Plan,
+    StoreThenAnswer,
+    StoreThenCut,
+    Tally,
+)
+from tests.support.lrs import Lrs, serve_lrs
 from tests.support.waiting import wait_while_decreasing
 
 DECK = ("none",) * 6 + ("cut", "kept-cut", "kept-500", "kept-504", "503", "429", "conflict", "conflict")
 """What it does in so many requests, in an order of its own: nothing is left to luck but when."""
+BEFORE: dict[str, Decision] = {"cut": Cut(), "503": Answer(503), "429": Answer(429), "down": Answer(503)}
+"""What it does before it looks at the statements."""
+AFTER: dict[str, Decision] = {
+    "kept-cut": StoreThenCut(),
+    "kept-500": StoreThenAnswer(500),
+    "kept-504": StoreThenAnswer(504),
+}
+"""What it does once it has stored them."""
 
 
-class _Told(msgspec.Struct):
+class _StatementId(msgspec.Struct):
     id: str
 
 
-class ChaosLrs:
-    """Keeps the bytes of every statement in the order of first arrival.
+class RandomFaults(Faults):
+    """A fault script whose rules are drawn from a deck, one for each POST.
 
-    `kept` is id -> bytes; `changed` are ids that came again with other bytes; `poison` ids are refused with 400.
-    While `well`, it does nothing wrong but that.
+    `poison` ids are refused with 400. While `well`, it does nothing wrong but that; while `down`, it answers 503.
+    `met` counts what was done.
     """
 
     def __init__(self, seed: int) -> None:
-        self._random = Random(seed)
-        self._deck: list[str] = []
-        self.kept: dict[str, bytes] = {}
-        self.changed: list[str] = []
+        super().__init__()
         self.poison: set[str] = set()
-        self.faults: Counter[str] = Counter()
+        self.met: Counter[str] = Counter()
         self.requests = 0
         self.well = False
         self.down = False
-        self.endpoint = ""
-        self.answered = asyncio.Event()
+        self._random = Random(seed)
+        self._deck: list[str] = []
+        self._conflicts = Tally()
+        self._taken: set[str] = set()
 
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator[ChaosLrs]:
-        """Serve."""
-        app = web.Application(client_max_size=16 * 1024 * 1024)
-        app.add_routes(
-            [
-                web.get("/xapi/about", self._about),
-                web.post("/xapi/statements", self._post),
-                web.get("/xapi/statements", self._get),
-            ]
-        )
-        async with TestServer(app) as server:
-            self.endpoint = str(server.make_url("/xapi/"))
-            yield self
+    def plan(self, subject: FaultSubject) -> Plan:
+        """Draw what happens to a request."""
+        plan = Plan()
+        if subject.method != "POST":
+            return plan
+        self.requests += 1
+        fault = self._draw()
+        self.met[fault] += 1
+        refused = sorted(self.poison.intersection(subject.statement_ids))
+        if fault in BEFORE:
+            plan.decision = BEFORE[fault]
+        elif refused:
+            self.met["400"] += 1
+            plan.decision = Answer(400, body="refused: " + ", ".join(refused))
+        else:
+            self._take(fault, subject.statement_ids, plan)
+        return plan
+
+    def _take(self, fault: str, ids: Sequence[str], plan: Plan) -> None:
+        known = self._taken.intersection(ids)
+        if fault == "conflict":
+            plan.expect(FaultRule(KnownIsConflict()), self._conflicts)
+            if known:
+                return
+        plan.decision = AFTER.get(fault)
+        self.met["again"] += len(known)
+        self._taken.update(ids)
+
+    def count(self) -> Counter[str]:
+        """Return what was done, the conflicts that were really answered included."""
+        return self.met + Counter({"409": self._conflicts.fired})
+
+    def _draw(self) -> str:
+        if self.down or self.well:
+            return "down" if self.down else "none"
+        if not self._deck:
+            self._deck = [*DECK]
+            self._random.shuffle(self._deck)
+        return self._deck.pop()
+
+
+class ChaosLrs:
+    """A running LRS that fails by dice, and the bytes of every statement that came."""
+
+    def __init__(self, lrs: Lrs, faults: RandomFaults) -> None:
+        self._lrs = lrs
+        self._came: dict[str, bytes] = {}
+        self._changed: list[str] = []
+        self.dice = faults
+
+    @property
+    def endpoint(self) -> str:
+        """Return the address of its xAPI resources."""
+        return self._lrs.endpoint
+
+    @property
+    def kept(self) -> dict[str, bytes]:
+        """Return id -> bytes of what it has stored, in the order of first arrival."""
+        self._read()
+        return {statement_id: self._came[statement_id] for statement_id in self._lrs.ids()}
+
+    @property
+    def changed(self) -> list[str]:
+        """Return the ids that came again with other bytes."""
+        self._read()
+        return self._changed
 
     async def next_answer(self) -> None:
-        """Wait until it answers a POST."""
-        self.answered.clear()
-        await self.answered.wait()
+        """Wait until it answers a request."""
+        self._lrs.answered.clear()
+        await self._lrs.answered.wait()
 
     async def until_kept(self, ids: set[str], seconds: float) -> None:
         """Wait until it has all of these.
@@ -71,64 +141,25 @@ class ChaosLrs:
         missing = {*ids}
 
         def count_missing() -> int:
-            missing.difference_update([statement_id for statement_id in missing if statement_id in self.kept])
+            missing.difference_update([key for key in missing if self._lrs.store.get(key) is not None])
             return len(missing)
 
         await wait_while_decreasing(count_missing, self.next_answer, seconds)
 
-    async def _about(self, _request: web.Request) -> web.Response:
-        return web.json_response({"version": ["1.0.3"]})
+    def _read(self) -> None:
+        """Read what was posted since it was last asked."""
+        for body in self._lrs.bodies:
+            for part in msgspec.json.decode(body, type=list[msgspec.Raw]):
+                content = bytes(part)
+                statement_id = msgspec.json.decode(content, type=_StatementId).id
+                if self._came.setdefault(statement_id, content) != content:
+                    self._changed.append(statement_id)
+        self._lrs.bodies.clear()
 
-    async def _get(self, request: web.Request) -> web.Response:
-        body = self.kept.get(request.query.get("statementId", ""))
-        return web.Response(status=404) if body is None else web.Response(body=body, content_type="application/json")
 
-    async def _post(self, request: web.Request) -> web.StreamResponse:
-        self.requests += 1
-        body = await request.read()
-        parts = [bytes(part) for part in msgspec.json.decode(body, type=list[msgspec.Raw])]
-        came = {msgspec.json.decode(part, type=_Told).id: part for part in parts}
-        fault = self._fault()
-        self.faults[fault] += 1
-        try:
-            return self._answer(request, came, fault)
-        finally:
-            self.answered.set()
-
-    def _fault(self) -> str:
-        if self.down:
-            return "down"
-        if self.well:
-            return "none"
-        if not self._deck:
-            self._deck = [*DECK]
-            self._random.shuffle(self._deck)
-        return self._deck.pop()
-
-    def _answer(self, request: web.Request, came: dict[str, bytes], fault: str) -> web.StreamResponse:
-        if fault in {"cut", "503", "429", "down"}:
-            if fault == "cut":
-                self._cut(request)
-            return web.Response(status=503 if fault == "down" else int(fault) if fault != "cut" else 503)
-        if self.poison & came.keys():
-            self.faults["400"] += 1
-            return web.Response(status=400, text="refused: " + ", ".join(sorted(self.poison & came.keys())))
-        self.changed += [
-            statement_id for statement_id, part in came.items() if self.kept.get(statement_id, part) != part
-        ]
-        if fault == "conflict" and self.kept.keys() & came.keys():
-            self.faults["409"] += 1
-            return web.Response(status=409)
-        for statement_id, part in came.items():
-            if statement_id in self.kept:
-                self.faults["again"] += 1
-            self.kept.setdefault(statement_id, part)
-        if fault == "kept-cut":
-            self._cut(request)
-        if fault.startswith("kept-5"):
-            return web.Response(status=int(fault[-3:]))
-        return web.json_response(list(came))
-
-    def _cut(self, request: web.Request) -> None:
-        assert request.transport is not None
-        request.transport.abort()
+@asynccontextmanager
+async def serve_chaos(seed: int) -> AsyncIterator[ChaosLrs]:
+    """Run an LRS that fails by dice."""
+    faults = RandomFaults(seed)
+    async with serve_lrs(faults=faults) as lrs:
+        yield ChaosLrs(lrs, faults)

@@ -33,7 +33,7 @@ async def test_a_jump_loses_nothing_and_dates_no_statement_before_an_earlier_one
         bridge.clock.advance(random.uniform(0, 30))
         answer = await bridge.commit({"core": {"score": {"raw": str(number)}}}, sequence=number + 1)
         assert answer["disposition"] == "applied"
-    chaos_lrs.well = True
+    chaos_lrs.dice.well = True
 
     def arrived() -> bool:
         bridge.clock.advance(60)

@@ -17,4 +17,4 @@ async def test_nothing_is_lost_doubled_or_put_out_of_order_by_kills_and_a_failin
 
     assert arena.ledger.unknown
     assert arena.ledger.repeated
-    arena.tell(kills=arena.scale.kills, left_open=len(arena.ledger.unknown), faults=dict(arena.lrs.faults))
+    arena.tell(kills=arena.scale.kills, left_open=len(arena.ledger.unknown), faults=dict(arena.lrs.dice.count()))

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, select
 
 from bridge.app import SEARCH_INDEXER
 from storage.engine import reading
-from storage.tables import metadata
+from storage.schema import metadata
 from tests.support.bridge import Bridge
 from tests.support.sql import observe_statements
 

@@ -19,6 +19,8 @@ RUN = ("bash", "python")
 """Languages of blocks that `test_commands` runs."""
 READ = ("json", "js", "toml", "yaml")
 """Languages of blocks that `test_blocks` reads."""
+PROXIES = ("nginx", "caddyfile")
+"""Languages of blocks that `tests/attack/test_proxy_logs.py` runs."""
 PLAIN = ("text", "mermaid")
 """Output and drawings: what nobody copies. `test_site` builds the diagrams."""
 

@@ -22,7 +22,7 @@ SERVICES = {"serve", "sandbox"}
 """Commands that run until they are stopped."""
 SCRIPT = """\
 #!{python} -IS
-import array, json, os, pathlib, socket, sys, time
+import json, os, pathlib, socket, sys, time
 
 arguments, service = sys.argv[1:], None
 if {services} & set(arguments):
@@ -50,7 +50,7 @@ while True:
         sys.stderr.write(service.read_text())
     sys.exit(code[0] if code else 70)
 """
-"""Where what is in braces is filled in."""
+"""What is in braces is filled in by `install`."""
 
 
 def install(folder: Path, address: Path) -> None:
@@ -98,6 +98,8 @@ def _call(connection: socket.socket) -> None:
         main(prog_name="scorm-bridge")
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    except BaseException:  # noqa: BLE001 -- the process ends here, and nobody else would say why
+        sys.excepthook(*sys.exc_info())
     finally:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()

@@ -17,7 +17,8 @@ from bridge.mapping_library import activation
 from bridge.mapping_library.documents import compile_text, read_document
 from bridge.operations.audit_context import AuditContext
 from storage.engine import reading, writing
-from storage.tables import enrollment, metadata
+from storage.schema import metadata
+from storage.tables import enrollment
 from tests.support.accounts import START
 from tests.support.bridge import Bridge
 from tests.support.replay import replayed, stored

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
+from bridge import backlog
 from bridge.commits import batch_executor
-from bridge.http import backlog
 from bridge.http.services import SERVICES, Services
 from bridge.write_health import FAILURE_HOLD, MAX_PROBE_SIZE, PROBE_SIZE, STORED_TTL
 from storage import integrity

@@ -48,6 +48,6 @@ def test_no_label_can_be_a_persons() -> None:
     labels = {label for metric in METRICS for label in metric.labels}
 
     assert labels == {
-        "alarm", "code", "database", "disposition", "format", "kind", "outcome", "python", "requests", "state",
-        "status", "target", "task", "version",
+        "alarm", "channel", "code", "condition", "database", "disposition", "format", "kind", "outcome", "python",
+        "requests", "state", "status", "subject", "target", "task", "version",
     }  # fmt: skip

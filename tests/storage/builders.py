@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from storage import attempts, journal, leases, lms, mapping_versions, outbox
-from storage.attempts import Attempt, Enrollment, NewEnrollment, Session
+from storage.attempts import Attempt, Enrollment, Session
 from storage.change_set import ChangeSet
 from storage.documents import DocumentRow, DocumentUpdate
 from storage.journal import JournalEntry
+from storage.new_enrollments import NewEnrollment
 from storage.outbox import Settlement, ShardLease, StatementRow, Try
 from storage.prepared import write
 
@@ -55,6 +56,7 @@ def new_enrollment(lms_id: int, learner: str = "u1", activity: str = "235", **ch
         "activity_type": "",
         "course_id": "12",
         "course_name": "Welcome",
+        "digest": "",
     }
     return NewEnrollment(lms_id, learner, activity, **(values | changed))
 

@@ -15,6 +15,7 @@ from storage.backup import BackupError, copy_sqlite, postgresql_commands
 from storage.database_files import sqlite_path
 from storage.engine import open_engine, reading, writing
 from storage.migrations import is_current
+from storage.new_file import NewFileError
 from storage.tables import lms
 from tests.storage.builders import add_lms, launched
 from tests.support.sql import closing_engine
@@ -77,7 +78,7 @@ def test_it_is_one_file_for_its_owner_alone_that_a_bridge_can_open(
 def test_no_file_is_overwritten(kind: str, engine: Engine, sqlite_url: str, tmp_path: Path) -> None:
     file = tmp_path / "there.db"
     file.symlink_to(tmp_path / "nowhere") if kind == "link" else file.write_bytes(b"mine")
-    with pytest.raises(BackupError, match="not overwritten"):
+    with pytest.raises(NewFileError, match="not overwritten"):
         copy_sqlite(sqlite_url, file, _ignore)
     assert file.is_symlink() or file.read_bytes() == b"mine"
     engine.dispose()
@@ -89,7 +90,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(engine: Engine, sqlite
     def appear(_done: int, _total: int) -> None:
         file.write_bytes(b"mine")
 
-    with pytest.raises(BackupError, match="not overwritten"):
+    with pytest.raises(NewFileError, match="not overwritten"):
         copy_sqlite(sqlite_url, file, appear)
     assert file.read_bytes() == b"mine"
     assert not list(tmp_path.glob("*.partial"))
@@ -141,7 +142,7 @@ def test_what_is_no_database_of_the_bridge_is_said(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_is_not_there_is_said(engine: Engine, sqlite_url: str, tmp_path: Path) -> None:
-    with pytest.raises(BackupError, match="Create it first"):
+    with pytest.raises(NewFileError, match="Create it first"):
         copy_sqlite(sqlite_url, tmp_path / "no" / "copy.db", _ignore)
     engine.dispose()
 

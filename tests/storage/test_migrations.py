@@ -18,7 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from storage import attempts, lms, migrations, tables
 from storage.engine import open_engine, reading, writing
 from storage.migrations import LOCATION, is_current, migrate
-from storage.tables import attempt, delivery, enrollment, journal, metadata, session, statement
+from storage.schema import metadata
+from storage.tables import attempt, delivery, enrollment, journal, session, statement
 from tests.storage.builders import (
     NOW,
     add_attempt,

@@ -16,6 +16,8 @@ from yarl import URL
 from bridge.app import DOCUMENT_BUILDER, SEARCH_INDEXER, create_app
 from bridge.http.connection_server import ConnectionRunner
 from bridge.settings import (
+    AlertingSettings,
+    AlertSettings,
     AuditSettings,
     DatabaseSettings,
     LimitSettings,
@@ -183,6 +185,8 @@ async def start_bridge(
     proxy: ProxySettings | None = None,
     metrics: MetricsSettings | None = None,
     log: LogSettings | None = None,
+    alerts: tuple[AlertSettings, ...] = (),
+    alerting: AlertingSettings | None = None,
     random: Callable[[], float] = lambda: 0.0,
     **server: Any,
 ) -> Bridge:
@@ -200,6 +204,8 @@ async def start_bridge(
         proxy=proxy or ProxySettings(),
         metrics=metrics or MetricsSettings(),
         log=log or LogSettings(),
+        alerts=alerts,
+        alerting=alerting or AlertingSettings(),
     )
     try:
         app = create_app(settings, now=clock, new_id=ids or Ids(), random=random, monotonic=monotonic)

@@ -52,11 +52,15 @@ class Server:
         self._reading: asyncio.Task[None] | None = None
         self._logged = asyncio.Event()
 
-    async def run(self, *arguments: str) -> str:
-        """Run another command with the same settings and return its standard output."""
-        process = await asyncio.create_subprocess_exec(
+    async def spawn(self, *arguments: str) -> asyncio.subprocess.Process:
+        """Start another command with the same settings, whose standard output can be read."""
+        return await asyncio.create_subprocess_exec(
             SCRIPT, "--config", self._config, *arguments, stdout=asyncio.subprocess.PIPE
         )
+
+    async def run(self, *arguments: str) -> str:
+        """Run another command with the same settings and return its standard output."""
+        process = await self.spawn(*arguments)
         output, _ = await process.communicate()
         assert process.returncode == 0
         return output.decode().strip()

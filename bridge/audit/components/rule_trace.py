@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from bridge.audit.components.element_change import ConditionValue, ElementChange, condition_values, element_change
 from bridge.audit.components.json_view import compact_json
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.enrollment_history import UnreadableCommitError
 from bridge.mapping_library.explain import explain_commit
-from mappings.analysis.explain import ChangeExplanation, Explanation, RuleExplanation
+from mappings.analysis.explain import Explanation, RuleExplanation
 from mappings.definition.errors import DefinitionError
 from mappings.generation.statements import RuleOutcome
 from storage.queries import timeline
@@ -38,7 +39,11 @@ _STATES: dict[str, str] = {
 
 
 class RuleView(NamedTuple):
-    """What a rule did. `variables` are the inputs of its condition as JSON, empty where they may not be seen."""
+    """What a rule did, at which change.
+
+    `values` are what the names in its condition stood for, `variables` all inputs of it as JSON. Both are empty, and
+    there is no change, where they may not be seen.
+    """
 
     rule: str
     when: str
@@ -48,15 +53,8 @@ class RuleView(NamedTuple):
     condition: str | None
     variables: str
     statement: str | None
-
-
-class ChangeView(NamedTuple):
-    """A change as rules see it; before, after and what it is about are JSON."""
-
-    meaning: str
-    before: str
-    after: str
-    about: str
+    change: ElementChange | None
+    values: list[ConditionValue]
 
 
 class TraceSection(NamedTuple):
@@ -68,7 +66,7 @@ class TraceSection(NamedTuple):
     title: str
     fired: list[RuleView]
     silent: list[RuleView]
-    changes: list[ChangeView]
+    changes: list[ElementChange]
     left_out: int
 
 
@@ -80,9 +78,25 @@ class RuleTrace(NamedTuple):
     fault: str = ""
     is_replayed: bool = True
 
+    @property
+    def changes(self) -> list[ElementChange]:
+        """Return the changes of all sections."""
+        return [change for section in self.sections for change in section.changes]
+
+    def rule_of(self, statement_id: str) -> RuleView | None:
+        """Return what made a statement, None where that is not among the rules shown."""
+        rules = (rule for section in self.sections for rule in section.fired)
+        return next((rule for rule in rules if rule.statement == statement_id), None)
+
 
 def trace_rules(
-    connection: Connection, session_id: str, number: int, *, is_requested: bool, sees_cmi: bool
+    connection: Connection,
+    session_id: str,
+    number: int,
+    scorm_version: str | None,
+    *,
+    is_requested: bool,
+    sees_cmi: bool,
 ) -> RuleTrace:
     """Explain a commit by the mapping version it was processed with; long enrollments only where `is_requested`."""
     commits, size = timeline.enrollment_journal(connection, session_id)
@@ -96,32 +110,32 @@ def trace_rules(
         return RuleTrace((), commits, str(error) if sees_cmi else "This release cannot read the journal.")
     if explained is None or explained.explanation.duplicate_of is not None:
         return RuleTrace((), commits)
-    sections = [_section("Rules", explained.explanation, sees_cmi=sees_cmi)]
+    sections = [_section("Rules", explained.explanation, scorm_version, sees_cmi=sees_cmi)]
     if explained.closing is not None:
-        sections.append(_section("Rules when the session was closed", explained.closing, sees_cmi=sees_cmi))
+        title = "Rules when the session was closed"
+        sections.append(_section(title, explained.closing, scorm_version, sees_cmi=sees_cmi))
     return RuleTrace(sections, commits)
 
 
-def _section(title: str, explanation: Explanation, *, sees_cmi: bool) -> TraceSection:
-    views = [_rule(rule, sees_cmi=sees_cmi) for rule in explanation.rules]
+def _section(title: str, explanation: Explanation, scorm_version: str | None, *, sees_cmi: bool) -> TraceSection:
+    changes = [element_change(change, scorm_version) for change in explanation.changes] if sees_cmi else []
+    views = [_rule(rule, changes, sees_cmi=sees_cmi) for rule in explanation.rules]
     fired = [view for view in views if view.is_fired]
     silent = [view for view in views if not view.is_fired]
-    changes = explanation.changes if sees_cmi else ()
     left_out = sum(max(0, len(rows) - MAX_ROWS) for rows in (fired, silent, changes))
-    return TraceSection(
-        title, fired[:MAX_ROWS], silent[:MAX_ROWS], [_change(change) for change in changes[:MAX_ROWS]], left_out
+    return TraceSection(title, fired[:MAX_ROWS], silent[:MAX_ROWS], changes[:MAX_ROWS], left_out)
+
+
+def _rule(rule: RuleExplanation, changes: Sequence[ElementChange], *, sees_cmi: bool) -> RuleView:
+    return RuleView(
+        rule.rule,
+        rule.when,
+        rule.reason == RuleOutcome.FIRED,
+        _STATES[rule.reason],
+        rule.why,
+        rule.condition,
+        compact_json(rule.variables, MAX_VALUE_CHARS) if sees_cmi and rule.variables else "",
+        rule.statement,
+        changes[rule.change] if sees_cmi and rule.change is not None else None,
+        condition_values(rule.condition, rule.variables) if sees_cmi else [],
     )
-
-
-def _rule(rule: RuleExplanation, *, sees_cmi: bool) -> RuleView:
-    variables = compact_json(rule.variables, MAX_VALUE_CHARS) if sees_cmi and rule.variables else ""
-    is_fired = rule.reason == RuleOutcome.FIRED
-    state = _STATES[rule.reason]
-    return RuleView(rule.rule, rule.when, is_fired, state, rule.why, rule.condition, variables, rule.statement)
-
-
-def _change(change: ChangeExplanation) -> ChangeView:
-    before, after, about = (
-        compact_json(value, MAX_VALUE_CHARS) for value in (change.before, change.after, change.about)
-    )
-    return ChangeView(change.meaning, before, after, about)

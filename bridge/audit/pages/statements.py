@@ -12,11 +12,13 @@ from bridge.audit.access.concurrency_limits import WorkKind
 from bridge.audit.access.redaction import redact_answer, redact_mention, redact_name
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import exports
+from bridge.audit.components.element_change import mark_lines
 from bridge.audit.components.filter_options import FilterOptions, filter_options
 from bridge.audit.components.filters import parse_delivery_filter
 from bridge.audit.components.json_view import TextView, text_file, truncate_text, view_of
 from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import not_found, text_param
+from bridge.audit.components.rule_trace import RuleTrace, RuleView, trace_rules
 from bridge.audit.components.statement_view import summarize
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.delivery_status import NextStep, next_step
@@ -28,6 +30,7 @@ from storage.queries import statements, timeline
 from storage.queries.enrollment_filter import WHOSE
 from storage.queries.keyset import ResultPage, is_stored_uuid
 from storage.queries.statements import Origin, StatementSummary
+from storage.queries.timeline import JournaledCommit
 from storage.target_statements import TargetStatement
 
 _COLUMNS = (
@@ -42,11 +45,20 @@ class _DeliveryView(NamedTuple):
     form: TargetStatement | None
 
 
+class _Why(NamedTuple):
+    """Why a statement was made: its rule, where that is shown, and the line of the commit that it goes back to."""
+
+    trace: RuleTrace
+    rule: RuleView | None
+    line: int | None
+
+
 class _StatementPage(NamedTuple):
     origin: Origin
     deliveries: list[_DeliveryView]
     received: TextView | None
     voided_by: str | None
+    why: _Why | None
 
 
 async def _statements(request: web.Request) -> web.StreamResponse:
@@ -101,7 +113,11 @@ async def _statement(request: web.Request) -> web.StreamResponse:
         voiding = voiding_id(origin.id)
         is_voided = statements.origin(connection, voiding) is not None
         return _StatementPage(
-            origin, deliveries, None if received is None else view_of(received.body), voiding if is_voided else None
+            origin,
+            deliveries,
+            None if received is None else view_of(received.body),
+            voiding if is_voided else None,
+            None if received is None or origin.rule == RULE else _explain(request, connection, origin, received),
         )
 
     view = await dependencies.database.read(query)
@@ -134,8 +150,25 @@ async def _statement(request: web.Request) -> web.StreamResponse:
             )
             for way in view.deliveries
         ],
+        why=view.why,
         **values,
     )
+
+
+def _explain(request: web.Request, connection: Connection, origin: Origin, received: JournaledCommit) -> _Why:
+    trace = trace_rules(
+        connection,
+        origin.session_id,
+        origin.commit_number,
+        received.attempt.scorm_version,
+        is_requested="rules" in request.query,
+        sees_cmi=True,
+    )
+    rule = trace.rule_of(origin.id)
+    if rule is None or rule.change is None:
+        return _Why(trace, rule, None)
+    _, line_of = mark_lines(view_of(received.body).text, [rule.change])
+    return _Why(trace, rule, line_of.get(rule.change))
 
 
 async def _body(request: web.Request) -> web.StreamResponse:

@@ -13,6 +13,7 @@ from bridge.audit.access.redaction import redact_answer, redact_mention, redact_
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import commit_diff, rule_trace
 from bridge.audit.components.commit_diff import CommitDiff
+from bridge.audit.components.element_change import mark_lines
 from bridge.audit.components.json_view import chars_per_text, text_file, truncate_text, view_of
 from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import next_position, not_found, position_param, uuid_param
@@ -104,8 +105,15 @@ async def _commit(request: web.Request) -> web.StreamResponse:
         if stored is None:
             return None
         trace = rule_trace.trace_rules(
-            connection, session_id, number, is_requested="rules" in request.query, sees_cmi=may_see_cmi(request)
+            connection,
+            session_id,
+            number,
+            stored.attempt.scorm_version,
+            is_requested="rules" in request.query,
+            sees_cmi=may_see_cmi(request),
         )
+        body = view_of(stored.body) if may_see_cmi(request) else None
+        lines, first_lines = mark_lines("" if body is None else body.text, trace.changes)
         (commit,) = _commit_views(
             request,
             [stored.commit],
@@ -120,7 +128,9 @@ async def _commit(request: web.Request) -> web.StreamResponse:
             "next_statement": next_position(first, len(commit.statements), stored.commit.made),
             "rules": trace,
             "at": stored.at,
-            "body": view_of(stored.body) if may_see_cmi(request) else None,
+            "body": body,
+            "lines": lines,
+            "line_of": first_lines.get,
         }
 
     values = await request.app[DEPENDENCIES].database.read(query)
