@@ -14,6 +14,9 @@ RALPH := .judges/.ready
 CLIENTS := .clients/.ready
 RIVAL := .bench/.ready
 
+PROGRAMS := chromium strace mariadbd nginx caddy systemd-analyze
+PACKAGES := chromium strace mariadb-server nginx caddy systemd
+
 MIN_COVERAGE := 75
 
 # The layers that need no server: the core, the formats, storage on SQLite. What is marked slow is left out.
@@ -33,6 +36,7 @@ help:
 	@echo "make soak         two hours at half load with an LRS that fails, on each database"
 	@echo "make lock         take the newest releases of what the bridge uses into $(LOCK)"
 	@echo "make dist         wheel and source distribution, in dist/"
+	@echo "make sbom         what a release brings along, in dist/, as CycloneDX"
 	@echo "make audit        look for known vulnerabilities of what the lock names"
 	@echo "make reference    docs/settings.md, from the types of the settings"
 	@echo "make docs         the documentation as a web site, in .site/"
@@ -96,6 +100,11 @@ lock: env
 audit: env
 	.ci/audit $(BIN)/pip-audit $(LOCK)
 
+# What a release brings along, as a CycloneDX document.
+.PHONY: sbom
+sbom: env
+	.ci/sbom $(BIN)/cyclonedx-py dist/scorm-xapi-bridge.cdx.json
+
 player: $(PLAYER)
 
 # The page of all settings, from their types. A test holds it current.
@@ -108,12 +117,11 @@ reference: env
 dist: env player
 	$(BIN)/uv build --out-dir dist
 
-# Tests need a Chromium, strace and MariaDB: Debian's, installed here where this is Debian and root.
+# Tests need programs that are no packages of Python or npm: Debian's, installed here where this is Debian and root.
 test-tools: $(REAL_LRS) $(VALIDATOR) $(AXE) $(RALPH) $(CLIENTS) $(TYPESCRIPT) $(PLAYER)
-	@command -v chromium >/dev/null && command -v strace >/dev/null && command -v mariadbd >/dev/null \
-	  || (apt-get update -qq \
-	    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium strace mariadb-server >/dev/null) \
-	  || (echo "The tests need chromium, strace and mariadb-server; please install them." >&2; exit 1)
+	@PATH="$$PATH:/usr/sbin"; for program in $(PROGRAMS); do command -v $$program >/dev/null || missing=1; done; [ -z "$$missing" ] \
+	  || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES) >/dev/null) \
+	  || (echo "The tests need $(PROGRAMS); please install them." >&2; exit 1)
 
 run: run-env
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory player; \

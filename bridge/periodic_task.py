@@ -71,8 +71,8 @@ class PeriodicTask(ABC):
         elif kind != self._reported:
             self._reported = kind
             # the database's own words hold rows' values
-            known = isinstance(error, DATABASE_ERRORS)
-            log.error("task_interrupted", task=task, error=kind, exc_info=None if known else error)
+            is_expected = isinstance(error, DATABASE_ERRORS)
+            log.error("task_interrupted", task=task, error=kind, exc_info=None if is_expected else error)
 
     def _report_success(self) -> None:
         if self._reported is not None:

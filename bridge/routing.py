@@ -53,8 +53,8 @@ def targets_by_document(mapping: CompiledMapping, settings: Sequence[TargetSetti
 
 def unwanted_documents(mappings: Sequence[CompiledMapping], targets: Sequence[Target]) -> dict[str, frozenset[str]]:
     """Return the names of the documents that a target receives by none of the mappings, by the target's name."""
-    known = frozenset(document.name for mapping in mappings for document in mapping.definition.documents)
-    return {target.name: known - target.documents for target in targets}
+    names = frozenset(document.name for mapping in mappings for document in mapping.definition.documents)
+    return {target.name: names - target.documents for target in targets}
 
 
 def build_forms(settings: Sequence[TargetSettings]) -> dict[str, TargetForm]:
@@ -127,15 +127,15 @@ def _unknown_names(settings: TargetSettings, mappings: Sequence[CompiledMapping]
         for name in (rule.name, mapping.definition.verbs[rule.verb].id)
     )
     filtered = (*settings.filter.only, *settings.filter.without)
-    for key, configured, known, kind in (
+    for key, configured, known_names, kind in (
         ("documents", settings.documents, documents, "document"),
         ("filter", filtered, called, "rule or verb"),
     ):
-        unknown = [name for name in configured if name not in known]
+        unknown = [name for name in configured if name not in known_names]
         if unknown:
             yield (
                 f"targets.{settings.name}.{key}: {', '.join(unknown)} is no {kind} of the mapping document; there are:"
-                f" {', '.join(known) or 'none'}"
+                f" {', '.join(known_names) or 'none'}"
             )
 
 

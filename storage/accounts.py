@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 
 from storage import sign_ins
 from storage.engine import insert_for
-from storage.tables import account
+from storage.tables import account, mapping_draft
 
 
 class StoredAccount(NamedTuple):
@@ -71,8 +71,9 @@ def set_password(connection: Connection, account_id: int, password: str) -> None
 
 
 def remove(connection: Connection, account_id: int) -> None:
-    """Delete an account and its sign-ins. What it did stays in the audit log, by its name."""
+    """Delete an account, its sign-ins and its draft. What it did stays in the audit log, by its name."""
     sign_ins.end_all(connection, account_id)
+    connection.execute(delete(mapping_draft).where(mapping_draft.c.account_id == account_id))
     connection.execute(delete(account).where(account.c.id == account_id))
 
 

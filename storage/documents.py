@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Insert,
     and_,
@@ -19,7 +20,9 @@ from sqlalchemy import (
     insert,
     literal,
     literal_column,
+    or_,
     select,
+    true,
     update,
 )
 
@@ -28,6 +31,9 @@ from storage.outbox import UNASSIGNED, ShardLease, Try, add_tries
 from storage.prepared import Prepared, PreparedSelect, Rows, Write, write
 from storage.states import DeliveryState
 from storage.tables import attempt, document, document_delivery, document_try, enrollment, lease
+
+REBUILT_TOGETHER = 500
+"""Documents that are let be built anew at once."""
 
 
 class DocumentRow(NamedTuple):
@@ -235,14 +241,33 @@ def rebuild_unassigned(connection: Connection, now: int, *, limit: int) -> int:
 
     At most `limit`; return how many it was.
     """
+    return _rebuild(connection, UNASSIGNED, true(), now, limit)
+
+
+def rebuild_outdated(connection: Connection, target: str, forms: Collection[str], now: int) -> None:
+    """Drop what waits for a target in another form than it gets now, and let those documents be built anew.
+
+    `forms` describe those that it gets now; none where it gets documents as the mapping says. Statements stay as they
+    were made; of a document, only the newest content counts, which may be of after the change.
+    """
+    is_outdated: ColumnElement[bool] = document.c.form.is_not(None)
+    if forms:
+        is_outdated = or_(document.c.form.is_(None), document.c.form.not_in(forms))
+    while _rebuild(connection, target, is_outdated, now, REBUILT_TOGETHER):
+        pass
+
+
+def _rebuild(connection: Connection, target: str, condition: ColumnElement[bool], now: int, limit: int) -> int:
     delivery = document_delivery.c
     rows = connection.execute(
         select(delivery.document_id, document.c.attempt_id, attempt.c.enrollment_id)
         .select_from(document_delivery.join(document).join(attempt, attempt.c.id == document.c.attempt_id))
-        .where(delivery.target == UNASSIGNED)
+        .where(delivery.target == target, delivery.state == DeliveryState.WAITING, condition)
         .order_by(delivery.document_id)
         .limit(limit)
     ).all()
+    if not rows:
+        return 0
     enrollment_ids = {row.enrollment_id for row in rows}
     attempts.lock(connection, enrollment_ids, [])
     connection.execute(
@@ -252,7 +277,11 @@ def rebuild_unassigned(connection: Connection, now: int, *, limit: int) -> int:
     connection.execute(
         update(enrollment).where(enrollment.c.id.in_(enrollment_ids)).values(version=enrollment.c.version + 1)
     )
-    _take.run(connection, [(row.document_id,) for row in rows])
+    connection.execute(
+        delete(document_delivery).where(
+            delivery.target == target, delivery.document_id.in_([row.document_id for row in rows])
+        )
+    )
     return len(rows)
 
 
@@ -271,8 +300,8 @@ def forget(connection: Connection, switched_off: Mapping[str, Collection[str]]) 
             connection.execute(
                 delete(document_delivery).where(delivery.target == target, delivery.document_id.in_(unwanted))
             )
-    gone = delivery.target.not_in([UNASSIGNED, *switched_off])
-    connection.execute(delete(document_delivery).where(gone, delivery.state != DeliveryState.WAITING))
+    is_removed = delivery.target.not_in([UNASSIGNED, *switched_off])
+    connection.execute(delete(document_delivery).where(is_removed, delivery.state != DeliveryState.WAITING))
 
 
 def hurry(connection: Connection, target: str, now: int) -> int:

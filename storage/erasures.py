@@ -180,8 +180,8 @@ def add_target_counts(connection: Connection, erasure_id: int, target: str, coun
 
 def load(connection: Connection, erasure_id: int) -> Erasure:
     """Return an erasure."""
-    (found,) = _load(connection, [erasure_id])
-    return found
+    (erasure,) = _load(connection, [erasure_id])
+    return erasure
 
 
 def page(connection: Connection, *, before: int | None = None, limit: int = 50) -> list[Erasure]:

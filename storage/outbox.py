@@ -335,9 +335,9 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
     if _settle(connection, numbered) < sum(len(settlement.delivery_ids) for settlement in settlements):
         # somebody else settled some meanwhile: these are tries of theirs all the same
         for try_id, settlement in numbered:
-            others = delivery.c.id.in_(settlement.delivery_ids), delivery.c.settled_by.is_distinct_from(try_id)
+            of_others = delivery.c.id.in_(settlement.delivery_ids), delivery.c.settled_by.is_distinct_from(try_id)
             if settlement.state != DeliveryState.WAITING:
-                rows = select(delivery.c.id, literal(try_id)).where(*others)
+                rows = select(delivery.c.id, literal(try_id)).where(*of_others)
                 connection.execute(insert(delivery_try).from_select(["delivery_id", "try_id"], rows))
     _insert_delivery_tries.run(
         connection,

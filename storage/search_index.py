@@ -75,15 +75,15 @@ def words(text: str) -> list[str]:
 def terms(kind: str, name: str, subject_id: str) -> set[tuple[SearchField, str]]:
     """Return the terms that an entry has: field and term."""
     fields = FIELDS[SearchKind(kind)]
-    found = dict.fromkeys((fields[NAME], word[:MAX_TERM_LENGTH]) for word in words(name)[:MAX_WORDS])
+    terms_of_learner = dict.fromkeys((fields[NAME], word[:MAX_TERM_LENGTH]) for word in words(name)[:MAX_WORDS])
     inside = [
         (fields[INSIDE], word[at : at + MAX_TERM_LENGTH])
         for word in words(name)[:MAX_WORDS]
         for at in range(1, min(len(word), MAX_TERMS))
     ]
-    found |= dict.fromkeys(inside[:MAX_TERMS])
-    found |= dict.fromkeys((fields[ID], word[:MAX_TERM_LENGTH]) for word in words(subject_id)[:MAX_WORDS])
-    return set(found)
+    terms_of_learner |= dict.fromkeys(inside[:MAX_TERMS])
+    terms_of_learner |= dict.fromkeys((fields[ID], word[:MAX_TERM_LENGTH]) for word in words(subject_id)[:MAX_WORDS])
+    return set(terms_of_learner)
 
 
 def progress(connection: Connection) -> int:
@@ -138,10 +138,12 @@ def store(connection: Connection, batch: IndexBatch, progress_to: int | None = N
         and not connection.execute(select(func.pg_try_advisory_xact_lock(_LOCK))).scalar_one()
     ):
         return False
-    gone = _without_enrollment(connection, [subject for subject, entry in batch.entries.items() if not entry.entry_id])
+    removed = _without_enrollment(
+        connection, [subject for subject, entry in batch.entries.items() if not entry.entry_id]
+    )
     rows: list[tuple[int, set[tuple[SearchField, str]]]] = []
     for subject, indexed in batch.entries.items():
-        if subject in gone:
+        if subject in removed:
             continue
         wanted = terms(subject.kind, indexed.name, subject.subject_id)
         if indexed.entry_id is None:
@@ -190,15 +192,17 @@ def _without_enrollment(connection: Connection, subjects: Iterable[SearchSubject
     for subject in subjects:
         if subject.kind == SearchKind.LEARNER:
             by_lms.setdefault(subject.lms_id, []).append(subject.subject_id)
-    gone: set[SearchSubject] = set()
+    removed: set[SearchSubject] = set()
     for lms_id, ids in by_lms.items():
         rows = connection.execute(
             select(enrollment.c.learner_id)
             .where(enrollment.c.lms_id == lms_id, enrollment.c.learner_id.in_(ids))
             .distinct()
         )
-        gone |= {SearchSubject(SearchKind.LEARNER.value, lms_id, each) for each in {*ids} - {*rows.scalars()}}
-    return gone
+        removed |= {
+            SearchSubject(SearchKind.LEARNER.value, lms_id, subject_id) for subject_id in {*ids} - {*rows.scalars()}
+        }
+    return removed
 
 
 def _remove(connection: Connection, entry_id: int, pairs: Iterable[tuple[SearchField, str]]) -> None:

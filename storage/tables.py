@@ -445,6 +445,14 @@ account = Table(
     UniqueConstraint("issuer", "subject"),
 )
 
+mapping_draft = Table(
+    "mapping_draft",
+    metadata,
+    Column("account_id", _Id, ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    Column("definition", Text, nullable=False, comment="TOML, which may have faults"),
+    Column("saved_at", _Time, nullable=False),
+)
+
 sign_in = Table(
     "sign_in",
     metadata,
@@ -461,6 +469,13 @@ sign_in_failure = Table(
     Column("failures", Integer, nullable=False, comment="in a row"),
     Column("last_failed_at", _Time, nullable=False),
     Column("blocked_until", _Time, nullable=False, comment="no sign-in is tried before"),
+)
+
+schema_compatibility = Table(
+    "schema_compatibility",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("oldest_revision", Text, nullable=False, comment="releases of this revision on can work with the schema"),
 )
 
 write_probe = Table(

@@ -59,7 +59,7 @@ def of_statement(connection: Connection, statement_id: str) -> dict[str, TargetS
     if key is None:
         return {}
     forms = load(connection, [(key.attempt_id, key.position)])
-    return {form.target: form for own in forms.values() for form in own}
+    return {form.target: form for target_forms in forms.values() for form in target_forms}
 
 
 def descriptions(
@@ -84,7 +84,7 @@ def descriptions(
 def body_for(target: ColumnElement[str]) -> ColumnElement[str]:
     """Return the body of a joined statement as a target gets it."""
     table = target_statement.c
-    own = (
+    stored_form = (
         select(table.body)
         .where(
             table.attempt_id == statement.c.attempt_id,
@@ -97,4 +97,4 @@ def body_for(target: ColumnElement[str]) -> ColumnElement[str]:
     )
     # looked at once: where there are no forms at all, none is looked up
     first = select(literal_column("1")).select_from(target_statement).limit(literal_column("1")).scalar_subquery()
-    return case((first.is_(None), statement.c.body), else_=func.coalesce(own, statement.c.body))
+    return case((first.is_(None), statement.c.body), else_=func.coalesce(stored_form, statement.c.body))

@@ -55,12 +55,12 @@ def add(
     expires_at: int | None = None,
 ) -> int:
     """Store a token of an LMS, and return its number."""
-    given = frozenset(scopes)
+    scope_set = frozenset(scopes)
     values = {
         "lms_id": lms_id,
         "digest": token_digest,
         "created_at": now,
-        "scopes": " ".join(scope for scope in TokenScope if scope in given),
+        "scopes": " ".join(scope for scope in TokenScope if scope in scope_set),
         "expires_at": expires_at,
     }
     return int(connection.execute(insert(token).values(values).returning(token.c.id)).scalar_one())

@@ -17,6 +17,7 @@ MIN_LINES, MAX_LINES, MAX_EXCEPTION = 40, 350, 500
 SMALL = {
     "bridge/audit/access/signer.py": "cookies, flashes and page addresses are signed alike",
     "bridge/audit/components/flash.py": "every form redirects with it",
+    "bridge/audit/components/time_zone.py": "all pages show times in one zone",
     "bridge/audit/dependencies.py": "what all pages are given",
     "bridge/cli/exit_codes.py": "the one table of exit codes",
     "bridge/commit_model/state_codec.py": "the one codec of states, for commits, replays and previews",
@@ -31,7 +32,6 @@ SMALL = {
     "bridge/http/query_parameters.py": "every resource checks with it",
     "bridge/loopback.py": "settings, the HTTP entry and the command line ask it",
     "bridge/operations/targets.py": "pages and commands share it",
-    "bridge/settings/observability.py": "one section of the settings",
     "bridge/settings/proxy.py": "one section of the settings",
     "bridge/single_flight.py": "belongs to none of its callers",
     "mappings/attempt/enrollment.py": "a state, beside those of attempt and session",
@@ -86,6 +86,10 @@ VAGUE = re.compile(
 """Words in constants for which `MAX_*`, `MIN_*`, `*_INTERVAL` and the like are the standard."""
 
 
+PARTICIPLES = frozenset(
+    {"asked", "begun", "found", "going", "gone", "kept", "made", "noted", "one", "said", "taken", "told", "whose"}
+)
+"""Names that say how a value came about, or nothing; a noun says what it is."""
 STATE_ENUMS = frozenset(
     {
         "AlarmState",
@@ -229,3 +233,44 @@ def test_one_pattern_tells_what_a_uuid_is() -> None:
     places = [path for path in _trees() if pattern.search((ROOT / path).read_text(encoding="utf-8"))]
 
     assert set(places) == {"mappings/xapi/validation/syntax.py", "storage/queries/causes.py"}
+
+
+def _local_names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    """Yield the names that a function binds: parameters, variables, loops, exceptions."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.ExceptHandler) and node.name is not None:
+            yield node.name
+
+
+def test_values_have_nouns_as_names() -> None:
+    violations = {
+        f"{path}: {function.name}: {name}"
+        for path, tree in _trees().items()
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for name in _local_names(function)
+        if name in PARTICIPLES
+    }
+
+    assert violations == set()
+
+
+MIN_WORDS = 4
+"""Words of a test's name that can say a property by themselves."""
+
+
+def test_tests_with_short_names_say_what_they_prove() -> None:
+    silent = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        if "node_modules" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if node.name.startswith("test_") and node.name.count("_") < MIN_WORDS and ast.get_docstring(node) is None
+    ]
+
+    assert silent == []

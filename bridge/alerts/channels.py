@@ -56,7 +56,7 @@ def build_channels(settings: Sequence[AlertSettings], guard: OutgoingGuard, now:
     Raises:
         SettingsError: one is of Apprise, which is not installed or does not know its address.
     """
-    return [_build(one, guard, now) for one in settings]
+    return [_build(channel_settings, guard, now) for channel_settings in settings]
 
 
 def _build(settings: AlertSettings, guard: OutgoingGuard, now: Now) -> AlertChannel:

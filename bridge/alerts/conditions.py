@@ -104,15 +104,15 @@ def of_deliveries(counts: WaitingCounts, settings: AlertingSettings, now: int) -
 
 
 def _of_targets(alarms: Iterable[TargetAlarm]) -> Iterator[Finding]:
-    found: dict[tuple[AlertCondition, str], Finding] = {}
+    findings: dict[tuple[AlertCondition, str], Finding] = {}
     for alarm in alarms:
         # what the LRS answered is left out: it can hold learners' data
         condition, requests = _BY_STATE[AlarmState(alarm.state)], _REQUESTS[RequestKind(alarm.request_kind)]
-        known = found.get((condition, alarm.target))
-        detail = requests if known is None else f"{known.detail}, {requests}"
-        since = alarm.since if known is None or known.since is None else min(known.since, alarm.since)
-        found[condition, alarm.target] = Finding(condition, alarm.target, detail, since)
-    yield from found.values()
+        earlier = findings.get((condition, alarm.target))
+        detail = requests if earlier is None else f"{earlier.detail}, {requests}"
+        since = alarm.since if earlier is None or earlier.since is None else min(earlier.since, alarm.since)
+        findings[condition, alarm.target] = Finding(condition, alarm.target, detail, since)
+    yield from findings.values()
 
 
 def of_bridge(alarms: Iterable[SystemAlarm], problem: str | None) -> Iterator[Finding]:

@@ -51,7 +51,7 @@ class AlertMessage(NamedTuple):
     @property
     def title(self) -> str:
         """Return a line."""
-        named = "; ".join(one.summary for one in self.news[:MAX_NAMED]) or "This is a test"
+        named = "; ".join(item.summary for item in self.news[:MAX_NAMED]) or "This is a test"
         more = len(self.news) - MAX_NAMED
         line = f"[scorm-bridge] {named}" + (f"; and {more} more" if more > 0 else "")
         # a name must not begin another header
@@ -60,7 +60,7 @@ class AlertMessage(NamedTuple):
     @property
     def text(self) -> str:
         """Return all of it for people."""
-        paragraphs = [self._paragraph(one) for one in self.news]
+        paragraphs = [self._paragraph(item) for item in self.news]
         if not paragraphs:
             paragraphs.append("This is a test: alerts of the bridge arrive here.")
         if self.address:
@@ -73,22 +73,22 @@ class AlertMessage(NamedTuple):
             "bridge": self.address,
             "alerts": [
                 {
-                    "condition": one.condition,
-                    "subject": one.subject,
-                    "event": one.event,
-                    "at": rfc3339(one.at),
-                    "since": rfc3339(one.since),
-                    "summary": one.summary,
-                    "detail": one.detail,
-                    "remedy": one.remedy,
+                    "condition": item.condition,
+                    "subject": item.subject,
+                    "event": item.event,
+                    "at": rfc3339(item.at),
+                    "since": rfc3339(item.since),
+                    "summary": item.summary,
+                    "detail": item.detail,
+                    "remedy": item.remedy,
                 }
-                for one in self.news
+                for item in self.news
             ],
         }
 
     @staticmethod
-    def _paragraph(one: AlertNews) -> str:
-        if one.event is AlertEvent.ENDED:
-            return f"{one.summary}.\nIt began {rfc3339(one.since)} and ended {rfc3339(one.at)}."
-        lines = [f"{one.summary}.", f"Since {rfc3339(one.since)}: {one.detail}.", one.remedy]
-        return "\n".join([*lines, f"See {GUIDE}, {one.condition}."])
+    def _paragraph(item: AlertNews) -> str:
+        if item.event is AlertEvent.ENDED:
+            return f"{item.summary}.\nIt began {rfc3339(item.since)} and ended {rfc3339(item.at)}."
+        lines = [f"{item.summary}.", f"Since {rfc3339(item.since)}: {item.detail}.", item.remedy]
+        return "\n".join([*lines, f"See {GUIDE}, {item.condition}."])

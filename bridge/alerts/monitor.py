@@ -122,21 +122,22 @@ class AlertMonitor:
         if problem is None:
             if self._active is None:
                 stored = await self._parts.database.read(alerts.current)
-                self._active = {(AlertCondition(one.condition), one.subject): one for one in stored}
+                self._active = {(AlertCondition(alert.condition), alert.subject): alert for alert in stored}
             findings, unknown = await self._find(now)
             await self._follow(findings, unknown, now)
             for waiting in _together(await self._parts.database.read(alerts.due, now)):
                 await self._send(waiting, now, is_stored=True)
-        for waiting in _together([one for one in self._unsent if one.not_before <= now]):
+        due = [notification for notification in self._unsent if notification.not_before <= now]
+        for waiting in _together(due):
             await self._send(waiting, now, is_stored=False)
 
     async def _find(self, now: int) -> tuple[dict[Key, Finding], frozenset[AlertCondition]]:
         """Return what is wrong, and of which conditions nothing is known now."""
         parts, unknown = self._parts, frozenset({AlertCondition.DATABASE})
-        found = list(of_bridge(parts.alarms.current(), None))
+        findings = list(of_bridge(parts.alarms.current(), None))
         counts = await parts.backlog.current()
         if counts is not None and now - counts.counted_at <= MAX_COUNT_AGE:
-            found += of_deliveries(counts, parts.settings, now)
+            findings += of_deliveries(counts, parts.settings, now)
         else:
             unknown |= _OF_DELIVERIES
         if parts.settings.silent_after:
@@ -144,8 +145,8 @@ class AlertMonitor:
                 since = now - parts.settings.silent_after * 1000
                 self._silent = await parts.database.people.read(alerts.silent_lmss, since)
                 self._silence_read_at = now
-            found += of_lmss(self._silent or {}, now)
-        return {(finding.condition, finding.subject): finding for finding in found}, unknown
+            findings += of_lmss(self._silent or {}, now)
+        return {(finding.condition, finding.subject): finding for finding in findings}, unknown
 
     async def _follow(self, findings: dict[Key, Finding], unknown: Iterable[AlertCondition], now: int) -> None:
         """Begin and end alerts. What is not known now is as it was."""
@@ -156,10 +157,10 @@ class AlertMonitor:
             if key in active or not finding.begins:
                 self._appeared.pop(key, None)
             elif self._has_settled(self._appeared, key, now):
-                begun = Alert(finding.condition, finding.subject, finding.since or now, finding.detail)
-                if await self._parts.database.write(alerts.begin, begun, self._channels_for(key[0]), now):
+                alert = Alert(finding.condition, finding.subject, finding.since or now, finding.detail)
+                if await self._parts.database.write(alerts.begin, alert, self._channels_for(key[0]), now):
                     log.warning("alert_began", condition=str(key[0]), subject=key[1], detail=finding.detail)
-                active[key] = begun
+                active[key] = alert
         for key in [key for key in self._appeared if key not in findings and key[0] not in unknown]:
             del self._appeared[key]
         for key in [key for key in active if key not in findings and key[0] not in unknown]:
@@ -183,8 +184,8 @@ class AlertMonitor:
         if self._of_database is not None and self._has_settled(self._vanished, key, now):
             ended, self._of_database = self._of_database, None
             log.warning("alert_ended", condition=str(key[0]), subject="")
-            untold = {one.channel for one in self._unsent if one.since == ended.since}
-            self._unsent = [one for one in self._unsent if one.since != ended.since]
+            untold = {notification.channel for notification in self._unsent if notification.since == ended.since}
+            self._unsent = [notification for notification in self._unsent if notification.since != ended.since]
             self._keep_unsent(AlertEvent.ENDED, ended, now, untold)
 
     def _keep_unsent(self, event: AlertEvent, its: Alert, now: int, untold: Iterable[str] = ()) -> None:
@@ -196,12 +197,12 @@ class AlertMonitor:
                     Notification(-self._numbers, name, *its[:2], event, now, its.since, its.detail, state, 0, now, None)
                 )
 
-    def _has_settled(self, seen: dict[Key, int], key: Key, now: int) -> bool:
+    def _has_settled(self, since: dict[Key, int], key: Key, now: int) -> bool:
         """Return whether something has been so for long enough, as far as was seen."""
-        first = seen.setdefault(key, now)
+        first = since.setdefault(key, now)
         if now - first < self._parts.settings.settle_after * 1000:
             return False
-        del seen[key]
+        del since[key]
         return True
 
     def _channels_for(self, condition: AlertCondition) -> list[str]:
@@ -220,8 +221,15 @@ class AlertMonitor:
             error = "the settings have no such channel any more"
         else:
             news = [
-                AlertNews(one.condition, one.subject, AlertEvent(one.event), one.at, one.since, one.detail)
-                for one in waiting
+                AlertNews(
+                    notification.condition,
+                    notification.subject,
+                    AlertEvent(notification.event),
+                    notification.at,
+                    notification.since,
+                    notification.detail,
+                )
+                for notification in waiting
             ]
             # the same for each try, and another in each life of the bridge for what is not stored
             key = f"alert-{waiting[0].at}-{abs(waiting[0].id)}-{abs(waiting[-1].id)}"
@@ -239,12 +247,14 @@ class AlertMonitor:
         self._parts.metrics.count(ALERT_NOTIFICATIONS, (name, "sent" if error is None else "failed"), len(waiting))
         not_before = now + min(MAX_RETRY_INTERVAL, RETRY_INTERVAL * 2 ** min(tries - 1, 10))
         if is_stored:
-            ids = [one.id for one in waiting]
+            ids = [notification.id for notification in waiting]
             await self._parts.database.write(alerts.settle, ids, state, not_before=not_before, error=error)
         else:
-            self._unsent = [one for one in self._unsent if one not in waiting]
+            self._unsent = [notification for notification in self._unsent if notification not in waiting]
             if state is NotificationState.WAITING:
-                self._unsent += [one._replace(tries=tries, not_before=not_before, error=error) for one in waiting]
+                self._unsent += [
+                    notification._replace(tries=tries, not_before=not_before, error=error) for notification in waiting
+                ]
 
     def _measure(self) -> Iterable[Sample]:
         active = [*(self._active or {}), *([(AlertCondition.DATABASE, "")] if self._of_database else [])]
@@ -254,7 +264,7 @@ class AlertMonitor:
 def _together(waiting: Sequence[Notification]) -> list[list[Notification]]:
     """Return the notifications that make one message each: of one channel, and tried together before."""
 
-    def of(one: Notification) -> tuple[str, int, int]:
-        return one.channel, one.tries, one.not_before
+    def of(notification: Notification) -> tuple[str, int, int]:
+        return notification.channel, notification.tries, notification.not_before
 
     return [list(group) for _, group in groupby(sorted(waiting, key=of), of)]

@@ -31,19 +31,16 @@ def alerts() -> None:
 @AS_JSON
 @click.pass_obj
 def list_alerts(settings: Settings, *, as_json: bool) -> None:
-    """List what has begun and not ended, and whom it was told to.
-
-    Example: scorm-bridge alerts list
-    """
+    """List what has begun and not ended, and whom it was told to."""
     with open_connection(settings) as connection:
         active = stored.current(connection)
         notifications = stored.recent(connection, stored.MAX_KEPT if as_json else MAX_NOTIFICATIONS)
     if as_json:
         print_items(
             [
-                one._asdict()
+                alert._asdict()
                 | {
-                    "since": format_timestamp(one.since),
+                    "since": format_timestamp(alert.since),
                     "notifications": [
                         {
                             "channel": sent.channel,
@@ -54,10 +51,10 @@ def list_alerts(settings: Settings, *, as_json: bool) -> None:
                             "error": sent.error,
                         }
                         for sent in notifications
-                        if (sent.condition, sent.subject, sent.since) == (one.condition, one.subject, one.since)
+                        if (sent.condition, sent.subject, sent.since) == (alert.condition, alert.subject, alert.since)
                     ],
                 }
-                for one in active
+                for alert in active
             ]
         )
         return
@@ -66,16 +63,16 @@ def list_alerts(settings: Settings, *, as_json: bool) -> None:
     else:
         print_table(
             ("alert", "at", "since", "detail"),
-            ((one.condition, one.subject, format_timestamp(one.since), one.detail) for one in active),
+            ((alert.condition, alert.subject, format_timestamp(alert.since), alert.detail) for alert in active),
         )
     if notifications:
         click.echo()
         print_table(
             ("told", "alert", "at", "event", "state", "tries", "error"),
             (
-                (format_timestamp(one.at), one.condition, one.subject, f"{one.event} ({one.channel})", one.state,
-                 one.tries, one.error)
-                for one in notifications
+                (format_timestamp(sent.at), sent.condition, sent.subject, f"{sent.event} ({sent.channel})", sent.state,
+                 sent.tries, sent.error)
+                for sent in notifications
             ),
         )  # fmt: skip
 
@@ -84,14 +81,13 @@ def list_alerts(settings: Settings, *, as_json: bool) -> None:
 @click.argument("name", required=False)
 @click.pass_obj
 def test_channels(settings: Settings, name: str | None) -> None:
-    """Send a message by the channel NAME, or by all of them, and say what came of it.
-
-    Example: scorm-bridge alerts test operations
-    """
-    chosen = [one for one in settings.alerts if name in {None, one.name}]
+    """Send a message by the channel NAME, or by all of them, and say what came of it."""
+    chosen = [entry for entry in settings.alerts if name in {None, entry.name}]
     if not chosen:
-        known = ", ".join(one.name for one in settings.alerts) or "none: add an [[alerts]] section to the settings"
-        raise click.ClickException(f"There is no such channel; there are {known}.")
+        channel_names = (
+            ", ".join(entry.name for entry in settings.alerts) or "none: add an [[alerts]] section to the settings"
+        )
+        raise click.ClickException(f"There is no such channel; there are {channel_names}.")
     try:
         channels = build_channels(chosen, settings.outgoing_guard(), system_now)
     except SettingsError as error:

@@ -13,6 +13,7 @@ from bridge.cli.alerts import alerts
 from bridge.cli.backfill import backfill
 from bridge.cli.database import backup, migrate
 from bridge.cli.deliveries import deliveries
+from bridge.cli.doctor import doctor
 from bridge.cli.erase import erase, erasures
 from bridge.cli.examples import add_examples
 from bridge.cli.exit_codes import ExitCode
@@ -44,6 +45,9 @@ def main(context: click.Context, config: Path | None) -> None:
     try:
         context.obj = load_settings(config)
     except SettingsError as error:
+        if context.invoked_subcommand == doctor.name:
+            context.obj = error  # it says what is wrong itself
+            return
         click.echo(f"The settings cannot be used:\n{error}", err=True)
         sys.exit(ExitCode.CONFIG)
     logs.configure(context.obj.log)
@@ -51,7 +55,7 @@ def main(context: click.Context, config: Path | None) -> None:
 
 for command in (
     serve, migrate, backup, lms, tokens, accounts, targets, alerts, sessions, statements, deliveries, backfill, explain,
-    verify, export, erase, erasures, import_history, mapping, sandbox,
+    verify, doctor, export, erase, erasures, import_history, mapping, sandbox,
 ):  # fmt: skip
     main.add_command(command)
 add_examples(main)

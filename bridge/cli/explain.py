@@ -69,12 +69,13 @@ def explain_statement(connection: Connection, statement_id: str, now: int, *, wi
     if with_body:
         commit = timeline.received(connection, origin.session_id, origin.commit_number)
         explanation["body"] = msgspec.json.decode(origin.body)
-        explanation["received"] = None if commit is None else commit.body.decode(errors="replace")
+        body = None if commit is None else commit.body
+        explanation["received"] = None if body is None else body.decode(errors="replace")
     return explanation
 
 
 def _as_lines(explanation: dict[str, Any]) -> list[str]:
-    commit, attempt, left = explanation["commit"], explanation["attempt"], explanation["left"]
+    commit, attempt, states = explanation["commit"], explanation["attempt"], explanation["left"]
     mapping = f"{explanation['mapping']} {explanation['mapping_hash'][:12]}"
     lines = [
         f"statement {explanation['statement']}",
@@ -83,9 +84,9 @@ def _as_lines(explanation: dict[str, Any]) -> list[str]:
         f"  of session {explanation['session']}, attempt {attempt['number']} ({attempt['id']})",
         f"  of learner {explanation['learner']} in activity {explanation['activity']} of {explanation['lms']}",
     ]
-    if left:
+    if states:
         lines.append(
-            f"  which left the attempt {left['status']}, {left['completion_status']}, {left['success_status']}"
+            f"  which left the attempt {states['status']}, {states['completion_status']}, {states['success_status']}"
         )
     if explanation["problem"]:
         lines.append(f"  never sent: {explanation['problem']}")

@@ -33,11 +33,11 @@ def export(
     """Export everything that is held about LEARNER into a zip. No file is overwritten; the audit log records it."""
     with open_database(settings) as engine:
         try:
-            made = export_learner(engine, Learner(learner, lms), file, AuditContext(by, reason, system_now()))
+            exported = export_learner(engine, Learner(learner, lms), file, AuditContext(by, reason, system_now()))
         except (NothingHeldError, NewFileError) as error:
             raise click.ClickException(str(error)) from None
     if as_json:
-        print_json({"file": str(made.file), "bytes": made.size, "rows": made.rows})
+        print_json({"file": str(exported.file), "bytes": exported.size, "rows": exported.rows})
         return
-    print_table(("what", "rows"), made.rows.items())
-    click.echo(f"{made.file}: {made.size:,} bytes. It holds personal data: keep it as such.", err=True)
+    print_table(("what", "rows"), exported.rows.items())
+    click.echo(f"{exported.file}: {exported.size:,} bytes. It holds personal data: keep it as such.", err=True)

@@ -82,8 +82,6 @@ def import_history(  # noqa: PLR0913 -- one for each option
     Commits are stored at their original times and make the statements that they would have made then. What was imported
     before is known and left out, so that an import that was stopped goes on when it is begun again. A dry run comes
     first, unless --yes is given.
-
-    Example: scorm-bridge import moodle exports/ --lms campus --dry-run
     """
     try:
         if only_suggest:
@@ -120,13 +118,13 @@ def _column_map(source: str, map_file: Path | None) -> ColumnMap | None:
 
 
 def _chosen(configured: Sequence[TargetSettings], names: Sequence[str]) -> Sequence[TargetSettings]:
-    known = {target.name: target for target in configured}
-    unknown = [name for name in names if name not in known]
+    by_name = {target.name: target for target in configured}
+    unknown = [name for name in names if name not in by_name]
     if unknown:
         raise click.BadParameter(
-            f"{', '.join(unknown)}: no such target; there are {', '.join(known) or 'none'}.", param_hint="--target"
+            f"{', '.join(unknown)}: no such target; there are {', '.join(by_name) or 'none'}.", param_hint="--target"
         )
-    return [known[name] for name in names] if names else configured
+    return [by_name[name] for name in names] if names else configured
 
 
 def _prepare(
@@ -160,7 +158,7 @@ class _Run:
         self._rate = rate
 
     def __call__(self, *, dry_run: bool, report_file: TextIO | None) -> ImportReport:
-        begun = time.monotonic()
+        started = time.monotonic()
         shared = _is_served(self._settings)
         importer = Importer(
             self._engine,
@@ -176,7 +174,7 @@ class _Run:
             """Leave the database to live commits for as long as it was taken from them; keep to the rate."""
             wait = seconds if shared else 0.0
             if self._rate is not None:
-                wait = max(wait, begun + importer.report.rows / self._rate - time.monotonic())
+                wait = max(wait, started + importer.report.rows / self._rate - time.monotonic())
             if wait > 0:
                 time.sleep(wait)
 

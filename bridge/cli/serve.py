@@ -23,10 +23,12 @@ from bridge import logs
 from bridge.app import SchemaError, create_app
 from bridge.cli.descriptors import affordable_connections
 from bridge.cli.exit_codes import ExitCode
+from bridge.cli.service_manager import ServiceState, notify_manager
 from bridge.cli.workers import serve_together, stop_with_parent
 from bridge.http.connection_server import BACKLOG, ConnectionRunner
 from bridge.http.health import DRAINING
 from bridge.settings import Settings, SettingsError
+from bridge.settings.sources import unknown_variables
 from mappings.definition import DefinitionError
 from storage.process_lock import CannotServeError, only_writer
 
@@ -70,10 +72,10 @@ def run_app(
     try:
         loop.run_until_complete(_serve(app, settings, listener, on_listening))
     finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
@@ -108,6 +110,7 @@ async def _serve(
             targets={target.name: target.endpoint for target in settings.targets},
             pid=os.getpid(),
         )
+        notify_manager(ServiceState.READY)
         if on_listening is not None:
             on_listening()
         await stopped.wait()
@@ -124,6 +127,7 @@ def _stop_on_signals(draining: asyncio.Event, stopped: asyncio.Event, delay: flo
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
         draining.set()
+        notify_manager(ServiceState.STOPPING)
         log.info("stopping", after=delay)
         loop.call_later(delay, stopped.set)
 
@@ -185,4 +189,6 @@ def serve(
             if parent is not None:
                 stop_with_parent(loop, parent)
             shared = None if listener is None else socket.socket(fileno=listener)
+            if unknown := unknown_variables(settings):
+                log.warning("unknown_environment_variables", names=[variable.name for variable in unknown])
             run_app(create_app(settings, shared_metrics=metrics), settings, loop, shared)

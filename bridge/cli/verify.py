@@ -36,14 +36,14 @@ from storage.states import DeliveryState
 def verify(settings: Settings, learner: str, activity: str, course: str | None, *, as_json: bool) -> None:
     """Show what is stored and was sent for LEARNER and ACTIVITY. The exit code is 1 when nothing is stored."""
     with open_connection(settings) as connection:
-        found = find_enrollments(connection, learner, activity, course)
+        enrollments = find_enrollments(connection, learner, activity, course)
     if as_json:
-        print_items(found)
-    elif found:
+        print_items(enrollments)
+    elif enrollments:
         console = open_console(markup=True)
-        for enrollment in found:
+        for enrollment in enrollments:
             console.print(_tree(enrollment))
-    if not found:
+    if not enrollments:
         where = f" in course {course!r}" if course else ""
         click.echo(f"Nothing is stored for learner {learner!r} and activity {activity!r}{where}.", err=True)
         sys.exit(ExitCode.FAILED)

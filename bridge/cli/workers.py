@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from bridge import logs
+from bridge.cli.service_manager import ServiceState, notify_manager, silence_manager
 from bridge.clock import random_id
 from bridge.metrics.exchange import retire
 
@@ -42,11 +43,11 @@ class WorkerProcesses:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop)
         # a worker ends when this pipe does: none outlives its parent, however that ends
-        watched, kept = os.pipe()
+        watched, held_open = os.pipe()
         try:
             await asyncio.gather(*(self._keep_one(watched) for _ in range(self._count)))
         finally:
-            os.close(kept)
+            os.close(held_open)
             os.close(watched)
         return self._status
 
@@ -105,6 +106,8 @@ def serve_together(count: int, arguments: list[str], host: str, port: int) -> in
     ):
         listener.set_inheritable(True)
         logs.announce(f"scorm-bridge listens on http://{host}:{listener.getsockname()[1]} ({count} workers)")
+        notify_manager(ServiceState.READY)
+        silence_manager()
         return asyncio.run(WorkerProcesses(count, arguments, listener, Path(metrics)).run())
 
 

@@ -128,13 +128,13 @@ def resume_values(row: Attempt, attempt: AttemptState) -> LaunchValues:
 
 def progress_summary(state: AttemptState) -> ProgressSummary:
     """Return what a progress bar and a bookmark need."""
-    known = state.snapshot
+    snapshot = state.snapshot
     return ProgressSummary(
-        known.completion_status == _COMPLETED,
-        _PASSED.get(known.success_status),
+        snapshot.completion_status == _COMPLETED,
+        _PASSED.get(snapshot.success_status),
         None if state.score is None else state.score.scaled,
-        known.progress_measure,
-        known.location and known.location[:MAX_PROGRESS_LOCATION],
+        snapshot.progress_measure,
+        snapshot.location and snapshot.location[:MAX_PROGRESS_LOCATION],
     )
 
 

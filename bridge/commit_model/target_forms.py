@@ -20,8 +20,8 @@ def target_statements(
 
     `started_at` is when the attempt began, in milliseconds since the epoch. A statement with a problem is never sent.
     """
-    for own, targets in active.forms:
-        form = own.of_attempt(context, started_at)
+    for mapping_form, targets in active.forms:
+        form = mapping_form.of_attempt(context, started_at)
         for row in rows:
             receivers = targets.intersection(active.targets[row.rule]) if row.problem is None else ()
             if receivers:

@@ -99,7 +99,7 @@ def _store(
     statements = outbox.adding(rows.statements, dependencies.mappings.statement_targets, rows.forms)
     write(connection, [*changes.writes(), journal.appending(rows.entries), *statements])
     built = executor.documents
-    documents.store(connection, [one.update for one in built.values()], lambda row: built[row.id].targets)
+    documents.store(connection, [document.update for document in built.values()], lambda row: built[row.id].targets)
 
 
 def _session_ids(command: Command) -> list[str]:

@@ -34,8 +34,8 @@ def documents_of(
     """Return the documents of a session's attempt; `attempts` are the id and number of its enrollment's, in order."""
     built: list[BuiltDocument] = []
     every = {target for targets in active.documents.values() for target in targets}
-    for own, targets in active.forms:
-        form = own.of_attempt(session.context(), session.attempt.row.started_at)
+    for mapping_form, targets in active.forms:
+        form = mapping_form.of_attempt(session.context(), session.attempt.row.started_at)
         built += _build(active, session, attempts, form, targets)
         every -= targets
     return [*_build(active, session, attempts, None, every), *built]

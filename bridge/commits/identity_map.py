@@ -64,11 +64,11 @@ class IdentityMap:
 
     def latest_begun_attempt(self, owner: Enrollment) -> CachedAttempt | None:
         """Return an enrollment's latest attempt that has commits."""
-        begun = self._known_begun(owner)
+        begun_attempts = self._known_begun(owner)
         row = attempts.latest_begun_attempt(self._connection, owner)
         if row is not None:
-            begun.append(self.add_attempt(row))
-        return max(begun, key=lambda attempt: attempt.row.number, default=None)
+            begun_attempts.append(self.add_attempt(row))
+        return max(begun_attempts, key=lambda attempt: attempt.row.number, default=None)
 
     def begun_attempts(self, owner: Enrollment) -> list[tuple[str, int]]:
         """Return UUID and number of the enrollment's attempts that have commits, in their order."""
@@ -80,7 +80,7 @@ class IdentityMap:
         """Return the best score of an enrollment's other attempts."""
         owner, best = attempt.row.enrollment, None
         by_number = {row.number: self.add_attempt(row) for row in attempts.load_attempts(self._connection, owner)}
-        by_number |= {known.row.number: known for known in self.attempts.values() if known.row.enrollment is owner}
+        by_number |= {cached.row.number: cached for cached in self.attempts.values() if cached.row.enrollment is owner}
         for number, other in sorted(by_number.items()):
             if other.state.commits and other.state.for_credit and number != attempt.row.number:
                 best = better(best, other.state.score)

@@ -23,7 +23,7 @@ def launch_of(session: CachedSession, sco: str) -> Launch:
 
     Where the LMS named no course, the activity that it opened is the package, and the course of its SCOs.
     """
-    owner, given = session.attempt.row.enrollment, session.state.launch
+    owner, launch_data = session.attempt.row.enrollment, session.state.launch
     course = LaunchCourse(owner.course_id, owner.course_name)
     if not owner.course_id:
         course = LaunchCourse(owner.activity_id, owner.activity_name)
@@ -33,5 +33,5 @@ def launch_of(session: CachedSession, sco: str) -> Launch:
         activity=LaunchActivity(sco, "", ""),
         course=course,
         scorm_version="1.2",
-        data=LaunchData(scorm_version="1.2", mode=given.mode, credit=given.credit, of_package=True),
+        data=LaunchData(scorm_version="1.2", mode=launch_data.mode, credit=launch_data.credit, of_package=True),
     )

@@ -229,9 +229,11 @@ class CommitService:
         """Execute commands in one transaction, and in one each where one of them spoils it. Sets a result for each."""
         count = len(batch.commands)
         for _ in range(MAX_CONFLICTS):
-            begun = time.perf_counter()
+            started = time.perf_counter()
             try:
-                result = self._writer.transaction(batch_executor.execute_batch, self._dependencies, batch)
+                with self._dependencies.tracing.span("store batch") as span:
+                    span.set_attribute("scorm_bridge.commands", count)
+                    result = self._writer.transaction(batch_executor.execute_batch, self._dependencies, batch)
             except Exception as error:
                 with self._lock:
                     self._queue.batch_failed()
@@ -258,7 +260,7 @@ class CommitService:
             self._health.record_stored()
             with self._lock:
                 self._queue.batch_committed(result)
-            self._count_stored(count, time.perf_counter() - begun, result.rows)
+            self._count_stored(count, time.perf_counter() - started, result.rows)
             return
         if count == 1:
             log.error("commit_lost_every_race")

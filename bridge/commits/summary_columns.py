@@ -49,12 +49,12 @@ def update_session(session: CachedSession, at: int) -> None:
 def update_attempt(attempt: CachedAttempt) -> None:
     """Update an attempt's columns to its state."""
     row, state = attempt.row, attempt.state
-    known, value = state.snapshot, state.score or Score()
-    row.scorm_version = row.scorm_version or known.scorm_version
+    snapshot, value = state.snapshot, state.score or Score()
+    row.scorm_version = row.scorm_version or snapshot.scorm_version
     row.status = state.ended or AttemptStatus.ACTIVE.value
-    row.completion_status, row.success_status = known.completion_status, known.success_status
+    row.completion_status, row.success_status = snapshot.completion_status, snapshot.success_status
     row.score_scaled, row.score_raw, row.score_min, row.score_max = value.scaled, value.raw, value.min, value.max
-    row.progress_measure = known.progress_measure
+    row.progress_measure = snapshot.progress_measure
     row.total_time = state.total_time
     row.changed = True
 

@@ -65,12 +65,14 @@ class UnitOfWork:
         """Return the ids of the enrollments that are loaded."""
         return {*self._rows.enrollments}
 
-    def load(self, known: Iterable[CachedEnrollment], commands: Sequence[Command], *, launching: bool = True) -> None:
+    def load(
+        self, enrollments: Iterable[CachedEnrollment], commands: Sequence[Command], *, launching: bool = True
+    ) -> None:
         """Load and lock everything that the session ids of commands are about, and when `launching`, their launches.
 
-        `known` are locked already and need not be loaded.
+        `enrollments` are locked already and need not be loaded.
         """
-        for enrollment in known:
+        for enrollment in enrollments:
             self._rows.add_cached(enrollment)
         named = [command.session_id for command in commands if command.session_id is not None]
         self._rows.load_sessions(named)
@@ -126,10 +128,10 @@ class UnitOfWork:
         if launch is not None and not launch.may_mean(owner.key):
             # who learners are stays out of the log
             meant = f"{launch.activity.id!r}{_in_course(launch.course.id)}"
-            known = f"activity {owner.activity_id!r}{_in_course(owner.course_id)}, not with {meant}"
+            bound_to = f"activity {owner.activity_id!r}{_in_course(owner.course_id)}, not with {meant}"
             raise SessionMismatch(
                 f"Session {session_id} is one"
-                f" {'of another learner' if launch.learner.id != owner.learner_id else f'with {known}'};"
+                f" {'of another learner' if launch.learner.id != owner.learner_id else f'with {bound_to}'};"
                 " leave the session id out to get a new one."
             )
         return session
@@ -251,8 +253,8 @@ class UnitOfWork:
             ]
         return stored + session.fresh
 
-    def first_response(self, session: CachedSession, number: int) -> str:
-        """Return the answer that a commit got."""
+    def first_response(self, session: CachedSession, number: int) -> str | None:
+        """Return the answer that a commit got, None where it was removed as it had become old."""
         fresh = session.responses.get(number)
         return journal.response(self._connection, session.row.session_id, number) if fresh is None else fresh
 
@@ -324,10 +326,10 @@ class UnitOfWork:
         """
         keys: dict[EnrollmentKey, EnrollmentKey] = {}
         without_course = {launch.key[:3] for launch in launches if not launch.course.id}
-        known = attempts.known_courses(self._connection, without_course)
+        known_courses = attempts.known_courses(self._connection, without_course)
         for launch in launches:
             lms_id, learner_id, activity_id, course_id = launch.key
-            courses = known.setdefault((lms_id, learner_id, activity_id), set())
+            courses = known_courses.setdefault((lms_id, learner_id, activity_id), set())
             if launch.key not in keys:
                 if not course_id and len(courses) == 1:
                     (course_id,) = courses
@@ -340,19 +342,19 @@ class UnitOfWork:
 
         An activity is the SCO that has its id, else the first one that was posted to it, by whichever learner.
         """
-        session_id, (sco, *others) = command.session_id or "", command.scos
+        session_id, (sco, *other_scos) = command.session_id or "", command.scos
         session = self._rows.sessions.get(session_id)
         owner = None if session is None else session.attempt.row.enrollment
         if session is None or owner is None or command.lms_id not in {None, owner.lms_id} or not sco:
             return []
-        own = owner.sco
+        owner_sco = owner.sco
         if sco == owner.activity_id:
-            own = sco
-        elif not own and owner.activity_id not in others:
-            own = attempts.sco_of(self._connection, owner) or sco
-        if own != owner.sco:
-            owner.sco, owner.changed = own, True
-        if sco == own:
+            owner_sco = sco
+        elif not owner_sco and owner.activity_id not in other_scos:
+            owner_sco = attempts.sco_of(self._connection, owner) or sco
+        if owner_sco != owner.sco:
+            owner.sco, owner.changed = owner_sco, True
+        if sco == owner_sco:
             return []
         launch = launch_of(session, sco)
         self._routes[session_id, sco] = session_of(session_id, sco), launch
@@ -364,11 +366,11 @@ class UnitOfWork:
         It stays the session's, whatever the LMS gives later: a replay then generates the same.
         """
         key = owner.lms_id, owner.learner_id, attempts.course_of(owner)
-        known = self._registrations.get(key, owner.course_registration)
-        if data.registration is not None and data.registration != known:
-            known = self._registrations[key] = data.registration
-        owner.course_registration = known
-        return data if data.registration == known else replace(data, registration=known)
+        registration = self._registrations.get(key, owner.course_registration)
+        if data.registration is not None and data.registration != registration:
+            registration = self._registrations[key] = data.registration
+        owner.course_registration = registration
+        return data if data.registration == registration else replace(data, registration=registration)
 
     def _new(self, launch: Launch, key: EnrollmentKey) -> NewEnrollment:
         return NewEnrollment(
@@ -394,8 +396,8 @@ def _in_course(course_id: str) -> str:
 
 
 def _goes_on(latest: CachedAttempt, launch: Launch, resume: Resume) -> bool:
-    known = latest.state.snapshot.scorm_version or latest.row.scorm_version or launch.scorm_version
-    return goes_on(latest.state, "2004" if known == "2004" else "1.2", "never" if launch.fresh else resume)
+    version = latest.state.snapshot.scorm_version or latest.row.scorm_version or launch.scorm_version
+    return goes_on(latest.state, "2004" if version == "2004" else "1.2", "never" if launch.fresh else resume)
 
 
 def _entry(attempt: CachedAttempt, session: SessionState) -> str:

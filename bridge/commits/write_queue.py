@@ -234,12 +234,12 @@ class WriteQueue:
 
 def _altered_items(session: CachedSession, command: StoreCommit) -> int:
     """Count the items that a commit may alter; interactions that are known by the same bytes cost nothing."""
-    sent, known = command.received.parsed_cmi.snapshot, session.attempt.state.snapshot
+    sent, before = command.received.parsed_cmi.snapshot, session.attempt.state.snapshot
     count = 0
     if sent.interactions:
-        count += sum(map(ne, sent.interactions.values(), map((known.interactions or {}).get, sent.interactions)))
+        count += sum(map(ne, sent.interactions.values(), map((before.interactions or {}).get, sent.interactions)))
     if sent.objectives:
-        count += len(sent.objectives) + len(known.objectives or ())
+        count += len(sent.objectives) + len(before.objectives or ())
     if sent.comments_from_learner:
         count += len(sent.comments_from_learner)
     if sent.comments_from_lms:

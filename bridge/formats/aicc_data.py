@@ -181,8 +181,8 @@ def _objectives(pairs: dict[str, str]) -> Tree:
     }
 
 
-def _objective(own: str, score: str, status: str) -> Tree:
-    item: Tree = {"id": own, "score": _score(score), "status": _word(status, _STATUS)}
+def _objective(objective_id: str, score: str, status: str) -> Tree:
+    item: Tree = {"id": objective_id, "score": _score(score), "status": _word(status, _STATUS)}
     return {name: value for name, value in item.items() if value}
 
 

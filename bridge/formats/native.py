@@ -238,16 +238,16 @@ def parse_launch(body: object, *, lms_id: int, activity_id: str | None = None) -
     return LaunchRequest(launch, fields.session_id or None, (*warnings, *of_names))
 
 
-def unknown_keys(body: Mapping[str, object], known: Collection[str], inside: str = "") -> list[CmiWarning]:
+def unknown_keys(body: Mapping[str, object], known_keys: Collection[str], inside: str = "") -> list[CmiWarning]:
     """Return a warning for each key of an object that is not one of the known ones.
 
     Their values are not repeated: they can be anything, an address of the learner's too.
     """
     warnings: list[CmiWarning] = []
     for key, value in body.items():
-        if key in known or value in (None, "", {}, []) or is_full_list(warnings):
+        if key in known_keys or value in (None, "", {}, []) or is_full_list(warnings):
             continue
-        meant = nearest(key, known)
+        meant = nearest(key, known_keys)
         message = "is not a key that is taken here" + ("" if meant is None else f"; did you mean {meant}?")
         warnings.append(warn(WarningCode.UNKNOWN_KEY, inside + key, "", message))
     return warnings

@@ -108,8 +108,8 @@ def _learner(value: bytes) -> bytes | None:
     if value[:1] != b"{":
         return None
     members = _decode_object(value)
-    kept = {name: member for name, member in members.items() if not _is_address(name)}
-    return None if len(kept) == len(members) else _encode(kept)
+    without_addresses = {name: member for name, member in members.items() if not _is_address(name)}
+    return None if len(without_addresses) == len(members) else _encode(without_addresses)
 
 
 def _text(value: bytes, depth: int) -> bytes | None:

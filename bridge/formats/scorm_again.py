@@ -79,8 +79,8 @@ def _is_last(request: CommitRequest, beside: Mapping[str, Any], wrapper: Mapping
         value is True for key, value in beside.items() if key not in _KNOWN and not key.startswith("cmi.")
     ):
         return True
-    said = [value for key, value in wrapper.items() if isinstance(value, bool) and _LAST.search(key)]
-    return any(said) if said else None
+    flags = [value for key, value in wrapper.items() if isinstance(value, bool) and _LAST.search(key)]
+    return any(flags) if flags else None
 
 
 def _fields(wrapper: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

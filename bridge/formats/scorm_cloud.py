@@ -148,11 +148,11 @@ def _collected(scos: list[dict[str, Any]], name: str, read: Any) -> Tree:
     where there are not, the collection is longer than is kept, which its reader warns of.
     """
     collected: Tree = {}
-    each = [parts if isinstance(parts := runtime.get(name), list) else [] for runtime in scos]
+    lists = [parts if isinstance(parts := runtime.get(name), list) else [] for runtime in scos]
     width = MAX_ITEMS // max(1, len(scos))
-    apart = all(len(parts) <= width for parts in each)
+    apart = all(len(parts) <= width for parts in lists)
     start = 0
-    for place, parts in enumerate(each):
+    for place, parts in enumerate(lists):
         first = place * width if apart else start
         for index, part in enumerate(parts):
             if isinstance(part, dict):

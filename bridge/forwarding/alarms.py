@@ -50,12 +50,12 @@ class TargetAlarms:
     async def begin(self, target: str, kind: RequestKind, state: AlarmState, reason: str) -> None:
         """Raise an alarm, or update when it was last seen."""
         now = self._now()
-        known = self._known.get((target, kind))
-        is_recent = known is not None and known.state == state and abs(now - known.seen_at) < SEEN_INTERVAL
+        current = self._known.get((target, kind))
+        is_recent = current is not None and current.state == state and abs(now - current.seen_at) < SEEN_INTERVAL
         if is_recent:
             return
         async with self.lock:
-            since = known.since if known is not None and known.state == state else now
+            since = current.since if current is not None and current.state == state else now
             alarm = TargetAlarm(target, kind.value, state.value, since, now, reason[:MAX_ALARM_REASON_LENGTH])
             is_new = await self._database.write(target_alarms.begin, alarm)
             self._known[target, kind] = alarm
@@ -71,8 +71,8 @@ class TargetAlarms:
 
     async def end(self, target: str, kind: RequestKind, *states: AlarmState) -> None:
         """Clear the alarm of such requests, as one succeeded; only one of these states where any are given."""
-        known = self._known.get((target, kind))
-        if known is None or (states and AlarmState(known.state) not in states):
+        current = self._known.get((target, kind))
+        if current is None or (states and AlarmState(current.state) not in states):
             return
         async with self.lock:
             was_there = await self._database.write(target_alarms.end, target, kind.value)

@@ -118,9 +118,9 @@ class Authorization:
             )
         where = response.headers.get("Location", "")[:MAX_LOCATION_LENGTH] if 300 <= status < 400 else ""
         points = f" and redirects to {where}, which is not followed" if where else ""
-        said = f"the token endpoint answered {status}{points}: {self.redact(response.text)[:500]}"
+        answer = f"the token endpoint answered {status}{points}: {self.redact(response.text)[:500]}"
         answered = 401 if status in {400, 401, 403} else None
-        return Reply(answered, said, response.headers, is_from_lrs=False, is_preliminary=True)
+        return Reply(answered, answer, response.headers, is_from_lrs=False, is_preliminary=True)
 
 
 def _secrets(credentials: Credentials, proxy_headers: Mapping[str, str]) -> tuple[str, ...]:

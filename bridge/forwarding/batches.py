@@ -46,24 +46,24 @@ class BatchSplitter:
 
         `limits` has the maximum size of a batch by the id of a delivery in it.
         """
-        taken = self._claimed[self._next : self._next + max_count]
-        if not taken:
+        claimed = self._claimed[self._next : self._next + max_count]
+        if not claimed:
             return None
-        size = taken[0].size
+        size = claimed[0].size
         count = 1
-        max_count = 1 if taken[0].tries >= MAX_SHARED_TRIES else min(max_count, limits.get(taken[0].id, max_count))
-        for delivery in taken[1:]:
+        max_count = 1 if claimed[0].tries >= MAX_SHARED_TRIES else min(max_count, limits.get(claimed[0].id, max_count))
+        for delivery in claimed[1:]:
             max_count = min(max_count, limits.get(delivery.id, max_count))
             if count >= max_count or size + delivery.size > MAX_BATCH_BYTES or delivery.tries >= MAX_SHARED_TRIES:
                 break
             size += delivery.size
             count += 1
-        taken = taken[:count]
+        claimed = claimed[:count]
         begin = self._offset
         end = begin + size + count - 1
         self._next += count
         self._offset = end + 1
-        return Batch(taken, b"[%b]" % self._bodies[begin:end])
+        return Batch(claimed, b"[%b]" % self._bodies[begin:end])
 
 
 def _length(claimed: Sequence[ClaimedDelivery]) -> int:

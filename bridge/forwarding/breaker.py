@@ -54,12 +54,12 @@ class Breaker:
         """
         loop = asyncio.get_running_loop()
         while self._failures and not stopping.is_set():
-            left = self._until - loop.time()
-            if left <= 0 and not self._probing:
+            seconds = self._until - loop.time()
+            if seconds <= 0 and not self._probing:
                 self._probing = True
                 return True
             self._changed.clear()
-            await _wait_for_any(self._changed, stopping, seconds=left if left > 0 else None)
+            await _wait_for_any(self._changed, stopping, seconds=seconds if seconds > 0 else None)
         return not stopping.is_set()
 
     def record_success(self) -> None:

@@ -94,7 +94,10 @@ class DocumentForwarder(PollingWorker):
         """Update one document; return the result, None where the target was paused meanwhile."""
         started = self._now()
         try:
-            outcome, reply = await self._write(document)
+            with self._channel.tracing.span("send document") as span:
+                span.set_attribute("scorm_bridge.target", self._target)
+                outcome, reply = await self._write(document)
+                span.set_attribute("scorm_bridge.outcome", outcome)
         except TargetPausedError:
             return None
         except DATABASE_ERRORS:
@@ -162,7 +165,7 @@ class DocumentForwarder(PollingWorker):
                 return classify_document(current), current
             # a condition that was refused is not sent again, as long as there is another one
             conditions = conditions_of(current, is_empty=is_empty or current.status == 404)
-            condition = next((each for each in conditions if str(each) not in refused), conditions[0])
+            condition = next((candidate for candidate in conditions if str(candidate) not in refused), conditions[0])
             headers = {"Content-Type": document.content_type} | condition
             reply = await self._transport.write_document(document.resource, parameters, content, headers)
             outcome = classify_document(reply)

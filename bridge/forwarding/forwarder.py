@@ -170,7 +170,11 @@ class Forwarder(PollingWorker):
     async def _send(self, batch: Batch) -> bool:
         """Send a batch; return whether all of it is settled; its results are still to be stored then."""
         started = self._now()
-        outcome, reply = await self._exchange(batch)
+        with self._channel.tracing.span("send statements") as span:
+            span.set_attribute("scorm_bridge.target", self._target)
+            span.set_attribute("scorm_bridge.statements", len(batch.claimed))
+            outcome, reply = await self._exchange(batch)
+            span.set_attribute("scorm_bridge.outcome", outcome)
         is_single = len(batch.claimed) == 1
         if outcome in {TryOutcome.DELIVERED, TryOutcome.EQUIVALENT}:
             await self._delivered(batch, started, outcome, reply)
@@ -224,8 +228,8 @@ class Forwarder(PollingWorker):
         isolation = self._channel.isolation
         waits = outcome in {TryOutcome.FAULT, TryOutcome.UNVERIFIED}
         if outcome is TryOutcome.REFUSED:
-            known = self._channel.alarms.state(self._target, RequestKind.STATEMENTS)
-            waits = not isolation.record_refusal(claimed.attempt_id, is_refusing=known is AlarmState.REFUSING)
+            alarm_state = self._channel.alarms.state(self._target, RequestKind.STATEMENTS)
+            waits = not isolation.record_refusal(claimed.attempt_id, is_refusing=alarm_state is AlarmState.REFUSING)
             if waits:
                 await self._channel.alarms.begin(
                     self._target, RequestKind.STATEMENTS, AlarmState.REFUSING, reply_text(reply)

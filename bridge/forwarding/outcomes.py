@@ -154,4 +154,4 @@ def _are_ids(text: str, sent: Sequence[str]) -> bool:
         ids = msgspec.json.decode(text, type=list[str])
     except msgspec.MsgspecError:
         return False
-    return bool(ids) and {found.lower() for found in ids} <= {expected.lower() for expected in sent}
+    return bool(ids) and {statement_id.lower() for statement_id in ids} <= {expected.lower() for expected in sent}

@@ -37,15 +37,15 @@ class PauseMonitor(PeriodicTask):
 
     def is_paused(self, target: str) -> bool:
         """Return whether somebody has paused a target, as far as this process knows."""
-        known = self._known.get(target)
-        return not self._is_current or (known is not None and not known.automatic)
+        pause = self._known.get(target)
+        return not self._is_current or (pause is not None and not pause.automatic)
 
     async def run_once(self) -> bool:
         """Read what is paused now."""
         # one after the other: the later poll must not end with what the earlier one read
         async with self.alarms.lock:
-            known, alarms = await self._database.read(_read)
-            before, self._known = self._known, known
+            current_pauses, alarms = await self._database.read(_read)
+            before, self._known = self._known, current_pauses
             self.alarms.follow(alarms)
             was_current, self._is_current = self._is_current, True
         if not was_current or any(

@@ -105,7 +105,7 @@ class Transport:
         params: dict[str, str] | None = None,
         extra: dict[str, str] | None = None,
     ) -> Reply:
-        begun = asyncio.get_running_loop().time()
+        started = asyncio.get_running_loop().time()
         try:
             trouble = await self._ensure_version()
             if trouble is not None:
@@ -117,7 +117,7 @@ class Transport:
                 if self._version != rejected:
                     reply = await self._versioned(method, resource, body, params, extra)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            took = asyncio.get_running_loop().time() - begun
+            took = asyncio.get_running_loop().time() - started
             # without a version no statement was sent yet, which could be what cuts the connection
             cut = self._version is not None and is_cut(error)
             return replace(self._no_answer(error), is_cut=cut, took=took)
@@ -131,12 +131,12 @@ class Transport:
         if self._target.version != "auto":
             return None
         time = asyncio.get_running_loop().time()
-        known = self._version or otherwise
+        version = self._version or otherwise
         if self._version is not None and time - self._version_requested_at < VERSION_TTL:
             return None
         self._version_requested_at = time
         about = await request_about(self._request_about)
-        self._version = select_version(about) or known
+        self._version = select_version(about) or version
         if self._version is not None:
             return None
         trouble = about if about.status in {401, 403} or not about.is_from_lrs else _no_version(about)
@@ -216,9 +216,9 @@ class Transport:
 
 
 def _no_version(about: Reply) -> Reply:
-    said = "no answer" if about.status is None else f"{about.status}: {about.text[:200]}"
+    answer = "no answer" if about.status is None else f"{about.status}: {about.text[:200]}"
     words = (
-        f"the LRS did not say which xAPI versions it supports ({said}); set `version` of the target if it never does"
+        f"the LRS did not say which xAPI versions it supports ({answer}); set `version` of the target if it never does"
     )
     return Reply(None, words, about.headers)
 

@@ -122,9 +122,9 @@ def _of_session(
     wire_format: Format, format_request: FormatRequest, caller: Caller, commit_request: CommitRequest, received_at: int
 ) -> ParsedRequest:
     received = [
-        _received(one.commit, payload_of(one, commit_request), received_at)
-        for one in (format_request, *format_request.others)
-        if one.commit is not None
+        _received(part.commit, payload_of(part, commit_request), received_at)
+        for part in (format_request, *format_request.others)
+        if part.commit is not None
     ]
     return ParsedRequest(wire_format, format_request, received, caller.session_id)
 

@@ -33,6 +33,7 @@ from bridge.http.fast_response import FastResponse
 from bridge.http.problems import HANDLED_ERRORS, as_bridge_error, problem_response
 from bridge.http.services import services
 from bridge.metrics.catalog import COMMIT_DURATION
+from bridge.request_id import current_request_id
 from mappings.cmi.render import render
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.tree import from_json
@@ -107,10 +108,18 @@ async def post_postback(request: web.Request) -> web.Response:
 
 
 async def _handle(request: web.Request, endpoint: _Endpoint, wire_format: Format | None = None) -> web.Response:
-    """Handle a commit. `wire_format` is the one that its address names."""
+    """Handle a commit, in a span. `wire_format` is the one that its address names."""
+    with services(request).tracing.span("commit", request.headers) as span:
+        response = await _respond(request, endpoint, wire_format)
+        span.set_attribute("http.response.status_code", response.status)
+        span.set_attribute("scorm_bridge.request_id", current_request_id())
+        return response
+
+
+async def _respond(request: web.Request, endpoint: _Endpoint, wire_format: Format | None) -> web.Response:
     parts = services(request)
     received_at = parts.now()
-    begun = time.perf_counter()
+    started = time.perf_counter()
     format_request: FormatRequest | None = None
     try:
         caller, commit_request = await endpoint.authenticate(request)
@@ -124,7 +133,7 @@ async def _handle(request: web.Request, endpoint: _Endpoint, wire_format: Format
         if parsed.received:
             stored = await _store(request, caller, commit_request, parsed)
             response = _to_http(wire_format.respond(format_request, stored, None))
-            parts.metrics.observe(COMMIT_DURATION, time.perf_counter() - begun)
+            parts.metrics.observe(COMMIT_DURATION, time.perf_counter() - started)
             return response
         return _to_http(await parts.database.read(_answer_query, parsed, caller.lms_id))
     except HANDLED_ERRORS as raised:
@@ -139,7 +148,7 @@ async def _store(request: web.Request, caller: Caller, commit_request: CommitReq
     format_request, commits = parsed.format_request, services(request).commits
     key = request_body.idempotency_key(request)
     scos = (
-        tuple(one.sco for one in (format_request, *format_request.others))
+        tuple(part.sco for part in (format_request, *format_request.others))
         if format_request.sco or format_request.others
         else ()
     )
@@ -150,12 +159,12 @@ async def _store(request: web.Request, caller: Caller, commit_request: CommitReq
             caller.lms_id,
             parsed.launch,
             commit_request.content_type,
-            payload_of(one, commit_request),
+            payload_of(part, commit_request),
             commit_request.metadata,
             caller.owner,
             scos[place:] + scos[:place],
         )
-        for place, (one, received) in enumerate(
+        for place, (part, received) in enumerate(
             zip((format_request, *format_request.others), parsed.received, strict=True)
         )
     ]

@@ -64,9 +64,9 @@ def parse_cursors(request: web.Request) -> Cursors:
 
 def session_response(connection: Connection, row: Session, cursors: Cursors) -> SessionResponse:
     """Return a session with its first commits and statements behind the cursors."""
-    whose = AttemptScope(row.attempt.id, row.session_id)
-    commits = report_lines.commits(connection, whose, cursors.commits)
-    statements = report_lines.statements(connection, whose, cursors.statements)
+    scope = AttemptScope(row.attempt.id, row.session_id)
+    commits = report_lines.commits(connection, scope, cursors.commits)
+    statements = report_lines.statements(connection, scope, cursors.statements)
     return SessionResponse(
         session_id=row.session_id,
         entry=row.entry,
@@ -79,18 +79,18 @@ def session_response(connection: Connection, row: Session, cursors: Cursors) -> 
         cmi=_resume_data(row.attempt),
         commits=[SessionCommit(*_commit_fields(line)) for line in commits.rows],
         statements=[SessionStatement(*_statement_fields(line)) for line in statements.rows],
-        documents=[SessionDocument(*_document_fields(line)) for line in report_lines.documents(connection, whose)],
+        documents=[SessionDocument(*_document_fields(line)) for line in report_lines.documents(connection, scope)],
         next=SessionCursors(_cursor(commits.after), _cursor(statements.after)),
     )
 
 
 def attempt_response(connection: Connection, row: Attempt, cursors: Cursors) -> AttemptResponse:
     """Return an attempt with its first sessions, commits and statements behind the cursors."""
-    whose = AttemptScope(row.id)
-    commits = report_lines.commits(connection, whose, cursors.commits)
-    statements = report_lines.statements(connection, whose, cursors.statements)
+    scope = AttemptScope(row.id)
+    commits = report_lines.commits(connection, scope, cursors.commits)
+    statements = report_lines.statements(connection, scope, cursors.statements)
     sessions = report_lines.sessions(connection, row.id, cursors.sessions)
-    documents = report_lines.documents(connection, whose)
+    documents = report_lines.documents(connection, scope)
     return AttemptResponse(
         started_at=rfc3339(row.started_at),
         last_commit_at=format_timestamp(row.last_commit_at),

@@ -150,7 +150,7 @@ def _bodies() -> dict[str, Schema]:
     learner = {"anyOf": [*_IDS, ref("LearnerFields")]}
     learners = ({"learner": learner}, {"learner": _NULL, "user": learner})
     data = ({"cmi": _OBJECT}, {"cmi": _NULL, "cmi_data": _OBJECT})
-    launches = [one | other for one, other in product(learners, data)]
+    launches = [learner_schema | other for learner_schema, other in product(learners, data)]
     return schemas | {
         "OpenSessionBody": _object(opening, learners, ["activity"], "Who plays what."),
         "AllInOneBody": _object(
@@ -230,8 +230,8 @@ def _object(
         for name, schema in properties.items()
     }
     sets = [
-        {"properties": one, "required": [name for name, schema in one.items() if schema != _NULL]}
-        for one in alternatives
+        {"properties": alternative, "required": [name for name, schema in alternative.items() if schema != _NULL]}
+        for alternative in alternatives
     ]
     return {
         "type": "object",

@@ -16,13 +16,13 @@ MAX_QUOTED_LENGTH = 60
 """Characters of an unknown parameter's name that are repeated."""
 
 
-def check_parameters(request: web.Request, known: Collection[str] = ()) -> None:
+def check_parameters(request: web.Request, allowed: Collection[str] = ()) -> None:
     """Check that a request has known query parameters only.
 
     Raises:
         UnknownParameter: it has another one.
     """
     for name in request.query:
-        if name not in known:
-            takes = f"it takes {', '.join(known)}" if known else "it takes none"
+        if name not in allowed:
+            takes = f"it takes {', '.join(allowed)}" if allowed else "it takes none"
             raise UnknownParameter(f"{name[:MAX_QUOTED_LENGTH]!r} is no query parameter of this address: {takes}.")

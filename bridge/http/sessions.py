@@ -37,19 +37,19 @@ async def open_session(request: web.Request) -> web.Response:
     lms = await lms_of(request, request.headers.get(hdrs.AUTHORIZATION), TokenScope.COMMIT)
     check_parameters(request)
     body = await request_body.read_body(request)
-    asked = await parts.parsing.run(
+    parsed = await parts.parsing.run(
         body, lambda: native.parse_open_session(decode(body) if body.strip() else None, lms_id=lms.id)
     )
-    session_id = None if asked.session_id is None else request_body.session_id(asked.session_id)
-    opened = await parts.commits.open_session(OpenSession(asked.launch, session_id))
+    session_id = None if parsed.session_id is None else request_body.session_id(parsed.session_id)
+    opened = await parts.commits.open_session(OpenSession(parsed.launch, session_id))
     return _json(
         SessionOpenedResponse(
             session_id=opened.session_id,
-            commit_url=commit_url(request, opened.session_id, asked.launch),
+            commit_url=commit_url(request, opened.session_id, parsed.launch),
             attempt=opened.attempt,
             enrollment=opened.enrollment,
             cmi=opened.cmi,
-            warnings=asked.warnings,
+            warnings=parsed.warnings,
         )
     )
 

@@ -150,32 +150,34 @@ class Importer:
             except BridgeError as error:
                 lines.append(self._skip(SkippedRows(attempt.key, error.detail, attempt.rows)))
         with reading(self._engine) as connection:
-            stored = stored_sessions(connection, [each.session_id for _, its in prepared for each in its])
-            known = stored_attempts(connection, filter(None, (_key(attempt) for attempt, _ in prepared)))
+            stored = stored_sessions(
+                connection, [prepared_session.session_id for _, its in prepared for prepared_session in its]
+            )
+            stored_keys = stored_attempts(connection, filter(None, (_key(attempt) for attempt, _ in prepared)))
         commands: list[Command] = []
         for attempt, sessions in prepared:
-            other = known.get(_key(attempt) or _NO_KEY)
+            other = stored_keys.get(_key(attempt) or _NO_KEY)
             if other not in {None, attempt_id_of(source, attempt.launch.lms_id, attempt)} and not (
-                stored.keys() & {each.session_id for each in sessions}
+                stored.keys() & {prepared_session.session_id for prepared_session in sessions}
             ):
                 reason = "the learner has an attempt of this number already, which was not imported from here"
                 lines.append(self._skip(SkippedRows(attempt.key, reason, attempt.rows)))
                 continue
             new = [
                 command
-                for each in sessions
-                for command in each.commands
-                if (session := stored.get(each.session_id)) is None
+                for prepared_session in sessions
+                for command in prepared_session.commands
+                if (session := stored.get(prepared_session.session_id)) is None
                 or not session.has(command.received.digest, command.received.received_at)
             ]
-            self.report.present += sum(len(each.commands) for each in sessions) - len(new)
+            self.report.present += sum(len(prepared_session.commands) for prepared_session in sessions) - len(new)
             if not new:
                 lines.append(ImportLine(attempt.key, "present"))
                 continue
-            for each in sessions:
-                of_session = [command for command in new if command.session_id == each.session_id]
+            for prepared_session in sessions:
+                of_session = [command for command in new if command.session_id == prepared_session.session_id]
                 if of_session:
-                    commands += [*of_session, BuildDocuments(each.session_id, self._dependencies.now() + 1)]
+                    commands += [*of_session, BuildDocuments(prepared_session.session_id, self._dependencies.now() + 1)]
             self.report.attempts += 1
             lines.append(ImportLine(attempt.key, "imported", len(new)))
         if commands:
@@ -194,7 +196,7 @@ class Importer:
             try:
                 with writing(self._engine) as connection:
                     # not the time that is waited for others' transactions: only this one's
-                    begun = time.monotonic()
+                    started = time.monotonic()
                     result = execute_batch(connection, self._dependencies, batch)
                     if self._is_dry:
                         connection.rollback()
@@ -203,7 +205,7 @@ class Importer:
                 if number == MAX_CONFLICTS or not is_conflict(error):
                     raise
             else:
-                self._seconds += time.monotonic() - begun
+                self._seconds += time.monotonic() - started
                 self._count(batch, result)
                 return
 

@@ -49,8 +49,8 @@ class SourceTables:
 
     def find(self, name: str) -> str | None:
         """Return the whole name of a table, None where there is none."""
-        found = self._find(name)
-        return None if found is None else self._quoted(found)
+        table = self._find(name)
+        return None if table is None else self._quoted(table)
 
     def require(self, name: str, *columns: str) -> str:
         """Return the whole name of a table that has these columns.
@@ -58,22 +58,24 @@ class SourceTables:
         Raises:
             SourceError: there is none, or it has not all of them.
         """
-        found = self._find(name)
-        if found is None:
-            known = ", ".join(sorted(self._names)[:20]) or "none"
-            raise SourceError(f"There is no table {name}. There are: {known}.")
-        missing = [column for column in columns if column not in self._columns[found]]
+        table = self._find(name)
+        if table is None:
+            names = ", ".join(sorted(self._names)[:20]) or "none"
+            raise SourceError(f"There is no table {name}. There are: {names}.")
+        missing = [column for column in columns if column not in self._columns[table]]
         if missing:
-            raise SourceError(f"The table {found} lacks the columns {', '.join(missing)}.")
-        return self._quoted(found)
+            raise SourceError(f"The table {table} lacks the columns {', '.join(missing)}.")
+        return self._quoted(table)
 
     def has(self, name: str, column: str) -> bool:
         """Return whether a table, if there is one, has a column."""
-        found = self._find(name)
-        return found is not None and column in self._columns[found]
+        table = self._find(name)
+        return table is not None and column in self._columns[table]
 
     def _find(self, name: str) -> str | None:
-        return next((known for known in self._names if known == name or known.endswith(f"_{name}")), None)
+        return next(
+            (candidate for candidate in self._names if candidate == name or candidate.endswith(f"_{name}")), None
+        )
 
     def _quoted(self, name: str) -> str:
         return str(self._connection.dialect.identifier_preparer.quote(name))

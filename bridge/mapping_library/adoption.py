@@ -93,9 +93,13 @@ class _Form(NamedTuple):
 
 
 def _row(form: MappingForm, session: Session, delivery: UnassignedDelivery, target: str) -> TargetStatement:
-    own = form.of_attempt(context_of(session), session.attempt.started_at)
+    form_of_attempt = form.of_attempt(context_of(session), session.attempt.started_at)
     return TargetStatement(
-        delivery.attempt_id, delivery.position, target, own.description, own.statement(delivery.body)
+        delivery.attempt_id,
+        delivery.position,
+        target,
+        form_of_attempt.description,
+        form_of_attempt.statement(delivery.body),
     )
 
 

@@ -68,8 +68,10 @@ def explain_commit(
                 replay.mapping = mapping or version(row.mapping_version_id)
                 results += replay.apply(decode_commit(row))
             results += replay.finish()
-    own = {result.closing: result for result in results if (result.session_id, result.number) == (session_id, number)}
-    commit, finish = own[False], own.get(True)
+    by_closing = {
+        result.closing: result for result in results if (result.session_id, result.number) == (session_id, number)
+    }
+    commit, finish = by_closing[False], by_closing.get(True)
     return ExplainedCommit(
         session_id,
         number,

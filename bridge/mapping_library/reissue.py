@@ -21,7 +21,7 @@ from bridge.clock import Now, random_id
 from bridge.commit_model.state_codec import decode_attempt_state, decode_session_state
 from bridge.commit_model.target_forms import context_of, target_statements
 from bridge.mapping_library.activation import LibraryError, compile_stored
-from bridge.mapping_library.enrollment_history import enrollment_histories
+from bridge.mapping_library.enrollment_history import RemovedCommitError, enrollment_histories
 from bridge.mapping_library.multi_replay import MultiReplay
 from bridge.mapping_library.reloader import build_active_mapping
 from bridge.operations.audit_context import AuditAction, AuditContext, record
@@ -172,13 +172,13 @@ class Reissue:
         forms: list[TargetStatement] = []
         for enrollment_id, part, steps in plan_reissue.changes:
             result.add(part)
-            for attempt_id, own in steps.items():
-                number += len(own)
+            for attempt_id, attempt_steps in steps.items():
+                number += len(attempt_steps)
                 history = plan_reissue.histories[enrollment_id]
-                rows = self._append(history, attempt_id, own, now, changed)
+                rows = self._append(history, attempt_id, attempt_steps, now, changed)
                 added += rows
                 forms += self._forms(history, [row for row, _ in rows])
-                forms += _voiding_forms(connection, attempt_id, own, [row for row, _ in rows], now)
+                forms += _voiding_forms(connection, attempt_id, attempt_steps, [row for row, _ in rows], now)
         receivers = {row.id: targets for row, targets in added}
         statements = outbox.adding([row for row, _ in added], lambda row: receivers[row.id], forms)
         write(connection, [*changed.writes(), *statements])
@@ -245,13 +245,22 @@ class Reissue:
                 lines = stored[enrollment.enrollment_id]
                 versions = {self._version.id} | {line.mapping_version_id for line in lines}
                 mappings = {version_id: self._mapping(connection, version_id) for version_id in versions}
-                replay = MultiReplay(enrollment, mappings, self._version.id, self._span)
+                try:
+                    replay = MultiReplay(enrollment, mappings, self._version.id, self._span)
+                except RemovedCommitError:
+                    # what came of its commits can be told no more: it stays as it is
+                    yield enrollment.enrollment_id, Impact(skipped=1), {}
+                    continue
                 part = Impact(enrollments=1, commits=len(replay.commits))
                 steps = {
                     attempt_id: self._plan_attempt(replay, attempt_id, lines, part)
                     for attempt_id in replay.attempt_ids()
                 }
-                yield enrollment.enrollment_id, part, {attempt_id: own for attempt_id, own in steps.items() if own}
+                yield (
+                    enrollment.enrollment_id,
+                    part,
+                    {attempt_id: attempt_steps for attempt_id, attempt_steps in steps.items() if attempt_steps},
+                )
 
     def _plan_attempt(
         self, replay: MultiReplay, attempt_id: int, stored: Sequence[StatementRecord], part: Impact
@@ -261,18 +270,18 @@ class Reissue:
             for line in stored
             if line.attempt_id == attempt_id and (line.session_id, line.commit_number) in replay.commits
         }
-        made = {replayed.statement.id: replayed for replayed in replay.statements.get(attempt_id, [])}
+        generated = {replayed.statement.id: replayed for replayed in replay.statements.get(attempt_id, [])}
         steps: list[_ReissueStep] = []
         for step in plan_reissue(
-            [_kept(line) for line in lines.values()],
-            [replayed.statement for replayed in made.values()],
+            [_stored_statement(line) for line in lines.values()],
+            [replayed.statement for replayed in generated.values()],
             current_bodies=replay.bodies,
             content_hash=self._version.mapping.definition.content_hash,
             hashes=self._hashes,
         ):
             line = None if step.stored is None else lines[step.stored.id]
             if step.of is not None:
-                session_id, number = made[step.of.id][1:]
+                session_id, number = generated[step.of.id][1:]
                 rule = step.of.rule
             else:
                 assert line is not None  # noqa: S101 -- what is not made was stored
@@ -291,7 +300,7 @@ class Reissue:
         return self._mappings[version_id]
 
 
-def _kept(line: StatementRecord) -> StoredStatement:
+def _stored_statement(line: StatementRecord) -> StoredStatement:
     return StoredStatement(line.id, line.position, line.rule, line.mapping_version_id, line.problem, line.body)
 
 
@@ -325,7 +334,9 @@ def _update_states(attempt: Attempt, sessions: Sequence[Session], steps: Sequenc
             fired[name] = fired.get(name, 0) + 1
         if its_session == session_id:
             row = by_id[session_id]
-            own = decode_session_state(row.state)
-            row.state = _encode(replace(own, fired_rules=(*own.fired_rules, name + phase + number))).decode()
+            session_state = decode_session_state(row.state)
+            row.state = _encode(
+                replace(session_state, fired_rules=(*session_state.fired_rules, name + phase + number))
+            ).decode()
             row.changed = True
     attempt.state = _encode(replace(state, firing_counts=fired, statements=position)).decode()

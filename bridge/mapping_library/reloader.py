@@ -97,19 +97,19 @@ class MappingReloader(PeriodicTask):
             return
         active = mapping_versions.active(connection)
         for_all, for_lms = self._versions.current()
-        own = {
+        by_lms = {
             lms_id: self._find_or_build(connection, version_id) or for_lms.get(lms_id, for_all)
             for lms_id, version_id in active.items()
             if lms_id is not None
         }
-        self._versions.activate(self._find_or_build(connection, active[None]) or for_all, own)
+        self._versions.activate(self._find_or_build(connection, active[None]) or for_all, by_lms)
         self._latest = latest
         log.info("mapping_versions_in_use", **_shown(*self._versions.current()))
 
     def _find_or_build(self, connection: Connection, version_id: int) -> ActiveMapping | None:
-        known = self._versions.get(version_id)
-        if known is not None:
-            return known
+        cached = self._versions.get(version_id)
+        if cached is not None:
+            return cached
         try:
             built = build_active_mapping(version_id, compile_stored(connection, version_id), self._targets)
         except DefinitionError as error:

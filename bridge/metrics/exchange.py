@@ -70,11 +70,11 @@ def retire(directory: Path, name: str) -> None:
     path.unlink(missing_ok=True)
 
 
-def _others(directory: Path, own: str) -> Iterator[Values]:
+def _others(directory: Path, own_name: str) -> Iterator[Values]:
     ended = _read(directory / f"{_ENDED}{SUFFIX}") or _Content({})
     yield _as_values(ended)
     for path in directory.glob(f"*{SUFFIX}"):
-        if path.stem in {own, _ENDED} or path.stem in ended.included:
+        if path.stem in {own_name, _ENDED} or path.stem in ended.included:
             continue
         content = _read(path)
         if content is not None:

@@ -60,10 +60,10 @@ def add_samples(values: Values, samples: Iterable[Sample]) -> None:
     """Add samples to values; where there is one with the same labels, by the metric's way of merging."""
     for metric, labels, value in samples:
         by_labels = values.setdefault(metric.name, {})
-        known = by_labels.get(labels)
+        sample_values = by_labels.get(labels)
         # as a number, not as the truth that some are: it is written as JSON
         numbers = [float(value)]
-        by_labels[labels] = numbers if known is None else _merged(metric, known, numbers)
+        by_labels[labels] = numbers if sample_values is None else _merged(metric, sample_values, numbers)
 
 
 def merge(values: Values, other: Values, metrics: Iterable[Metric]) -> None:
@@ -72,13 +72,13 @@ def merge(values: Values, other: Values, metrics: Iterable[Metric]) -> None:
         by_labels = other.get(metric.name)
         if by_labels is None:
             continue
-        known = values.setdefault(metric.name, {})
+        metric_values = values.setdefault(metric.name, {})
         for labels, numbers in by_labels.items():
-            mine = known.get(labels)
-            known[labels] = [*numbers] if mine is None else _merged(metric, mine, numbers)
+            mine = metric_values.get(labels)
+            metric_values[labels] = [*numbers] if mine is None else _merged(metric, mine, numbers)
 
 
-def _merged(metric: Metric, one: list[float], other: list[float]) -> list[float]:
+def _merged(metric: Metric, first: list[float], second: list[float]) -> list[float]:
     if metric.kind is MetricKind.GAUGE and metric.merge is not Merge.SUM:
-        return [max(one[0], other[0]) if metric.merge is Merge.MAX else min(one[0], other[0])]
-    return [left + right for left, right in zip(one, other, strict=True)]
+        return [max(first[0], second[0]) if metric.merge is Merge.MAX else min(first[0], second[0])]
+    return [left + right for left, right in zip(first, second, strict=True)]

@@ -41,7 +41,7 @@ def reissue(connection: Connection, delivery_ids: Sequence[int], now: int) -> in
         for attempt in history.attempts
     }
     ids = diverged.statement_ids(connection, sorted({delivery.attempt_id for delivery in deliveries}))
-    reissue_ids = {attempt_id: ReissueIds(taken, hashes.values()) for attempt_id, taken in ids.items()}
+    reissue_ids = {attempt_id: ReissueIds(used_ids, hashes.values()) for attempt_id, used_ids in ids.items()}
     rows: dict[str, StatementRow] = {}
     targets: dict[str, list[str]] = {}
     forms: list[TargetStatement] = []
@@ -60,9 +60,15 @@ def reissue(connection: Connection, delivery_ids: Sequence[int], now: int) -> in
         )  # fmt: skip
         targets[new_id] = [delivery.target for delivery in same]
         forms += [
-            TargetStatement(attempt.id, position, one.target, one.form or "", with_id(one.own_body, new_id))
-            for one in same
-            if one.own_body is not None
+            TargetStatement(
+                attempt.id,
+                position,
+                same_delivery.target,
+                same_delivery.form or "",
+                with_id(same_delivery.own_body, new_id),
+            )
+            for same_delivery in same
+            if same_delivery.own_body is not None
         ]
         attempt.state = _encode(msgspec.structs.replace(state, statements=position)).decode()
         changed.attempt(attempt)

@@ -53,6 +53,7 @@ class TargetStatus(NamedTuple):
         endpoint: None for a target that is not configured any more.
         oldest_waiting: when the oldest waiting statement was made, in milliseconds since the epoch.
         diverged: dead deliveries whose LRS has a statement of another history of this database under their id.
+        form: what it gets differently from what the mapping says, in words; empty for nothing.
     """
 
     name: str
@@ -67,11 +68,22 @@ class TargetStatus(NamedTuple):
     pause: Pause | None
     alarms: Sequence[TargetAlarm] = ()
     diverged: Count = Count(0)
+    form: str = ""
+
+    @property
+    def since(self) -> int | None:
+        """Return since when the state is what it is, in milliseconds since the epoch; None where it is flowing."""
+        if self.state is TargetState.PAUSED:
+            return None if self.pause is None else self.pause.since
+        if self.state not in ALARM_STATES.values():
+            return None
+        return next((alarm.since for alarm in self.alarms if ALARM_STATES[AlarmState(alarm.state)] is self.state), None)
 
 
 def target_statuses(connection: Connection, targets: Sequence[TargetSettings]) -> list[TargetStatus]:
     """Return the status of each target that is configured, or that anything waits for."""
     endpoints = {target.name: target.endpoint for target in targets}
+    forms = {target.name: target.form_description for target in targets}
     waiting, paused, alarms = queues(connection), pauses.current(connection), target_alarms.current(connection)
     names = [*endpoints, *sorted({*waiting, *paused} - endpoints.keys())]
     return [
@@ -81,7 +93,7 @@ def target_statuses(connection: Connection, targets: Sequence[TargetSettings]) -
             waiting.get(name, Queue()),
             paused.get(name),
             [alarm for alarm in alarms if alarm.target == name],
-        )
+        )._replace(form=forms.get(name, ""))
         for name in names
     ]
 

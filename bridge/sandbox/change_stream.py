@@ -34,12 +34,12 @@ class ChangeStream:
 
     async def poll(self, read_mark: Callable[[], Awaitable[object]]) -> None:
         """Notify pages whenever a mark is another one than before, until the task is cancelled."""
-        known = await read_mark()
+        last_mark = await read_mark()
         while True:
             await asyncio.sleep(POLL_INTERVAL)
             mark = await read_mark()
-            if mark != known:
-                known = mark
+            if mark != last_mark:
+                last_mark = mark
                 self.notify()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:

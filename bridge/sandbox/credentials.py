@@ -66,9 +66,9 @@ def _register_lms(connection: Connection, token_digest: str, home_page: str) -> 
     stored = tokens.by_digest(connection, token_digest)
     if stored is not None:
         return stored.lms.id
-    known, now = lms.by_name(connection, LMS_NAME), system_now()
+    registered, now = lms.by_name(connection, LMS_NAME), system_now()
     # the port may differ from last time, learners' accounts must not
-    home_page_of_learners = known.home_page if known else home_page
+    home_page_of_learners = registered.home_page if registered else home_page
     owner = lms.register(connection, name=LMS_NAME, home_page=home_page_of_learners, origins=(home_page,), now=now)
     tokens.add(connection, owner.id, token_digest, now)
     return owner.id

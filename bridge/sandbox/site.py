@@ -122,8 +122,10 @@ async def _launch(request: web.Request) -> web.StreamResponse:
         scorm_version=version,
     )
     launch, _ = validate_launch(launch)
-    begun = await services(request).database.read(_begun, launch)
-    opened = await services(request).commits.open_session(OpenSession(replace(launch, attempt_number=begun), None))
+    attempt_number = await services(request).database.read(_begun, launch)
+    opened = await services(request).commits.open_session(
+        OpenSession(replace(launch, attempt_number=attempt_number), None)
+    )
     start = f"/sandbox/?learner={quote(name)}"
     data = {
         "scorm_version": version,
@@ -197,16 +199,18 @@ def _attempt(report: lookups.AttemptReport) -> dict[str, Any]:
         "success_status": shown.success_status,
         "score": _score(msgspec.to_builtins(shown.score)),
         "total_time": _duration(shown.total_time),
-        "sessions": [one.session_id for one in report.sessions],
+        "sessions": [session.session_id for session in report.sessions],
         "statements": [
             {
-                "time": datetime.fromtimestamp(one.created_at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-                "verb": one.rule,
-                "result": _result(one.body),
-                "id": one.id,
-                "deliveries": [{"target": way.target or "no LRS yet", "state": way.state} for way in one.deliveries],
+                "time": datetime.fromtimestamp(session.created_at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+                "verb": session.rule,
+                "result": _result(session.body),
+                "id": session.id,
+                "deliveries": [
+                    {"target": way.target or "no LRS yet", "state": way.state} for way in session.deliveries
+                ],
             }
-            for one in report.statements
+            for session in report.statements
         ],
     }
 
@@ -227,13 +231,13 @@ def _result(body: str) -> str:
     result = msgspec.json.decode(body).get("result", {})
     words = [
         word
-        for word, said in (
+        for word, applies in (
             ("completed", result.get("completion") is True),
             ("not completed", result.get("completion") is False),
             ("passed", result.get("success") is True),
             ("failed", result.get("success") is False),
         )
-        if said
+        if applies
     ]
     if "score" in result:
         words.append(_score(result["score"]) or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -66,7 +67,8 @@ class AuditSettings(BaseModel):
     """Whether there are audit pages, and how people sign in to them.
 
     `enabled = false` is without pages. A sign-in lasts `session_hours`. `behind_proxy` is the same as `proxy.hops = 1`:
-    what one proxy adds to the headers X-Forwarded-For, X-Forwarded-Proto and Forwarded is believed.
+    what one proxy adds to the headers X-Forwarded-For, X-Forwarded-Proto and Forwarded is believed. Times are shown in
+    the browser's time zone, and in `time_zone` where that is not known, without JavaScript for one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,4 +76,13 @@ class AuditSettings(BaseModel):
     enabled: bool = True
     session_hours: float = Field(default=12, gt=0, le=24 * 31)
     behind_proxy: bool = False
+    time_zone: str = "UTC"
     oidc: OidcSettings | None = None
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        try:
+            return ZoneInfo(name).key
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("is no time zone that this machine knows, such as Europe/Berlin") from None

@@ -109,9 +109,9 @@ class TargetSettings(TargetFormSettings):
             "token": self.has_secret("token"),
             "client_id": bool(self.client_id),
         }
-        given = [name for name, is_given in methods.items() if is_given]
-        if len(given) > 1:
-            raise ValueError(f"configure only one kind of authentication, not {', '.join(given)}")
+        methods_given = [name for name, is_given in methods.items() if is_given]
+        if len(methods_given) > 1:
+            raise ValueError(f"configure only one kind of authentication, not {', '.join(methods_given)}")
         needed = {"token_url": bool(self.token_url), "client_secret": self.has_secret("client_secret")}
         if self.client_id and not all(needed.values()):
             raise ValueError(

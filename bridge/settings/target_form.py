@@ -71,6 +71,17 @@ class TargetFormSettings(SecretSettings):
         """Return whether the target gets learners' names."""
         return self.actor != "pseudonym" if self.names is None else self.names
 
+    @property
+    def form_description(self) -> str:
+        """Return what the target gets differently from what the mapping says, in words; empty for nothing."""
+        keys = ", ".join(key.id for key in self.pseudonym_keys)
+        parts = (
+            f"pseudonyms by key {keys}" if keys else self.actor,
+            None if self.has_names else "no names",
+            None if self.free_text else "no free text",
+        )
+        return ", ".join(part for part in parts if part)
+
     @model_validator(mode="after")
     def _validate_form(self) -> Self:
         if self.actor != "pseudonym":

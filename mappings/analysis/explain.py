@@ -80,10 +80,10 @@ def explain(mapping: CompiledMapping, transition: Transition, evaluations: Seque
     rules: list[RuleExplanation] = []
     for rule in mapping.definition.rules:
         verb = mapping.definition.verbs[rule.verb].id
-        own = by_rule.get(rule.name)
+        rule_evaluations = by_rule.get(rule.name)
         rules += (
-            [_evaluated(evaluation, verb, transition.changes) for evaluation in own]
-            if own
+            [_evaluated(evaluation, verb, transition.changes) for evaluation in rule_evaluations]
+            if rule_evaluations
             else [_silent(rule, verb, transition)]
         )
     return Explanation(

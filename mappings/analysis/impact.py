@@ -55,16 +55,16 @@ class Impact(msgspec.Struct):
         self.commits += other.commits
         self.skipped += other.skipped
         for rule, counts in other.rules.items():
-            own = self.rules.setdefault(rule, RuleCounts())
+            totals = self.rules.setdefault(rule, RuleCounts())
             for name in (*KINDS, DifferenceKind.SAME):
-                setattr(own, name, getattr(own, name) + getattr(counts, name))
+                setattr(totals, name, getattr(totals, name) + getattr(counts, name))
         for example in other.examples:
             self._keep(example)
 
     def count(self, kind: DifferenceKind, rule: str) -> None:
         """Count a statement."""
-        own = self.rules.setdefault(rule, RuleCounts())
-        setattr(own, kind, getattr(own, kind) + 1)
+        counts = self.rules.setdefault(rule, RuleCounts())
+        setattr(counts, kind, getattr(counts, kind) + 1)
 
     def differs(
         self, kind: DifferenceKind, rule: str, of: tuple[str, int], before: str | None, after: str | None
@@ -74,11 +74,7 @@ class Impact(msgspec.Struct):
         self._keep(ImpactExample(kind, rule, *of, before, after))
 
     def _keep(self, example: ImpactExample) -> None:
-        alike = [
-            kept_example
-            for kept_example in self.examples
-            if kept_example.kind == example.kind and kept_example.rule == example.rule
-        ]
+        alike = [shown for shown in self.examples if shown.kind == example.kind and shown.rule == example.rule]
         if len(alike) < MAX_EXAMPLES:
             self.examples.append(example)
 
@@ -124,8 +120,8 @@ class ImpactComparison:
     def finish(self) -> Impact:
         """Return the differences once all commits are told."""
         self._compare([*self._old.finish()], [*self._new.finish()])
-        for own, before in self._before.items():
-            after = self._after.pop(own, None)
+        for key, before in self._before.items():
+            after = self._after.pop(key, None)
             if after is None:
                 self._differs(DifferenceKind.DROPPED, before, None)
             elif after.statement.body == before.statement.body:

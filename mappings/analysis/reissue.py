@@ -63,9 +63,9 @@ def plan_reissue(
         hashes: of all versions that anything may have been told anew by.
     """
     # ends that a later commit made untrue were voided by the mapping itself, and are not made once more
-    own = {statement.id for statement in generated if statement.verb == VOIDED}
+    voiding_ids = {statement.id for statement in generated if statement.verb == VOIDED}
     generated = [
-        statement for statement in generated if statement.verb != VOIDED and voiding_id(statement.id) not in own
+        statement for statement in generated if statement.verb != VOIDED and voiding_id(statement.id) not in voiding_ids
     ]
     ids = {statement.id for statement in stored}
     voiding = {voiding_id(statement.id) for statement in stored}
@@ -75,7 +75,7 @@ def plan_reissue(
         if statement.id not in voiding and voiding_id(statement.id) not in ids
     }
     for statement in generated:
-        names = [statement.id, *(name for own in hashes for name in _names(statement.id, own, ids))]
+        names = [statement.id, *(name for content_hash in hashes for name in _names(statement.id, content_hash, ids))]
         candidates = [standing.pop(name) for name in names if name in standing]
         if not candidates:
             yield ReissueStep(DifferenceKind.ADDED, statement, None, _renamed(statement, content_hash, ids))
@@ -97,10 +97,10 @@ def voiding(stored: StoredStatement, at: int) -> Statement:
     return Statement(statement.id, 0, RULE, VOIDED, statement.body, statement.problem)
 
 
-def _names(statement_id: str, content_hash: str, taken: Collection[str]) -> Iterator[str]:
+def _names(statement_id: str, content_hash: str, used_ids: Collection[str]) -> Iterator[str]:
     """Return the ids that a statement was told anew under, by one version."""
     turn = 0
-    while (name := _name(statement_id, content_hash, turn)) in taken:
+    while (name := _name(statement_id, content_hash, turn)) in used_ids:
         yield name
         turn += 1
 
@@ -121,7 +121,10 @@ class ReissueIds:
     def __init__(self, ids: Collection[str], hashes: Collection[str]) -> None:
         self._ids = set(ids)
         self._originals = {
-            name: own for own in ids for content_hash in hashes for name in _names(own, content_hash, self._ids)
+            name: statement_id
+            for statement_id in ids
+            for content_hash in hashes
+            for name in _names(statement_id, content_hash, self._ids)
         }
 
     def next_id(self, statement_id: str, content_hash: str) -> str:
@@ -138,11 +141,11 @@ def with_id(body: str, statement_id: str) -> str:
     return f"{body[:_BEFORE_ID]}{statement_id}{body[_AFTER_ID:]}"
 
 
-def _renamed(statement: Statement, content_hash: str, taken: Collection[str]) -> Statement:
+def _renamed(statement: Statement, content_hash: str, used_ids: Collection[str]) -> Statement:
     """Return a statement under the first id of a version that is free."""
-    turn = sum(1 for _ in _names(statement.id, content_hash, taken))
-    own = _name(statement.id, content_hash, turn)
-    return msgspec.structs.replace(statement, id=own, body=with_id(statement.body, own))
+    turn = sum(1 for _ in _names(statement.id, content_hash, used_ids))
+    new_id = _name(statement.id, content_hash, turn)
+    return msgspec.structs.replace(statement, id=new_id, body=with_id(statement.body, new_id))
 
 
 def _rest(body: str) -> str:

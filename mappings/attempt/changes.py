@@ -189,17 +189,17 @@ def _untouched(old: Objective, new: Objective) -> bool:
 
 
 def _objectives(before: Snapshot, after: Snapshot) -> Iterator[Change]:
-    known, now = before.objectives or {}, after.objectives or {}
+    earlier_items, now = before.objectives or {}, after.objectives or {}
     if before.scorm_version == after.scorm_version:
         # most of many are the ones known before
-        altered = {index: item for index, item in now.items() if known.get(index) is not item}
+        altered = {index: item for index, item in now.items() if earlier_items.get(index) is not item}
         ids = {scalar(item.get("id")) for item in altered.values()}
-        ids |= {scalar(known[index].get("id")) for index in altered if index in known}
+        ids |= {scalar(earlier_items[index].get("id")) for index in altered if index in earlier_items}
         now = {index: item for index, item in now.items() if index in altered or scalar(item.get("id")) in ids}
-        known = {index: item for index, item in known.items() if scalar(item.get("id")) in ids}
-    earlier = objectives(known, before.scorm_version)
-    for own, new in objectives(now, after.scorm_version).items():
-        old = earlier.get(own) or Objective(own)
+        earlier_items = {index: item for index, item in earlier_items.items() if scalar(item.get("id")) in ids}
+    earlier = objectives(earlier_items, before.scorm_version)
+    for objective_id, new in objectives(now, after.scorm_version).items():
+        old = earlier.get(objective_id) or Objective(objective_id)
         if new == old:
             continue
         if new.score is not None and new.score != old.score and not _untouched(old, new):

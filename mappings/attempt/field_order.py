@@ -79,5 +79,5 @@ def record_fields(session: SessionState, commit: Commit, parsed_cmi: ParsedCmi, 
     return replace(session, last_sequence_by_field=_latest(session.last_sequence_by_field, names, number))
 
 
-def _latest(known: dict[str, int], names: Iterable[str], number: int) -> dict[str, int]:
-    return {**known, **{name: max(number, known.get(name, 0)) for name in names}}
+def _latest(numbers: dict[str, int], names: Iterable[str], number: int) -> dict[str, int]:
+    return {**numbers, **{name: max(number, numbers.get(name, 0)) for name in names}}

@@ -48,15 +48,15 @@ def end_idle(
     if attempt.score_pending_session == session.number:
         emitted, last = without_score(emitted), attempt.last_emitted_score
         after = replace(attempt, score_pending_session=None, last_emitted_score=None)
-    known = attempt.snapshot
-    if _left(session) and decides_at_end(known, session, ended, policy):
-        known = at_end(known, policy)
+    snapshot = attempt.snapshot
+    if _left(session) and decides_at_end(snapshot, session, ended, policy):
+        snapshot = at_end(snapshot, policy)
     newest = session.number >= attempt.latest_active_session
     return AttemptUpdate(
         Disposition.APPLIED,
         replace(
             after,
-            snapshot=known,
+            snapshot=snapshot,
             emitted_interactions=None,
             idle_ends=attempt.idle_ends + 1,
             ended=ended if newest else attempt.ended,
@@ -71,7 +71,7 @@ def end_idle(
             overlap_positions=(*session.overlap_positions, turn) if overlapped else session.overlap_positions,
         ),
         max(session.applied_at, attempt.timestamp),
-        (*find_changes(emitted, known, last_score=last), ending_change(ended, session)),
+        (*find_changes(emitted, snapshot, last_score=last), ending_change(ended, session)),
     )
 
 

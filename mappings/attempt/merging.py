@@ -42,7 +42,7 @@ class MergeResult(msgspec.Struct, frozen=True, gc=False):
     """
 
     before: Snapshot
-    known: Snapshot
+    after: Snapshot
     own_interactions: tuple[str, ...]
     passed_score: ScoreFields | None
     completion_by_threshold: bool
@@ -73,9 +73,9 @@ def merge_commit(
     """
     incoming, older = parts.newest, parts.older
     before = attempt.snapshot if session.commits or not newest_session else at_launch(attempt.snapshot)
-    begun = session.own_interactions
+    written = session.own_interactions
     if newest_session:
-        before, begun = begin_interactions(before, session, incoming, settled=commit.settled)
+        before, written = begin_interactions(before, session, incoming, settled=commit.settled)
     else:
         incoming, older = without_foreign(before, incoming, older=False), without_foreign(before, older, older=True)
     if session.launch is not NO_LAUNCH_DATA and (launch_fields := session.launch.content_fields()):
@@ -99,32 +99,32 @@ def merge_commit(
         cleared -= _RESULT
     elif word == _UNKNOWN and before.success_status in SETTLED_SUCCESS:
         incoming = replace(incoming, success_status=_UNKNOWN)
-    raised, known = None, before
+    raised, snapshot = None, before
     if older is not EMPTY:
         raised, older = _raising(session, commit, before, older, policy)
-        known = merge(before, older, older=True)
-    known = merge(
-        known,
+        snapshot = merge(before, older, older=True)
+    snapshot = merge(
+        snapshot,
         incoming,
         cleared=cleared,
         clears_items=newest_session and (not commit.echoes or session.number == 1 or session.commits > 0),
         altered=altered,
     )
     if keeps_passed:
-        known = known if passed_score is None else result.with_score(known, passed_score)
+        snapshot = snapshot if passed_score is None else result.with_score(snapshot, passed_score)
         passed_score = None
     else:
-        passed_score = _passed_score(before, known, passed_score, policy) if word is None else None
+        passed_score = _passed_score(before, snapshot, passed_score, policy) if word is None else None
     if raised is not None:
-        known = replace(result.with_score(known, result.score_fields(parts.older)), success_status=raised)
+        snapshot = replace(result.with_score(snapshot, result.score_fields(parts.older)), success_status=raised)
         passed_score = None
     return _decided_by_marks(
         attempt,
         session,
         MergeResult(
             before,
-            result.with_lesson_status(before, known, incoming if older is EMPTY else merge(older, incoming)),
-            begun,
+            result.with_lesson_status(before, snapshot, incoming if older is EMPTY else merge(older, incoming)),
+            written,
             passed_score,
             attempt.completion_by_threshold and incoming.completion_status in pass_marks.OPEN_COMPLETION,
             by_mark if word is not None else attempt.success_by_passing_score,
@@ -137,7 +137,7 @@ def merge_commit(
 
 
 def _passed_score(
-    before: Snapshot, known: Snapshot, passed_score: ScoreFields | None, policy: StatusPolicy
+    before: Snapshot, snapshot: Snapshot, passed_score: ScoreFields | None, policy: StatusPolicy
 ) -> ScoreFields | None:
     """Return the score of a passed result once another is said without a word on success.
 
@@ -146,7 +146,7 @@ def _passed_score(
     if before.success_status != _PASSED or policy.result is not _BEST:
         return passed_score
     score_before = result.score_fields(before)
-    return (passed_score or score_before) if result.score_fields(known) != score_before else passed_score
+    return (passed_score or score_before) if result.score_fields(snapshot) != score_before else passed_score
 
 
 def _raising(
@@ -170,32 +170,36 @@ def _decided_by_marks(
     ended: Ending | None,
     policy: StatusPolicy,
 ) -> MergeResult:
-    known = merged.known
-    if policy.failed_completes and incoming.lesson_status == _LESSON_FAILED and known.completion_status != _COMPLETED:
-        known = replace(known, completion_status=_COMPLETED)
-    if known.completion_threshold is not None:
-        completed = pass_marks.with_completion(attempt, known, incoming, policy)
+    snapshot = merged.after
+    if (
+        policy.failed_completes
+        and incoming.lesson_status == _LESSON_FAILED
+        and snapshot.completion_status != _COMPLETED
+    ):
+        snapshot = replace(snapshot, completion_status=_COMPLETED)
+    if snapshot.completion_threshold is not None:
+        completed = pass_marks.with_completion(attempt, snapshot, incoming, policy)
         if completed is not None:
-            return replace(merged, known=completed, completion_by_threshold=True)
-    if pass_marks.decides_at_end(known, session, ended, policy):
-        known = at_end(known, policy)
-    return merged if known is merged.known else replace(merged, known=known)
+            return replace(merged, after=completed, completion_by_threshold=True)
+    if pass_marks.decides_at_end(snapshot, session, ended, policy):
+        snapshot = at_end(snapshot, policy)
+    return merged if snapshot is merged.after else replace(merged, after=snapshot)
 
 
-def at_end(known: Snapshot, policy: StatusPolicy) -> Snapshot:
+def at_end(snapshot: Snapshot, policy: StatusPolicy) -> Snapshot:
     """Return the snapshot after SCORM 1.2's rules for the end of a session for credit."""
-    status = pass_marks.status_at_end(known, policy)
-    if status is None or (policy.result is _BEST and known.success_status == _PASSED and status == _LESSON_FAILED):
-        return known
+    status = pass_marks.status_at_end(snapshot, policy)
+    if status is None or (policy.result is _BEST and snapshot.success_status == _PASSED and status == _LESSON_FAILED):
+        return snapshot
     completion, success = LESSON_STATUS[status]
     if status == _LESSON_FAILED and policy.failed_completes:
         completion = _COMPLETED
     return replace(
-        known,
+        snapshot,
         scorm_version="1.2",
         lesson_status=status,
-        completion_status=completion or known.completion_status,
-        success_status=success or known.success_status,
+        completion_status=completion or snapshot.completion_status,
+        success_status=success or snapshot.success_status,
     )
 
 

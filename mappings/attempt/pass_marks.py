@@ -42,10 +42,10 @@ def success_by_passing_score(
 
 
 def with_completion(
-    attempt: AttemptState, known: Snapshot, incoming: Snapshot, policy: StatusPolicy
+    attempt: AttemptState, snapshot: Snapshot, incoming: Snapshot, policy: StatusPolicy
 ) -> Snapshot | None:
     """Return the snapshot with the completion that SCORM 2004's threshold decides, None where it decides nothing."""
-    mark, measure = known.completion_threshold, known.progress_measure
+    mark, measure = snapshot.completion_threshold, snapshot.progress_measure
     if policy.marks is _NEVER or mark is None or measure is None:
         return None
     silent = incoming.completion_status in OPEN_COMPLETION and (
@@ -55,27 +55,29 @@ def with_completion(
         return None
     if attempt.snapshot.completion_status == _COMPLETED:
         return None
-    return replace(known, completion_status=_COMPLETED if measure >= mark else _INCOMPLETE)
+    return replace(snapshot, completion_status=_COMPLETED if measure >= mark else _INCOMPLETE)
 
 
-def decides_at_end(known: Snapshot, session: SessionState, ended: Ending | None, policy: StatusPolicy) -> bool:
+def decides_at_end(snapshot: Snapshot, session: SessionState, ended: Ending | None, policy: StatusPolicy) -> bool:
     """Return whether SCORM 1.2's rules for the end of a session apply."""
-    version = known.scorm_version or session.launch.scorm_version
+    version = snapshot.scorm_version or session.launch.scorm_version
     return ended == Ending.TERMINATED and version == "1.2" and session.for_credit and policy.marks is not _NEVER
 
 
-def status_at_end(known: Snapshot, policy: StatusPolicy) -> LessonStatus | None:
+def status_at_end(snapshot: Snapshot, policy: StatusPolicy) -> LessonStatus | None:
     """Return the SCORM 1.2 status that a session for credit ends with, None where the content's own stands.
 
     A score is measured by the mastery score where the content left success open, but not where it said that it is not
     done; a status that was never set becomes `completed`.
     """
-    mark, value = known.mastery_score, score(known)
+    mark, value = snapshot.mastery_score, score(snapshot)
     if mark is not None and value is not None and value.raw is not None:
-        status = known.lesson_status
-        left_open = (status in _NEVER_SET or status == LessonStatus.COMPLETED) and known.success_status in _OPEN_SUCCESS
+        status = snapshot.lesson_status
+        left_open = (
+            status in _NEVER_SET or status == LessonStatus.COMPLETED
+        ) and snapshot.success_status in _OPEN_SUCCESS
         if policy.marks is PassMarks.ALWAYS or left_open:
             return LessonStatus.PASSED if value.raw >= mark else LessonStatus.FAILED
     # with a mark but no score, a status that was never set is told as the standard has it, too
-    is_unset = known.lesson_status in _NEVER_SET and known.completion_status in OPEN_COMPLETION
+    is_unset = snapshot.lesson_status in _NEVER_SET and snapshot.completion_status in OPEN_COMPLETION
     return LessonStatus.COMPLETED if is_unset else None

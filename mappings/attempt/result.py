@@ -32,7 +32,9 @@ _NO_SCORE = dict.fromkeys(SCORE_FIELDS)
 _NO_RESULT: dict[str, Any] = {**_NO_SCORE, "success_status": None, "lesson_status": None}
 
 
-def success_word(session: SessionState, incoming: Snapshot, known: Snapshot, *, echoes: bool) -> SuccessStatus | None:
+def success_word(
+    session: SessionState, incoming: Snapshot, snapshot: Snapshot, *, echoes: bool
+) -> SuccessStatus | None:
     """Return what a commit says of success.
 
     A SCORM 1.2 status without a part on success (`incomplete`, `completed`) is a word on it only where another score
@@ -43,19 +45,19 @@ def success_word(session: SessionState, incoming: Snapshot, known: Snapshot, *, 
         return incoming.success_status
     if incoming.success_status is None and incoming.lesson_status is None:
         return None
-    if known.success_status not in SETTLED_SUCCESS:
+    if snapshot.success_status not in SETTLED_SUCCESS:
         return _UNKNOWN
     if incoming.success_status is not None and not (
         echoes and session.number > 1 and not in_mask("success_status", session.asserted_fields)
     ):
         return _UNKNOWN
     scored = incoming.score_raw is not None or incoming.score_scaled is not None
-    return _UNKNOWN if scored and score_fields(known) != score_fields(incoming) else None
+    return _UNKNOWN if scored and score_fields(snapshot) != score_fields(incoming) else None
 
 
-def keeps_passed(known: Snapshot, word: SuccessStatus | None, policy: StatusPolicy) -> bool:
+def keeps_passed(snapshot: Snapshot, word: SuccessStatus | None, policy: StatusPolicy) -> bool:
     """Return whether a passed result stays as it is, whatever the commit says of success and score."""
-    return policy.result is _BEST and known.success_status == _PASSED and word in _UNPASSED
+    return policy.result is _BEST and snapshot.success_status == _PASSED and word in _UNPASSED
 
 
 def without_result(incoming: Snapshot) -> Snapshot:
@@ -63,26 +65,26 @@ def without_result(incoming: Snapshot) -> Snapshot:
     return replace(incoming, **_NO_RESULT)
 
 
-def score_fields(known: Snapshot) -> ScoreFields:
+def score_fields(snapshot: Snapshot) -> ScoreFields:
     """Return the score as it was said."""
-    return known.score_raw, known.score_min, known.score_max, known.score_scaled
+    return snapshot.score_raw, snapshot.score_min, snapshot.score_max, snapshot.score_scaled
 
 
-def with_score(known: Snapshot, fields: ScoreFields) -> Snapshot:
+def with_score(snapshot: Snapshot, fields: ScoreFields) -> Snapshot:
     """Return a snapshot with another score."""
-    return replace(known, **dict(zip(SCORE_FIELDS, fields, strict=True)))
+    return replace(snapshot, **dict(zip(SCORE_FIELDS, fields, strict=True)))
 
 
-def raised_by(known: Snapshot, incoming: Snapshot, overruled: frozenset[str]) -> SuccessStatus | None:
+def raised_by(snapshot: Snapshot, incoming: Snapshot, overruled: frozenset[str]) -> SuccessStatus | None:
     """Return the success status that an older commit raises the attempt to, None where it raises nothing.
 
     What newer words overruled still stands where they came with the same score: they said nothing of it then.
     """
-    if incoming.success_status in overruled and score_fields(incoming) != score_fields(known):
+    if incoming.success_status in overruled and score_fields(incoming) != score_fields(snapshot):
         return None
-    if incoming.success_status == _PASSED and known.success_status != _PASSED:
+    if incoming.success_status == _PASSED and snapshot.success_status != _PASSED:
         return _PASSED
-    if incoming.success_status == _FAILED and known.success_status not in SETTLED_SUCCESS:
+    if incoming.success_status == _FAILED and snapshot.success_status not in SETTLED_SUCCESS:
         return _FAILED
     return None
 
@@ -97,16 +99,16 @@ _OF_SUCCESS: dict[SuccessStatus | None, LessonStatus] = {_PASSED: LessonStatus.P
 _LESSON_COMPLETED, _LESSON_INCOMPLETE = LessonStatus.COMPLETED, LessonStatus.INCOMPLETE
 
 
-def with_lesson_status(before: Snapshot, known: Snapshot, incoming: Snapshot) -> Snapshot:
+def with_lesson_status(before: Snapshot, snapshot: Snapshot, incoming: Snapshot) -> Snapshot:
     """Return a snapshot whose SCORM 1.2 status agrees with what it says of completion and success."""
-    if known.lesson_status is None and incoming.lesson_status is None:
-        return known
-    status = _OF_SUCCESS.get(known.success_status)
+    if snapshot.lesson_status is None and incoming.lesson_status is None:
+        return snapshot
+    status = _OF_SUCCESS.get(snapshot.success_status)
     if status is None:
-        if known.completion_status == _COMPLETED:
+        if snapshot.completion_status == _COMPLETED:
             status = _LESSON_COMPLETED
         else:
             status = max((before.lesson_status, incoming.lesson_status), key=lambda word: _LOW.get(word, -1))
             if status not in _LOW:
                 status = _LESSON_INCOMPLETE
-    return known if status == known.lesson_status else replace(known, lesson_status=status)
+    return snapshot if status == snapshot.lesson_status else replace(snapshot, lesson_status=status)

@@ -25,11 +25,13 @@ def goes_on(attempt: AttemptState, version: ScormVersion, rule: Resume) -> bool:
         return True
     if rule == "never":
         return False
-    known = attempt.snapshot
-    unfinished = known.completion_status != CompletionStatus.COMPLETED and known.success_status not in SETTLED_SUCCESS
+    snapshot = attempt.snapshot
+    unfinished = (
+        snapshot.completion_status != CompletionStatus.COMPLETED and snapshot.success_status not in SETTLED_SUCCESS
+    )
     suspended = attempt.ended == Ending.SUSPENDED
     if rule == "incomplete" or (rule == "auto" and version == "1.2"):
         return unfinished
     if rule == "suspended":
-        return suspended or (attempt.ended is None and known.exit == "suspend")
+        return suspended or (attempt.ended is None and snapshot.exit == "suspend")
     return suspended or attempt.ended is None or attempt.broken_off

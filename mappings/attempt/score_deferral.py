@@ -39,33 +39,33 @@ def defer_score(
     attempt: AttemptState,
     session: SessionState,
     before: Snapshot,
-    known: Snapshot,
+    snapshot: Snapshot,
     incoming: Snapshot,
     *,
     settled: bool,
 ) -> ScoreDeferral:
-    """Return what is told now of the score of a commit that took the attempt from `before` to `known`.
+    """Return what is told now of the score of a commit that took the attempt from `before` to `snapshot`.
 
     It is held back while a session has written nothing but parts of it since it changed. A score that was held back
     and turns out to be impossible was none. One that is gone, as the content emptied it or another result took its
     place, is none either.
     """
-    own = attempt.score_pending_session == session.number
-    left: tuple[Change, ...] = ()
-    if attempt.score_pending_session is not None and not own and attempt.score is not None:
-        left = (Change(Trigger.SCORE_CHANGED, attempt.last_emitted_score, attempt.score),)
-    emitted = attempt.last_emitted_score if own else attempt.score
-    new = score(known)
-    if new is None and (known.score_raw is not None or known.score_scaled is not None):
+    is_own = attempt.score_pending_session == session.number
+    overdue: tuple[Change, ...] = ()
+    if attempt.score_pending_session is not None and not is_own and attempt.score is not None:
+        overdue = (Change(Trigger.SCORE_CHANGED, attempt.last_emitted_score, attempt.score),)
+    emitted = attempt.last_emitted_score if is_own else attempt.score
+    new = score(snapshot)
+    if new is None and (snapshot.score_raw is not None or snapshot.score_scaled is not None):
         new = emitted
     if not settled and new != emitted and _is_of_score(incoming):
-        return ScoreDeferral(new, session.number, emitted, before, new, left)
-    return ScoreDeferral(new, None, None, without_score(before) if own else before, emitted, left)
+        return ScoreDeferral(new, session.number, emitted, before, new, overdue)
+    return ScoreDeferral(new, None, None, without_score(before) if is_own else before, emitted, overdue)
 
 
-def without_score(known: Snapshot) -> Snapshot:
+def without_score(snapshot: Snapshot) -> Snapshot:
     """Return a snapshot that has no score: one that was not told is a change of none."""
-    return replace(known, score_raw=None, score_scaled=None)
+    return replace(snapshot, score_raw=None, score_scaled=None)
 
 
 def _is_of_score(incoming: Snapshot) -> bool:

@@ -84,9 +84,11 @@ def _of_total_time(
 ) -> tuple[SessionState, int]:
     base, over = session.total_time_baseline, 0
     if base is None:
-        known = [total_time for total_time in (session.prior_total_time, attempt.total_time) if 0 < total_time <= total]
+        totals = [
+            total_time for total_time in (session.prior_total_time, attempt.total_time) if 0 < total_time <= total
+        ]
         # a total below all that is known: an LMS that counts each attempt anew, or one that has missed something
-        base = max(known, default=0 if session.number == 1 else total)
+        base = max(totals, default=0 if session.number == 1 else total)
         if not session.prior_total_time and attempt.commits == 0 and incoming.entry == "resume":
             base = over = total
     return replace(

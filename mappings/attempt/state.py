@@ -198,5 +198,5 @@ def open_session(
         prior_total_time=prior_total_time,
     )
     fields = launch.content_fields() if session.records else {}
-    known = replace(attempt.snapshot, **fields) if fields else attempt.snapshot
-    return replace(attempt, sessions=session.number, snapshot=known), session
+    snapshot = replace(attempt.snapshot, **fields) if fields else attempt.snapshot
+    return replace(attempt, sessions=session.number, snapshot=snapshot), session

@@ -112,17 +112,17 @@ def _recorded(
     ):
         ended = ending(after)
     merged = merge_commit(attempt, after, commit, parts, newest_session=newest_session, ended=ended, policy=policy)
-    known, incoming, begun = merged.known, parsed_cmi.snapshot, merged.own_interactions
+    snapshot, incoming, written = merged.after, parsed_cmi.snapshot, merged.own_interactions
     if newest_session:
-        known = _with_session(known, after)
+        snapshot = _with_session(snapshot, after)
     settled = commit.settled or ended is not None
-    before, untold = merged.before, known.interactions
+    before, untold = merged.before, snapshot.interactions
     # most commits bring no items
     if incoming.interactions or attempt.emitted_interactions is not None:
-        before, untold = settled_interactions(attempt, merged.before, known, incoming, settled=settled)
-    scoring = defer_score(attempt, session, before, known, incoming, settled=settled or disposition is not _APPLIED)
-    shown = replace(known, interactions=untold) if untold is not known.interactions else known
-    range_warning = scores.score_warning(known) if _says_score(incoming) else None
+        before, untold = settled_interactions(attempt, merged.before, snapshot, incoming, settled=settled)
+    scoring = defer_score(attempt, session, before, snapshot, incoming, settled=settled or disposition is not _APPLIED)
+    shown = replace(snapshot, interactions=untold) if untold is not snapshot.interactions else snapshot
+    range_warning = scores.score_warning(snapshot) if _says_score(incoming) else None
     if (
         range_warning is not None
         or says_items(incoming)
@@ -141,18 +141,18 @@ def _recorded(
     started_at, resumed_at = _turns(attempt, session, incoming, returned=returned)
     changes = find_changes(scoring.before, shown, last_score=scoring.last, started_at=started_at, resumed_at=resumed_at)
     end = ended or (session.ended if disposition is _LATE else None)
-    if end is not None and (ended is not None or _changes_end(attempt, known, scoring.score, after)):
+    if end is not None and (ended is not None or _changes_end(attempt, snapshot, scoring.score, after)):
         changes = (*changes, ending_change(end, after, retold=ended is None))
         after = replace(after, emitted_time=after.time_spent, end_revision=after.end_revision + (ended is None))
-    after = _after(after, session, received_commit, disposition, ended, begun, newer=newer)
+    after = _after(after, session, received_commit, disposition, ended, written, newer=newer)
     before_time = session.time_spent + attempt.carried_over_time
-    score_changed = scoring.score != attempt.score or known.success_status != attempt.snapshot.success_status
+    score_changed = scoring.score != attempt.score or snapshot.success_status != attempt.snapshot.success_status
     # a session that was followed by another has no say in whether the attempt is over
     is_heard = newest_session and (ended is not None or disposition is _APPLIED)
     # in two steps: with more than 14 keywords, CPython makes a dictionary of them first
     applied = replace(
         attempt,
-        snapshot=known,
+        snapshot=snapshot,
         latest_active_session=max(attempt.latest_active_session, session.number)
         if disposition is _APPLIED
         else attempt.latest_active_session,
@@ -161,7 +161,7 @@ def _recorded(
         completion_by_threshold=merged.completion_by_threshold,
         success_by_passing_score=merged.success_by_passing_score,
         for_credit=session.for_credit if score_changed else attempt.for_credit,
-        emitted_interactions=None if untold is known.interactions else untold,
+        emitted_interactions=None if untold is snapshot.interactions else untold,
         commits=attempt.commits + 1,
         ended=ended if is_heard else attempt.ended,
         broken_off=attempt.broken_off and not is_heard,
@@ -209,12 +209,12 @@ def _with_exit(session: SessionState, parts: SplitCommit) -> SessionState:
     )
 
 
-def _with_session(known: Snapshot, session: SessionState) -> Snapshot:
+def _with_session(snapshot: Snapshot, session: SessionState) -> Snapshot:
     """Return the attempt's snapshot with what holds of its newest session."""
     incoming = session.exit or None
-    if incoming == known.exit and session.mode == known.mode and session.credit == known.credit:
-        return known
-    return replace(known, exit=incoming, mode=session.mode, credit=session.credit)
+    if incoming == snapshot.exit and session.mode == snapshot.mode and session.credit == snapshot.credit:
+        return snapshot
+    return replace(snapshot, exit=incoming, mode=session.mode, credit=session.credit)
 
 
 def ending(session: SessionState) -> Ending:
@@ -229,14 +229,14 @@ def _after(
     received_commit: ReceivedCommit,
     disposition: Disposition,
     ended: Ending | None,
-    begun: tuple[str, ...],
+    written: tuple[str, ...],
     *,
     newer: bool,
 ) -> SessionState:
     """Return the session with what is remembered of the commit for those to come."""
     commit, incoming = received_commit.commit, received_commit.parsed_cmi.snapshot
-    if begun is not session.own_interactions:
-        after = replace(after, own_interactions=begun)
+    if written is not session.own_interactions:
+        after = replace(after, own_interactions=written)
     if disposition is _APPLIED:
         after = replace(
             after,
@@ -304,13 +304,13 @@ def _unrecorded(
     )
 
 
-def _changes_end(attempt: AttemptState, known: Snapshot, value: scores.Score | None, session: SessionState) -> bool:
+def _changes_end(attempt: AttemptState, snapshot: Snapshot, value: scores.Score | None, session: SessionState) -> bool:
     """Return whether what an end has told is not so any more."""
     before = attempt.snapshot
     return (
         session.time_spent > session.emitted_time
-        or known.completion_status != before.completion_status
-        or known.success_status != before.success_status
+        or snapshot.completion_status != before.completion_status
+        or snapshot.success_status != before.success_status
         or value != attempt.score
     )
 

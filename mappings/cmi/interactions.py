@@ -45,12 +45,12 @@ def answer(item: Item) -> tuple[str, ...] | None:
 
     A result without a response says nothing of the learner: content sets `incorrect` up before anybody has answered.
     """
-    own = scalar(item.get("id"))
+    interaction_id = scalar(item.get("id"))
     response = scalar(item.get("learner_response")) or scalar(item.get("student_response")) or ""
     result = scalar(item.get("result")) or ""
-    if not own or not response:
+    if not interaction_id or not response:
         return None
-    return own, scalar(item.get("type")) or "", response, result
+    return interaction_id, scalar(item.get("type")) or "", response, result
 
 
 def interaction(item: Item) -> Interaction | None:
@@ -58,7 +58,7 @@ def interaction(item: Item) -> Interaction | None:
     key = answer(item)
     if key is None:
         return None
-    own, kind_word, response, result = key
+    interaction_id, kind_word, response, result = key
     kind = _type(kind_word)
     success = _SUCCESS.get(result.strip().lower())
     old = "student_response" in item or ("time" in item and "learner_response" not in item)
@@ -68,7 +68,7 @@ def interaction(item: Item) -> Interaction | None:
         text = _pattern(kind, pattern, old=old)
         if text:
             patterns.append(text)
-    words = {"id": own}
+    words = {"id": interaction_id}
     if kind_word:
         words["type"] = kind_word
     if result:
@@ -79,7 +79,7 @@ def interaction(item: Item) -> Interaction | None:
         if text:
             words[name] = text
     return Interaction(
-        id=own,
+        id=interaction_id,
         type=kind,
         description=scalar(item.get("description")) or "",
         response=rewrite(kind, _PREFIX.sub("", response), old=old) or None,

@@ -66,9 +66,9 @@ def item_warnings(before: Snapshot, incoming: Snapshot, altered: Mapping[str, An
         sent = getattr(incoming, name)
         if not sent:
             continue
-        known = getattr(before, name) or {}
+        earlier = getattr(before, name) or {}
         for index, item in altered.items() if name == "interactions" else sent.items():
-            if name != "interactions" and item == known.get(index):
+            if name != "interactions" and item == earlier.get(index):
                 continue
             if not _is_sound(item, _ITEMS[name]):
                 _check(item, _ITEMS[name], f"cmi.{name}.n", f"cmi.{name}.{index}", warnings)
@@ -117,28 +117,28 @@ def _is_named(sent: object) -> bool:
 def _new_interactions(
     before: Snapshot, after: Snapshot, altered: Mapping[str, Any] | None
 ) -> Iterator[tuple[str, str, Item]]:
-    now, known = after.interactions or {}, before.interactions or {}
-    if now is not known:
+    now, earlier = after.interactions or {}, before.interactions or {}
+    if now is not earlier:
         for index in now if altered is None else altered:
-            item = None if now.get(index) == known.get(index) else from_json(now.get(index))
+            item = None if now.get(index) == earlier.get(index) else from_json(now.get(index))
             if isinstance(item, dict):
                 yield "interactions", index, item
 
 
 def _new_objectives(before: Snapshot, after: Snapshot, *, whole: bool) -> Iterator[tuple[str, str, Item]]:
-    now, known = after.objectives or {}, before.objectives or {}
-    if whole or now is not known:
+    now, earlier = after.objectives or {}, before.objectives or {}
+    if whole or now is not earlier:
         for index, item in now.items():
-            if item is not known.get(index) or (whole and not item.get("id")):
+            if item is not earlier.get(index) or (whole and not item.get("id")):
                 yield "objectives", index, item
 
 
-def _score_finding(parts: Mapping[str, Any], known: Snapshot, path: str) -> CmiWarning | None:
+def _score_finding(parts: Mapping[str, Any], snapshot: Snapshot, path: str) -> CmiWarning | None:
     raw, low, high = (_number(parts.get(name)) for name in ("raw", "min", "max"))
-    if raw is None or scores.is_possible(known.scorm_version, raw, low, high):
+    if raw is None or scores.is_possible(snapshot.scorm_version, raw, low, high):
         return None
     return scores.score_warning(
-        Snapshot(scorm_version=known.scorm_version, score_raw=raw, score_min=low, score_max=high), path
+        Snapshot(scorm_version=snapshot.scorm_version, score_raw=raw, score_min=low, score_max=high), path
     )
 
 

@@ -44,7 +44,7 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 def merge(
-    known: Snapshot,
+    snapshot: Snapshot,
     incoming: Snapshot,
     *,
     older: bool = False,
@@ -55,7 +55,7 @@ def merge(
     """Return the attempt's snapshot after a commit.
 
     Args:
-        known: the one before it.
+        snapshot: the one before it.
         incoming: what the commit says.
         older: the commit was sent before one already merged: it fills in what is not known yet and may still raise a
             status, but replaces nothing, and says nothing of the session.
@@ -65,16 +65,16 @@ def merge(
     """
     changed: dict[str, Any] = {}
     for field in cleared:
-        if field not in _LATCHED and getattr(known, field) is not None:
+        if field not in _LATCHED and getattr(snapshot, field) is not None:
             changed[field] = None
-    for field, value, before in zip(_FIELDS, astuple(incoming), astuple(known), strict=True):
+    for field, value, before in zip(_FIELDS, astuple(incoming), astuple(snapshot), strict=True):
         if value is None or value == before:
             continue
         if field not in _SPECIAL:
             if before is None or not older:
                 changed[field] = value
         elif field == "interactions":
-            sent = altered_interactions(known, incoming) if altered is None else altered
+            sent = altered_interactions(snapshot, incoming) if altered is None else altered
             interactions = _merge_interactions(before or {}, sent, older=older, clears=clears_items)
             if interactions is not None:
                 changed[field] = interactions
@@ -84,7 +84,7 @@ def merge(
                 changed[field] = merged
         elif _replaces(field, value, before, older=older):
             changed[field] = value
-    return msgspec.structs.replace(known, **changed) if changed else known
+    return msgspec.structs.replace(snapshot, **changed) if changed else snapshot
 
 
 def _replaces(field: str, value: Any, before: Any, *, older: bool) -> bool:
@@ -96,75 +96,77 @@ def _replaces(field: str, value: Any, before: Any, *, older: bool) -> bool:
     return field in SESSION_FIELDS and not older
 
 
-def raises_status(known: Snapshot, incoming: Snapshot) -> bool:
+def raises_status(snapshot: Snapshot, incoming: Snapshot) -> bool:
     """Return whether a commit carries a completion or success status that is further than what is known."""
     for field, ranks in _ONLY_UP.items():
-        value, before = getattr(incoming, field), getattr(known, field)
+        value, before = getattr(incoming, field), getattr(snapshot, field)
         if value is not None and ranks[value] > (-1 if before is None else ranks[before]):
             return True
     return False
 
 
 def _merge_items(
-    known: Mapping[str, Item], incoming: Mapping[str, Any], *, older: bool, clears: bool
+    items: Mapping[str, Item], incoming: Mapping[str, Any], *, older: bool, clears: bool
 ) -> dict[str, Item] | None:
     """Return the merged collection, or None where the commit says nothing new."""
     changed: dict[str, Item] = {}
     for index, sent in incoming.items():
-        before = known.get(index)
+        before = items.get(index)
         if before == sent:
             continue
         after = _merge_item(before or {}, clean(sent), older=older, clears=clears)
         if after != before and after:
             changed[index] = after
-    return {**known, **changed} if changed else None
+    return {**items, **changed} if changed else None
 
 
 def altered_interactions(before: Snapshot, incoming: Snapshot) -> Mapping[str, Any]:
     """Return the interactions of a commit that are not known by the same bytes, each decoded, by index."""
-    sent, known = incoming.interactions, before.interactions or {}
+    sent, earlier = incoming.interactions, before.interactions or {}
     if not sent:
         return {}
-    return {index: from_json(sent[index]) for index in compress(sent, map(ne, sent.values(), map(known.get, sent)))}
+    return {index: from_json(sent[index]) for index in compress(sent, map(ne, sent.values(), map(earlier.get, sent)))}
 
 
 def _merge_interactions(
-    known: Interactions, altered: Mapping[str, Any], *, older: bool, clears: bool
+    interactions: Interactions, altered: Mapping[str, Any], *, older: bool, clears: bool
 ) -> Interactions | None:
     """Merge altered interactions as `_merge_items` does, but into ones that are JSON."""
     changed: Interactions = {}
     for index, sent in altered.items():
-        before = from_json(known.get(index)) or {}
+        before = from_json(interactions.get(index)) or {}
         after = _merge_item(before, clean(sent), older=older, clears=clears)
         if after != before:
             changed[index] = as_json(after)
-    return {**known, **changed} if changed else None
+    return {**interactions, **changed} if changed else None
 
 
 def _merge_objectives(
-    known: Mapping[str, Item], incoming: Mapping[str, Any], *, older: bool, clears: bool
+    objectives: Mapping[str, Item], incoming: Mapping[str, Any], *, older: bool, clears: bool
 ) -> dict[str, Item] | None:
     """Merge objectives as `_merge_items` does, but each with what is known of its id, at whichever index that was.
 
     What an objective reached, it never loses.
     """
-    by_id = {own: (index, item) for index, item in known.items() if (own := scalar(item.get("id")))}
+    by_id = {
+        objective_id: (index, item) for index, item in objectives.items() if (objective_id := scalar(item.get("id")))
+    }
     changed: dict[str, Item] = {}
     for sent_index, sent in incoming.items():
-        index, before = sent_index, known.get(sent_index)
+        index, before = sent_index, objectives.get(sent_index)
         if before == sent:
             continue
         new = clean(sent)
-        own = new.get("id")
-        if own and (before is None or before.get("id") not in (None, "", own)):
-            if older and before is not None and own not in by_id:
+        objective_id = new.get("id")
+        if objective_id and (before is None or before.get("id") not in (None, "", objective_id)):
+            if older and before is not None and objective_id not in by_id:
                 continue  # the index is another objective's now
-            at, before = by_id.get(own, (index, None))
+            at, before = by_id.get(objective_id, (index, None))
             index = at if older else index
         after = _latch(before or {}, new, _merge_item(before or {}, new, older=older, clears=clears))
-        if after and after != known.get(index):
+        if after and after != objectives.get(index):
             changed[index] = after
-    return {**known, **changed} if changed else None
+    return {**objectives, **changed} if changed else None
 
 
 _MERGERS: Mapping[str, Callable[..., dict[str, Any] | None]] = {
@@ -178,11 +180,11 @@ _SPECIAL = frozenset({*_LATCHED, *_MERGERS, "interactions", *SESSION_FIELDS, *_T
 """Fields that are not simply replaced by what is said last."""
 
 
-def _latch(known: Item, incoming: Item, merged: Item) -> Item:
+def _latch(item: Item, incoming: Item, merged: Item) -> Item:
     for name, (field, read) in _STATUSES.items():
-        before, now = _rank(field, read, known.get(name)), _rank(field, read, incoming.get(name))
+        before, now = _rank(field, read, item.get(name)), _rank(field, read, incoming.get(name))
         if name in merged and max(before, now) >= 0:
-            merged[name] = known[name] if before >= now else incoming[name]
+            merged[name] = item[name] if before >= now else incoming[name]
     return merged
 
 
@@ -201,12 +203,12 @@ def _rank(field: str, read: Callable[[str], str], word: object) -> int:
         return -1
 
 
-def _merge_item(known: Item, incoming: Item, *, older: bool, clears: bool) -> Item:
-    if not known:
+def _merge_item(item: Item, incoming: Item, *, older: bool, clears: bool) -> Item:
+    if not item:
         return incoming
-    merged = dict(known)
+    merged = dict(item)
     for key, value in incoming.items():
-        before = known.get(key)
+        before = item.get(key)
         if isinstance(value, dict):
             if not isinstance(before, dict) and before not in (None, "") and (older or not value):
                 continue

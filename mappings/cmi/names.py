@@ -78,9 +78,9 @@ def names(group: str) -> frozenset[str]:
 
 def check_names(branch: Mapping[str, object], group: str, path: str, warnings: list[CmiWarning]) -> None:
     """Warn of what a group or item has that SCORM does not. `path` is the group's as sent: `cmi.interactions.0`."""
-    known = _NAMES[group]
+    allowed = _NAMES[group]
     for name, value in branch.items():
-        if name not in known:
+        if name not in allowed:
             warn_of_unknown(name, value, group, path, warnings)
 
 
@@ -103,7 +103,7 @@ def _finding(name: str, group: str) -> tuple[WarningCode, str]:
     places = _places(name, group)
     if places:
         return WarningCode.MISPLACED_ELEMENT, f"belongs in the group {places} and was not read here"
-    suggestion = nearest(name, (own for own in _ALL.get(group, {}) if own != "n"))
+    suggestion = nearest(name, (element for element in _ALL.get(group, {}) if element != "n"))
     if suggestion is not None:
         return WarningCode.UNKNOWN_ELEMENT, f"{_UNKNOWN}; did you mean {suggestion}?"
     suggestion = nearest(name, _names_anywhere())
@@ -116,15 +116,15 @@ def _finding(name: str, group: str) -> tuple[WarningCode, str]:
 
 
 def _names_anywhere() -> Iterable[str]:
-    return (name for group, own in _ALL.items() if group.startswith("cmi") for name in own if name != "n")
+    return (name for group, elements in _ALL.items() if group.startswith("cmi") for name in elements if name != "n")
 
 
 def _places(name: str, group: str) -> str:
     """Return the groups that have an element of this name, in words; those of items only where they are meant."""
     paths = [
         path
-        for path, own in _ALL.items()
-        if name in own and path != group and (name in _OF_12.get(path, ()) or name in _OF_2004.get(path, ()))
+        for path, elements in _ALL.items()
+        if name in elements and path != group and (name in _OF_12.get(path, ()) or name in _OF_2004.get(path, ()))
     ]
     near = paths if _ITEM in group else [path for path in paths if _ITEM not in path] or paths
     if _ITEM in group:

@@ -29,28 +29,28 @@ def objectives(items: Mapping[str, Item] | None, version: ScormVersion | None) -
     """Read all objectives that have an id, by that id; values that cannot be used are left out."""
     by_id: dict[str, Objective] = {}
     for item in (items or {}).values():
-        own = scalar(item.get("id"))
-        if own:
-            by_id[own] = _objective(own, item, version)
+        objective_id = scalar(item.get("id"))
+        if objective_id:
+            by_id[objective_id] = _objective(objective_id, item, version)
     return by_id
 
 
 def descriptions(items: Mapping[str, Item] | None) -> dict[str, str]:
     """Return the descriptions of the objectives that have one, by id."""
     return {
-        own: text
+        objective_id: text
         for item in (items or {}).values()
-        if (own := scalar(item.get("id"))) and (text := scalar(item.get("description")))
+        if (objective_id := scalar(item.get("id"))) and (text := scalar(item.get("description")))
     }
 
 
-def _objective(own: str, item: Item, version: ScormVersion | None) -> Objective:
+def _objective(objective_id: str, item: Item, version: ScormVersion | None) -> Objective:
     status: LessonStatus | None = _read(item, "status", values.lesson_status)
     completion, success = (None, None) if status is None else LESSON_STATUS[status]
     parts = item.get("score")
     marks = parts if isinstance(parts, dict) else {}
     return Objective(
-        id=own,
+        id=objective_id,
         description=scalar(item.get("description")) or "",
         completion_status=_read(item, "completion_status", values.completion_status) or completion,
         success_status=_read(item, "success_status", values.success_status) or success,

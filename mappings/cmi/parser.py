@@ -195,7 +195,7 @@ def _walk(
             elif key not in unread:
                 warn_of_unknown(key, value, path[:-1], path[:-1], warnings)
             continue
-        field, reader, known = element
+        field, reader, cached = element
         text = value if isinstance(value, str) else scalar(value)
         if text is None:
             if value:
@@ -205,7 +205,7 @@ def _walk(
             fields[field] = text
             continue
         try:
-            fields[field] = known.get(text) or reader(text)
+            fields[field] = cached.get(text) or reader(text)
         except BadValue as bad:
             if text.strip():
                 warnings.append(warn(bad.code, path + key, text, str(bad)))

@@ -64,7 +64,7 @@ class LaunchValues(msgspec.Struct, frozen=True, gc=False):
     credit: str | None = None
 
 
-def render(known: Snapshot, version: ScormVersion, launch: LaunchValues) -> dict[str, Any]:
+def render(snapshot: Snapshot, version: ScormVersion, launch: LaunchValues) -> dict[str, Any]:
     """Return the tree below `cmi` for a session that starts now.
 
     An attempt that was begun in the other version is told in this one's words where both have them. Mode and credit are
@@ -72,10 +72,10 @@ def render(known: Snapshot, version: ScormVersion, launch: LaunchValues) -> dict
     """
     mode, credit = launch.mode or "normal", launch.credit or "credit"
     if version == "1.2":
-        cmi = _tree(known, _SCORM_12)
+        cmi = _tree(snapshot, _SCORM_12)
         core = cmi.setdefault("core", {})
         if "lesson_status" not in core:
-            core["lesson_status"] = _lesson_status(known)
+            core["lesson_status"] = _lesson_status(snapshot)
         core |= {
             "student_id": launch.learner_id,
             "student_name": launch.learner_name,
@@ -85,7 +85,7 @@ def render(known: Snapshot, version: ScormVersion, launch: LaunchValues) -> dict
             "total_time": timespan(launch.total_time),
         }
     else:
-        cmi = _tree(known, _SCORM_2004)
+        cmi = _tree(snapshot, _SCORM_2004)
         cmi |= {
             "learner_id": launch.learner_id,
             "learner_name": launch.learner_name,
@@ -94,21 +94,21 @@ def render(known: Snapshot, version: ScormVersion, launch: LaunchValues) -> dict
             "credit": credit,
             "total_time": duration(launch.total_time),
         }
-        if known.comments_from_learner:
-            cmi["comments_from_learner"] = known.comments_from_learner
+        if snapshot.comments_from_learner:
+            cmi["comments_from_learner"] = snapshot.comments_from_learner
         # SCORM 2004 keeps them over an attempt's sessions, and content restores answers from them; SCORM 1.2's are
         # write-only
-        if known.interactions and known.scorm_version == "2004":
-            cmi["interactions"] = {index: from_json(item) for index, item in known.interactions.items()}
-    if known.objectives:
-        cmi["objectives"] = known.objectives
+        if snapshot.interactions and snapshot.scorm_version == "2004":
+            cmi["interactions"] = {index: from_json(item) for index, item in snapshot.interactions.items()}
+    if snapshot.objectives:
+        cmi["objectives"] = snapshot.objectives
     return cmi
 
 
-def _tree(known: Snapshot, elements: Mapping[str, str]) -> dict[str, Any]:
+def _tree(snapshot: Snapshot, elements: Mapping[str, str]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for name, field in elements.items():
-        value = getattr(known, field)
+        value = getattr(snapshot, field)
         if value is None:
             continue
         *path, leaf = name.split(".")
@@ -122,9 +122,9 @@ def _tree(known: Snapshot, elements: Mapping[str, str]) -> dict[str, Any]:
 _BEGUN = frozenset({CompletionStatus.COMPLETED, CompletionStatus.INCOMPLETE})
 
 
-def _lesson_status(known: Snapshot) -> str:
-    if known.success_status in SETTLED_SUCCESS:
-        return str(known.success_status)
-    if known.completion_status in _BEGUN:
-        return str(known.completion_status)
+def _lesson_status(snapshot: Snapshot) -> str:
+    if snapshot.success_status in SETTLED_SUCCESS:
+        return str(snapshot.success_status)
+    if snapshot.completion_status in _BEGUN:
+        return str(snapshot.completion_status)
     return "not attempted"

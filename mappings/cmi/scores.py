@@ -24,14 +24,16 @@ class Score(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     max: Number | None = None
 
 
-def score(known: Snapshot) -> Score | None:
+def score(snapshot: Snapshot) -> Score | None:
     """Return the score, None when there is none or it is impossible (`score_warning` says why).
 
     A range alone is no score: players send SCORM 1.2's `max` as 100 although the content never set it. `scaled` is the
     one given (SCORM 2004), else raw/100 where SCORM 1.2's range is 0 to 100 or not told, else the share of the range
     that both versions' content gives.
     """
-    return _score(known.scorm_version, known.score_raw, known.score_min, known.score_max, known.score_scaled)
+    return _score(
+        snapshot.scorm_version, snapshot.score_raw, snapshot.score_min, snapshot.score_max, snapshot.score_scaled
+    )
 
 
 # most commits tell the score of the one before them; whole numbers and others are written differently
@@ -50,9 +52,9 @@ def _score(
     return Score(scaled, raw, low, high)
 
 
-def score_warning(known: Snapshot, group: str | None = None) -> CmiWarning | None:
+def score_warning(snapshot: Snapshot, group: str | None = None) -> CmiWarning | None:
     """Return what is wrong with the raw score, the range or both, if anything is; the score's `group` can be named."""
-    version, raw, low, high = known.scorm_version, known.score_raw, known.score_min, known.score_max
+    version, raw, low, high = snapshot.scorm_version, snapshot.score_raw, snapshot.score_min, snapshot.score_max
     if raw is None or is_possible(version, raw, low, high):
         return None
     if group is None:

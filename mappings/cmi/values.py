@@ -38,20 +38,20 @@ _Read = TypeVar("_Read")
 
 def _remembering(read: Callable[[str], _Read]) -> Callable[[str], _Read]:
     """Cache what short texts are read as: scores, their ranges and shares are the same few from most learners."""
-    known: dict[str, _Read] = {}
+    cache: dict[str, _Read] = {}
 
     @wraps(read)
     def remembering(value: str) -> _Read:
-        parsed = known.get(value)
+        parsed = cache.get(value)
         if parsed is None:
             parsed = read(value)
             if len(value) < _SHORT:
-                if len(known) >= MAX_REMEMBERED:
-                    known.clear()
-                known[value] = parsed
+                if len(cache) >= MAX_REMEMBERED:
+                    cache.clear()
+                cache[value] = parsed
         return parsed
 
-    _KNOWN[remembering] = known
+    _KNOWN[remembering] = cache
     return remembering
 
 

@@ -72,19 +72,19 @@ class ActivityTemplates:
 
     def statement_format(self, rule: Rule, absent: frozenset[str]) -> tuple[StatementFormat, StatementTemplate]:
         """Return a rule's statement format, and the template that it is of. `absent`: what else is empty."""
-        known = self._rules.get((rule.name, absent))
-        if known is None:
-            own = self._templates.of_rule(rule, self._absent | absent)
-            known = self._rules[rule.name, absent] = (own.fill(self._slots), own)
-        return known
+        cached = self._rules.get((rule.name, absent))
+        if cached is None:
+            rule_template = self._templates.of_rule(rule, self._absent | absent)
+            cached = self._rules[rule.name, absent] = (rule_template.fill(self._slots), rule_template)
+        return cached
 
     def activity(self, name: str, absent: frozenset[str]) -> TemplateParts:
         """Return an activity of the document, as JSON. `absent`: what else is empty."""
-        known = self._activities.get((name, absent))
-        if known is None:
+        cached = self._activities.get((name, absent))
+        if cached is None:
             parts = self._templates.of_activity(name, self._absent | absent)
-            known = self._activities[name, absent] = fill_known_slots(parts, self._slots)
-        return known
+            cached = self._activities[name, absent] = fill_known_slots(parts, self._slots)
+        return cached
 
 
 class BoundTemplates:
@@ -145,11 +145,11 @@ class BoundTemplates:
         self, *, described: bool, with_objectives: bool, own_iri: bool, unknown: frozenset[str]
     ) -> frozenset[str]:
         key = described, with_objectives, own_iri, unknown
-        known = self._absences.get(key)
-        if known is None:
+        cached = self._absences.get(key)
+        if cached is None:
             flags = (("item.description", described), (OBJECTIVES, with_objectives), (ITEM_IRI, own_iri))
-            known = self._absences[key] = self._absent | unknown | {name for name, there in flags if not there}
-        return known
+            cached = self._absences[key] = self._absent | unknown | {name for name, there in flags if not there}
+        return cached
 
     def statement_id(self, name: str) -> str:
         """Return the UUID (version 5) of a name within the attempt and its LMS."""
@@ -167,9 +167,9 @@ class BoundTemplates:
     def agent(self) -> str:
         """Return the learner as documents name them: an agent in JSON, without a name."""
         actor = self._document.actor
-        known = self.values.get(MBOX)
-        if known:
-            address = f"mailto:{known}" if actor.identifier == "mbox" else known
+        mailbox = self.values.get(MBOX)
+        if mailbox:
+            address = f"mailto:{mailbox}" if actor.identifier == "mbox" else mailbox
             return _encode({actor.identifier: address, "objectType": "Agent"}).decode()
         account = {"homePage": fill_iri(actor.home_page, self.values), "name": fill_text(actor.account, self.values)}
         return _encode({"account": account, "objectType": "Agent"}).decode()
@@ -211,9 +211,9 @@ class BoundTemplateCache:
 
     def of(self, context: StatementContext) -> BoundTemplates:
         """Return the templates bound to a context; they are bound anew where that of a session changed."""
-        known = self._by_session.get(context.session_id)
-        if known is not None and (known.context == context or _tells_the_same(known, context)):
-            return known
+        cached = self._by_session.get(context.session_id)
+        if cached is not None and (cached.context == context or _tells_the_same(cached, context)):
+            return cached
         bound = BoundTemplates(self._document, self._activity(context), context, self._templates.may_be_absent)
         with self._adding:
             self._by_session.pop(context.session_id, None)
@@ -222,16 +222,16 @@ class BoundTemplateCache:
 
     def _activity(self, context: StatementContext) -> ActivityTemplates:
         key = _CONTEXT_OF_ACTIVITY(context) if self._shared else context
-        known = self._by_activity.get(key)
-        if known is None:
+        cached = self._by_activity.get(key)
+        if cached is None:
             definition = self._document
             values = of_activity(
                 context, definition.activity_iri, definition.course_iri, definition.activity_in_course_iri
             )
-            known = ActivityTemplates(self._templates, values)
+            cached = ActivityTemplates(self._templates, values)
             with self._adding:
-                _remember(self._by_activity, key, known, MAX_ACTIVITIES)
-        return known
+                _remember(self._by_activity, key, cached, MAX_ACTIVITIES)
+        return cached
 
 
 _CONTEXT_OF_ACTIVITY = attrgetter(
@@ -260,8 +260,8 @@ def _tells_the_same(bound_templates: BoundTemplates, context: StatementContext) 
     return True
 
 
-def _remember(known: dict[_Key, _Made], key: _Key, value: _Made, limit: int) -> None:
+def _remember(cache: dict[_Key, _Made], key: _Key, value: _Made, limit: int) -> None:
     """Store one more and remove the oldest where there are too many."""
-    known[key] = value
-    if len(known) > limit:
-        del known[next(iter(known))]
+    cache[key] = value
+    if len(cache) > limit:
+        del cache[next(iter(cache))]

@@ -80,18 +80,18 @@ class Condition(msgspec.Struct, frozen=True):
 
     def holds_for(self, settled: SettledValues) -> bool:
         """Return whether one that `is_settled` holds; each answer is worked out once."""
-        known = self.answers.get(settled)
-        if known is None:
+        cached = self.answers.get(settled)
+        if cached is None:
             mode, credit, ended, success, completed, passed = settled
-            known = self.holds(
+            cached = self.holds(
                 {
                     "session": {"mode": mode, "credit": credit, "ended": ended, "success": success},
                     "enrollment": {"completed": completed, "passed": passed},
                 }
             )
             if len(self.answers) < MAX_ANSWERS:  # what a client sends as mode may be any word
-                self.answers[settled] = known
-        return known
+                self.answers[settled] = cached
+        return cached
 
     def asks_for(self, member: str) -> bool:
         """Return whether the text names a member, such as `session.ended`."""

@@ -142,10 +142,10 @@ def of_activity(
         "course.name": course_name,
         "course.description": course_description,
     }
-    own = [("course.iri", course_id, course_iri), ("activity.iri", context.activity_id, activity_iri)]
+    variables = [("course.iri", course_id, course_iri), ("activity.iri", context.activity_id, activity_iri)]
     if "activity.iri" in placeholders(course_iri):
-        own.reverse()
-    for name, own_id, template in own:
+        variables.reverse()
+    for name, own_id, template in variables:
         values[name] = own_iri(own_id) or _make_iri(template, values | _of_learner(context))
         if name == "course.iri":
             values["course.base"] = values[name].rstrip("/")
@@ -203,8 +203,8 @@ def mbox(context: StatementContext) -> str:
 
 def mbox_sha1sum(context: StatementContext) -> str:
     """Return the SHA-1 of that IRI in hexadecimal, as xAPI's `mbox_sha1sum`; empty where it is not known."""
-    known = mbox(context)
-    return hashlib.sha1(known.encode(), usedforsecurity=False).hexdigest() if known else context.learner_mbox
+    address = mbox(context)
+    return hashlib.sha1(address.encode(), usedforsecurity=False).hexdigest() if address else context.learner_mbox
 
 
 def _of_learner(context: StatementContext) -> dict[str, str]:

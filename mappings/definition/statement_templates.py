@@ -107,17 +107,17 @@ class StatementTemplates:
 
     def of_rule(self, rule: Rule, absent: frozenset[str]) -> StatementTemplate:
         """Return a rule's statement."""
-        known = self._of_rules.get((rule.name, absent))
-        if known is None:
-            known = self._of_rules[rule.name, absent] = _statement_template(self._document, rule, absent)
-        return known
+        cached = self._of_rules.get((rule.name, absent))
+        if cached is None:
+            cached = self._of_rules[rule.name, absent] = _statement_template(self._document, rule, absent)
+        return cached
 
     def of_activity(self, name: str, absent: frozenset[str]) -> TemplateParts:
         """Return an activity, as JSON."""
-        known = self._of_activities.get((name, absent))
-        if known is None:
-            known = self._of_activities[name, absent] = _activity_parts(self._document, name, absent)
-        return known
+        cached = self._of_activities.get((name, absent))
+        if cached is None:
+            cached = self._of_activities[name, absent] = _activity_parts(self._document, name, absent)
+        return cached
 
 
 def _all_placeholders(definition: MappingDefinition) -> Iterator[Placeholder]:
@@ -156,10 +156,10 @@ _UUIDS = ("registration", "course.registration", "attempt.id", "session.id")
 
 
 def _begins_as_iri(template: Template) -> bool:
-    first, *others = template
+    first, *rest = template
     begins = first.variable in VERBATIM if isinstance(first, Placeholder) else is_sound_iri(first)
     # a literal % would take a value's first letters for its digits
-    return begins and not any(isinstance(part, str) and "%" in part[-2:] for part in (first, *others))
+    return begins and not any(isinstance(part, str) and "%" in part[-2:] for part in (first, *rest))
 
 
 def _statement_template(definition: MappingDefinition, rule: Rule, absent: frozenset[str]) -> StatementTemplate:

@@ -83,12 +83,12 @@ def _place(
 ) -> DocumentAddress:
     if form is not None:
         return _make_place(mapping.definition, document, bound_templates, form)
-    known = bound_templates.addresses.get(document.name)
-    if known is None:
-        known = bound_templates.addresses[document.name] = _make_place(
+    cached = bound_templates.addresses.get(document.name)
+    if cached is None:
+        cached = bound_templates.addresses[document.name] = _make_place(
             mapping.definition, document, bound_templates, form
         )
-    return known
+    return cached
 
 
 def _make_place(
@@ -143,25 +143,25 @@ _PREFERENCES = attrgetter("audio_level", "language", "delivery_speed", "audio_ca
 _NO_PREFERENCES = (None, None, None, None)
 
 
-def _preferences(known: Snapshot) -> dict[str, Any]:
-    if _PREFERENCES(known) == _NO_PREFERENCES:
+def _preferences(snapshot: Snapshot) -> dict[str, Any]:
+    if _PREFERENCES(snapshot) == _NO_PREFERENCES:
         return {}
     return {
         name: value
         for name, value, fits in (
-            ("audio_level", known.audio_level, (known.audio_level or 0) >= 0),
-            ("language", known.language, _LANGUAGE.fullmatch(known.language or "") is not None),
-            ("delivery_speed", known.delivery_speed, (known.delivery_speed or 0) >= 0),
-            ("audio_captioning", known.audio_captioning, known.audio_captioning in {-1, 0, 1}),
+            ("audio_level", snapshot.audio_level, (snapshot.audio_level or 0) >= 0),
+            ("language", snapshot.language, _LANGUAGE.fullmatch(snapshot.language or "") is not None),
+            ("delivery_speed", snapshot.delivery_speed, (snapshot.delivery_speed or 0) >= 0),
+            ("audio_captioning", snapshot.audio_captioning, snapshot.audio_captioning in {-1, 0, 1}),
         )
         if value is not None and fits
     }
 
 
-def _comments(known: Snapshot) -> list[dict[str, str]]:
-    if not known.comments_from_lms:
+def _comments(snapshot: Snapshot) -> list[dict[str, str]]:
+    if not snapshot.comments_from_lms:
         return []
-    listed = sorted(known.comments_from_lms.items(), key=lambda entry: int(entry[0]))
+    listed = sorted(snapshot.comments_from_lms.items(), key=lambda entry: int(entry[0]))
     return [comment for _, item in listed if (comment := _comment(item))]
 
 
@@ -172,18 +172,18 @@ def _comment(item: Item) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _passing_score(known: Snapshot) -> float | None:
-    if known.scaled_passing_score is not None:
-        return known.scaled_passing_score
-    mastery = known.mastery_score
+def _passing_score(snapshot: Snapshot) -> float | None:
+    if snapshot.scaled_passing_score is not None:
+        return snapshot.scaled_passing_score
+    mastery = snapshot.mastery_score
     return None if mastery is None or not 0 <= mastery <= 100 else mastery / 100
 
 
-def _seconds(known: Snapshot) -> float | None:
-    if not known.max_time_allowed:
+def _seconds(snapshot: Snapshot) -> float | None:
+    if not snapshot.max_time_allowed:
         return None
     try:
-        seconds = read_time(known.max_time_allowed) / CENTISECONDS
+        seconds = read_time(snapshot.max_time_allowed) / CENTISECONDS
     except CmiTimeError:
         return None
     return int(seconds) if seconds.is_integer() else seconds

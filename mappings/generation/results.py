@@ -41,13 +41,13 @@ def subject_of(mapping: CompiledMapping, attempt: AttemptState, session: Session
     """Return what a change is about, as the attempt knows it."""
     about = change.about
     if about is None:
-        known = attempt.snapshot
+        snapshot = attempt.snapshot
         return Subject(
-            completion=_COMPLETION.get(known.completion_status),
-            success=SUCCESS.get(known.success_status),
+            completion=_COMPLETION.get(snapshot.completion_status),
+            success=SUCCESS.get(snapshot.success_status),
             score=score_at(mapping, attempt, change),
             duration=change.duration if change.trigger in ABOUT_SESSIONS else _time_spent(session),
-            progress=known.progress_measure,
+            progress=snapshot.progress_measure,
         )
     if isinstance(about, Interaction):
         score = None if about.raw is None else Score(raw=about.raw)

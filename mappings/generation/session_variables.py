@@ -53,15 +53,15 @@ def commit_values(attempt: AttemptState, session: SessionState, part: str) -> di
 
     `part` is what `session_part` returns.
     """
-    known = attempt.snapshot
-    language = known.language or ""
+    snapshot = attempt.snapshot
+    language = snapshot.language or ""
     return {
         "learner.language": language if _LANGUAGE.fullmatch(language) else "",
         "session.mode": session.mode or "normal",
         "session.credit": session.credit or "credit",
         "session.part": part,
-        "location": known.location or "",
-        "mastery_score": _mastery_score(known),
+        "location": snapshot.location or "",
+        "mastery_score": _mastery_score(snapshot),
     }
 
 
@@ -99,15 +99,15 @@ def _marker(session: SessionState, kind: str) -> str:
 
 
 def _marked(session: SessionState, kind: str, value: str) -> SessionState:
-    others = tuple(name for name in session.fired_rules if not name.startswith(kind))
-    return replace(session, fired_rules=(*others, kind + value))
+    other_rules = tuple(name for name in session.fired_rules if not name.startswith(kind))
+    return replace(session, fired_rules=(*other_rules, kind + value))
 
 
-def _mastery_score(known: Snapshot) -> str:
+def _mastery_score(snapshot: Snapshot) -> str:
     """Return the score to pass from 0 to 1, with at most four decimals as cmi5 has it; empty where none is known."""
-    score = known.scaled_passing_score
-    if score is None and known.mastery_score is not None:
-        score = known.mastery_score / 100
+    score = snapshot.scaled_passing_score
+    if score is None and snapshot.mastery_score is not None:
+        score = snapshot.mastery_score / 100
     if score is None or not 0 <= score <= 1:
         return ""
     return f"{score:.4f}".rstrip("0").rstrip(".")

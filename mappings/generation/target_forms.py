@@ -77,6 +77,18 @@ class TargetForm(msgspec.Struct, frozen=True):
             return None
         return next((key for key in reversed(self.keys) if key.since <= started_at), self.keys[0])
 
+    def describe(self, key: PseudonymKey | None) -> str:
+        """Return in words what is different in the form, of attempts with this key."""
+        actor = f"pseudonym by key {key.id}" if key is not None else self.actor
+        parts = (actor, None if self.names else "no name", None if self.free_text else "no free text")
+        return ", ".join(part for part in parts if part)
+
+    @property
+    def descriptions(self) -> frozenset[str]:
+        """Return what is different, in words, of attempts with any key."""
+        keys: tuple[PseudonymKey | None, ...] = self.keys or (None,)
+        return frozenset(map(self.describe, keys))
+
 
 class MappingForm:
     """A target's form of what one mapping generates."""
@@ -90,21 +102,21 @@ class MappingForm:
 
     def of_attempt(self, context: StatementContext, started_at: int) -> AttemptForm:
         """Return the form of an attempt that began then, in milliseconds since the epoch."""
-        known = self._by_session.get(context.session_id)
-        if known is None or known.context != context or known.started_at != started_at:
+        cached = self._by_session.get(context.session_id)
+        if cached is None or cached.context != context or cached.started_at != started_at:
             if len(self._by_session) >= MAX_SESSIONS:
                 self._by_session = {}  # replaced, not cleared: another thread may look into it
-            known = self._by_session[context.session_id] = AttemptForm(self, context, started_at)
-        return known
+            cached = self._by_session[context.session_id] = AttemptForm(self, context, started_at)
+        return cached
 
 
 class AttemptForm:
     """A target's form of one session's statements and documents."""
 
-    def __init__(self, own: MappingForm, context: StatementContext, started_at: int) -> None:
-        self._own = own
-        self._form = form = own.form
-        self._mapping = own.mapping
+    def __init__(self, mapping_form: MappingForm, context: StatementContext, started_at: int) -> None:
+        self._own = mapping_form
+        self._form = form = mapping_form.form
+        self._mapping = mapping_form.mapping
         self.context = context
         self.started_at = started_at
         self._key = form.key_at(started_at)
@@ -113,10 +125,7 @@ class AttemptForm:
     @cached_property
     def description(self) -> str:
         """Return what is different in the form, in words."""
-        form, key = self._form, self._key
-        actor = f"pseudonym by key {key.id}" if key is not None else form.actor
-        parts = (actor, None if form.names else "no name", None if form.free_text else "no free text")
-        return ", ".join(part for part in parts if part)
+        return self._form.describe(self._key)
 
     def statement(self, body: str) -> str:
         """Return a statement in this form; `body` is its frozen JSON, which begins with id and actor."""
@@ -180,8 +189,8 @@ class AttemptForm:
     def _registrations(self) -> tuple[str, str] | None:
         """Return a registration that can be guessed by the learner's id, and what stands in its place."""
         derived = course_registration(self.context)
-        known = self.context.course_registration or derived
-        return None if self._key is None or known != derived else (derived, self._key.registration(derived))
+        registration = self.context.course_registration or derived
+        return None if self._key is None or registration != derived else (derived, self._key.registration(derived))
 
     @cached_property
     def _hidden(self) -> list[tuple[str, str | None]]:
@@ -191,8 +200,8 @@ class AttemptForm:
     def _replace_actor(self, body: str) -> tuple[str, str]:
         before = bytes(_decode_actor(body).actor).decode()
         agent: dict[str, Any] = _decode(before)
-        kept = {"name": agent["name"]} if self._form.names and "name" in agent else {}
-        return before, _encode({**kept, "objectType": "Agent", **self.identity}).decode()
+        name_property = {"name": agent["name"]} if self._form.names and "name" in agent else {}
+        return before, _encode({**name_property, "objectType": "Agent", **self.identity}).decode()
 
     def _without_texts(self, body: str) -> str:
         statement: dict[str, Any] = _decode(body)

@@ -39,9 +39,9 @@ def void(statement_id: str, body: str, at: int) -> Voiding:
     Its actor and context are those of `body`: the statement itself, or another one about the same attempt.
     """
     parts = _decode_parts(body)
-    own = voiding_id(statement_id)
+    new_id = voiding_id(statement_id)
     statement = {
-        "id": own,
+        "id": new_id,
         "actor": parts.actor,
         "verb": {"id": VOIDED, "display": {"en-US": "voided"}},
         "object": {"objectType": "StatementRef", "id": statement_id},
@@ -52,7 +52,7 @@ def void(statement_id: str, body: str, at: int) -> Voiding:
     encoded = msgspec.json.encode(statement)
     decoded = msgspec.json.decode(encoded)
     faults = [fault for edition in Edition for fault in check_statement(decoded, "statement", edition)]
-    return Voiding(own, encoded.decode(), "; ".join(dict.fromkeys(faults)) or None)
+    return Voiding(new_id, encoded.decode(), "; ".join(dict.fromkeys(faults)) or None)
 
 
 ERASER = "scorm-xapi-bridge"

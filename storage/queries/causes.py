@@ -66,7 +66,7 @@ def causes(connection: Connection, target: str | None = None, limit: int = GROUP
             conditions.append(delivery.c.target == target)
         counts.append(up_to(connection, select(delivery.c.id).where(*conditions), limit))
         for row in _grouped(connection, conditions, limit):
-            key = (row.target, state, row.outcome, row.status, said(row.words))
+            key = (row.target, state, row.outcome, row.status, without_details(row.words))
             cause = Cause(*key, {row.rule: row.number}, row.number, row.first, row.last, row.newest)
             earlier = by_key.get(key)
             by_key[key] = cause if earlier is None else _both(earlier, cause)
@@ -76,7 +76,7 @@ def causes(connection: Connection, target: str | None = None, limit: int = GROUP
     return Causes(shown, Count(sum(count.number for count in counts), any(count.is_lower_bound for count in counts)))
 
 
-def said(words: str) -> str:
+def without_details(words: str) -> str:
     """Return the beginning of an answer or problem without what differs from one statement to the next."""
     return _VARYING.sub(lambda match: f"({match.lastgroup})" if match.lastgroup else " ", words).strip()[:_BEGINNING]
 
@@ -97,7 +97,7 @@ def _grouped(connection: Connection, conditions: Sequence[ColumnElement[bool]], 
     newest = select(delivery.c.id).where(*conditions).order_by(delivery.c.id.desc()).limit(limit).subquery()
     # what is put in an id's place is shorter
     words = func.substr(func.coalesce(try_.c.answer, statement.c.problem, ""), 1, 3 * _BEGINNING)
-    each = (
+    deliveries = (
         select(
             delivery.c.id,
             delivery.c.target,
@@ -117,14 +117,14 @@ def _grouped(connection: Connection, conditions: Sequence[ColumnElement[bool]], 
         )
         .subquery()
     )
-    same = (each.c.target, each.c.outcome, each.c.status, each.c.words, each.c.rule)
+    same = (deliveries.c.target, deliveries.c.outcome, deliveries.c.status, deliveries.c.words, deliveries.c.rule)
     return connection.execute(
         select(
             *same,
             func.count().label("number"),
-            func.min(each.c.at).label("first"),
-            func.max(each.c.at).label("last"),
-            func.max(each.c.id).label("newest"),
+            func.min(deliveries.c.at).label("first"),
+            func.max(deliveries.c.at).label("last"),
+            func.max(deliveries.c.id).label("newest"),
         ).group_by(*same)
     ).all()
 

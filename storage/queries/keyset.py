@@ -277,7 +277,7 @@ class KeysetOrder:
         if key is not None:
             here = list(key[-len(columns) :])
             lower = zip(columns[len(time_columns) :], here[len(time_columns) :], strict=True)
-            is_done = all(part == _lowest(each) for each, part in lower)
+            is_done = all(part == _lowest(lower_column) for lower_column, part in lower)
             row, values = _row(time_columns, here), _values(time_columns, here)
             walked = walked.where(time_columns[0] <= here[0], row < values if is_done else row <= values)
         last = connection.execute(walked.offset(READ - 1).limit(1)).one_or_none()

@@ -125,7 +125,7 @@ def rate(connection: Connection, time: Column[Any], now: int, minutes: int) -> R
             select(at.label("at"), func.count().label("number")).where(time >= since, time < until).group_by("at")
         )
     }
-    return Rate(since, [Minute(each, counts.get(each, 0)) for each in range(since, until, MINUTE)])
+    return Rate(since, [Minute(minute, counts.get(minute, 0)) for minute in range(since, until, MINUTE)])
 
 
 def alarms(

@@ -76,12 +76,12 @@ def sessions(connection: Connection, attempt_id: int, after: int) -> ReportPage[
     return ReportPage([SessionReport._make(row) for row in rows[:LINES]], after + LINES if len(rows) > LINES else None)
 
 
-def commits(connection: Connection, whose: AttemptScope, after: int) -> ReportPage[CommitLine]:
+def commits(connection: Connection, scope: AttemptScope, after: int) -> ReportPage[CommitLine]:
     """Return commits in the order they were received, behind the place `after`."""
     place = journal.c.id + 0  # by the index on sessions, however long the journal is
     rows = connection.execute(
         select(place, *(journal.c[name] for name in CommitLine.__slots__))
-        .where(journal.c.session_id.in_(_session_ids(whose)) if whose.session_id is None else _is(journal, whose))
+        .where(journal.c.session_id.in_(_session_ids(scope)) if scope.session_id is None else _is(journal, scope))
         .where(place > after)
         .order_by(place)
         .limit(LINES + 1)
@@ -89,13 +89,13 @@ def commits(connection: Connection, whose: AttemptScope, after: int) -> ReportPa
     return ReportPage([CommitLine(*row[1:]) for row in rows[:LINES]], rows[LINES - 1][0] if len(rows) > LINES else None)
 
 
-def statements(connection: Connection, whose: AttemptScope, after: int) -> ReportPage[StatementReport]:
+def statements(connection: Connection, scope: AttemptScope, after: int) -> ReportPage[StatementReport]:
     """Return statements in their order, behind the position `after`, with their deliveries."""
     query = select(statement.c.position, *(statement.c[name] for name in StatementReport._fields[:-1])).where(
-        statement.c.attempt_id == whose.attempt_id, statement.c.position > min(after, _MAX_INTEGER)
+        statement.c.attempt_id == scope.attempt_id, statement.c.position > min(after, _MAX_INTEGER)
     )
-    if whose.session_id is not None:
-        query = query.where(_is(statement, whose))
+    if scope.session_id is not None:
+        query = query.where(_is(statement, scope))
     rows = connection.execute(query.order_by(statement.c.position).limit(LINES + 1)).all()
     shown = rows[:LINES]
     ways: dict[int, list[DeliveryLine]] = {row.position: [] for row in shown}
@@ -103,7 +103,7 @@ def statements(connection: Connection, whose: AttemptScope, after: int) -> Repor
         for row in connection.execute(
             select(delivery.c.position, *(delivery.c[name] for name in ("target", "state", "tries", "settled_at")))
             .where(
-                delivery.c.attempt_id == whose.attempt_id,
+                delivery.c.attempt_id == scope.attempt_id,
                 delivery.c.position.between(shown[0].position, shown[-1].position),
             )
             .order_by(delivery.c.id)
@@ -114,13 +114,13 @@ def statements(connection: Connection, whose: AttemptScope, after: int) -> Repor
     return ReportPage(lines, shown[-1].position if len(rows) > LINES else None)
 
 
-def documents(connection: Connection, whose: AttemptScope) -> list[DocumentReport]:
+def documents(connection: Connection, scope: AttemptScope) -> list[DocumentReport]:
     """Return the documents that an attempt or session changed last: as many at most as the mapping document has."""
     query = select(document.c.id, *(document.c[name] for name in DocumentReport._fields[:-1])).where(
-        document.c.attempt_id == whose.attempt_id
+        document.c.attempt_id == scope.attempt_id
     )
-    if whose.session_id is not None:
-        query = query.where(_is(document, whose))
+    if scope.session_id is not None:
+        query = query.where(_is(document, scope))
     rows = connection.execute(query.order_by(document.c.name, document.c.id)).all()
     ways: dict[str, list[DeliveryLine]] = {row.id: [] for row in rows}
     names = ("target", "state", "tries", "settled_at")
@@ -133,10 +133,10 @@ def documents(connection: Connection, whose: AttemptScope) -> list[DocumentRepor
     return [DocumentReport._make((*row[1:], tuple(ways[row.id]))) for row in rows]
 
 
-def _is(table: Any, whose: AttemptScope) -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = table.c.session_id == whose.session_id
+def _is(table: Any, scope: AttemptScope) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = table.c.session_id == scope.session_id
     return condition
 
 
-def _session_ids(whose: AttemptScope) -> Any:
-    return select(session.c.session_id).where(session.c.attempt_id == whose.attempt_id)
+def _session_ids(scope: AttemptScope) -> Any:
+    return select(session.c.session_id).where(session.c.attempt_id == scope.attempt_id)

@@ -189,9 +189,9 @@ def _matches(query: _Query, row: Row[Any], field: SearchField) -> bool:
     its = terms(query.kind, row.name, row.subject_id)
     for place in query.places:
         of_field = FIELDS[query.kind][place]
-        found = [term for its_field, term in its if its_field == of_field and term.startswith(query.prefix)]
-        if found:
-            return bool(of_field == field and row.term == min(found))
+        field_terms = [term for its_field, term in its if its_field == of_field and term.startswith(query.prefix)]
+        if field_terms:
+            return bool(of_field == field and row.term == min(field_terms))
     return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, select
@@ -67,7 +68,13 @@ def open_ones(connection: Connection, *, after: str | None = None, limit: int = 
     return _LATEST_OPENED.page(connection, _ROWS, SessionRow, ScanLimit(among=IS_OPEN), after=after, limit=limit)
 
 
-def one(connection: Connection, session_id: str) -> SessionRow | None:
+def find(connection: Connection, session_id: str) -> SessionRow | None:
     """Return a session, None where there is none of this id."""
     row = connection.execute(_ROWS.where(session.c.session_id == session_id)).one_or_none()
     return None if row is None else SessionRow(*row)
+
+
+def of_ids(connection: Connection, session_ids: Iterable[str]) -> dict[str, SessionRow]:
+    """Return the known ones of some sessions, by their ids."""
+    rows = connection.execute(_ROWS.where(session.c.session_id.in_(sorted({*session_ids}))))
+    return {row[0]: SessionRow(*row) for row in rows}

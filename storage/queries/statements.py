@@ -168,18 +168,18 @@ def lineage(connection: Connection, statement_id: str) -> Lineage | None:
 def _narrowed(connection: Connection, query: Select[Any], selection: DeliveryFilter) -> tuple[Select[Any], bool]:
     """Return the query for what can be told of whose and where statements are, and whether it leaves few."""
     way = _of_way(selection)
-    whose = of_statements(selection)
+    statement_conditions = of_statements(selection)
     attempts = few_attempts(connection, selection)
     if selection.session is not None:
         query = query.where(statement.c.session_id == selection.session)
     if selection.statement is not None or attempts is not None:
-        query = query.where(*conditions(connection, whose))
+        query = query.where(*conditions(connection, statement_conditions))
         if selection.statement is not None:
             query = query.where(statement.c.id == selection.statement)
         if attempts is not None:
             query = query.where(statement.c.attempt_id.in_(attempts))
         return query.where(has(connection, _ITS_DELIVERY, *way, walked=False)) if way else query, True
-    query = query.where(*conditions(connection, whose, walked=True))
+    query = query.where(*conditions(connection, statement_conditions, walked=True))
     if selection.attempt is not None:
         query = query.where(attempt.c.uuid == selection.attempt)
     if way and selection.state != DeliveryState.DELIVERED and selection.state is not None:

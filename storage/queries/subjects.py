@@ -58,10 +58,10 @@ def totals(connection: Connection, kind: SearchKind, lms_name: str, subject_id: 
         func.min(rows.c.first_commit_at),
         func.max(rows.c.last_commit_at),
     )
-    count, *others = connection.execute(select(*columns)).one()
+    count, *sums = connection.execute(select(*columns)).one()
     if not count:
         return None
-    *numbers, first, last = others
+    *numbers, first, last = sums
     # PostgreSQL sums whole numbers to decimals
     return SubjectTotals._make((Count(count, is_lower_bound=number > READ), *map(int, numbers), first, last))
 

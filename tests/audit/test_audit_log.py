@@ -6,12 +6,16 @@ import re
 
 import pytest
 
+from bridge.audit.components import audit_words
+from bridge.operations.audit_context import AuditAction
 from storage import audit_log
 from storage.audit_log import AuditEntry
 from storage.engine import writing
+from tests.audit.page_content import table
 from tests.support.accounts import START
 from tests.support.bridge import Bridge
 from tests.support.browser import Visitor
+from tests.support.sql import rows
 
 DAY = 86_400_000
 
@@ -59,7 +63,8 @@ async def test_acts_are_found_by_what_is_told_of_them_the_newest_first(
 @pytest.mark.usefixtures("acts_kept")
 async def test_an_act_tells_all_that_is_kept_of_it(auditor: Visitor) -> None:
     text = await auditor.text("/audit/log?action=discard")
-    for part in ("bob", "{&#34;learner&#34;:&#34;50%_a&#34;}", "12\u202f345", "test learners"):
+    link = '<a href="/audit/deliveries?learner=50%25_a">deliveries: learner 50%_a</a>'
+    for part in ("bob", f"discarded {link}", "12\u202f345", "test learners"):
         assert part in text
     assert '<time datetime="2026-01-02T00:00:00.000Z" title="2026-01-02T00:00:00.000Z">2026-01-02 00:00:00 UTC' in text
 
@@ -127,3 +132,51 @@ async def test_what_nothing_stored_can_hold_is_told_so_and_what_is_too_long_is_i
     for long in ("x" * 7000, "%25" * 2500, "_" * 7000, "%5C" * 2500):
         assert "No matching entries." in await auditor.text(f"/audit/log?{name}={long}")
     assert (await auditor.get(f"/audit/log?{name}={'x' * 20_000}")).status == 400
+
+
+async def test_what_was_done_is_told_in_words_with_links_to_what_it_was_done_to(
+    bridge: Bridge, auditor: Visitor
+) -> None:
+    ((version, content_hash),) = rows(bridge, "SELECT id, content_hash FROM mapping_version")
+    entries = {
+        ("pause", "analytics"): ("paused the target analytics", "/audit/targets#target-analytics"),
+        ("retry", '{"target":"lrs","state":"dead","since":0}'): (
+            "sent again deliveries: target lrs, state dead, since 1970-01-01T00:00:00.000Z",
+            "/audit/deliveries?target=lrs&amp;since=1970-01-01T00%3A00%3A00.000Z",
+        ),
+        ("activate", f'{{"lms":"moodle","mapping_version":{version}}}'): (
+            f"activated scorm-profile {content_hash[:12]} for moodle", f"/audit/mappings/{content_hash}",
+        ),
+        ("rollback", '{"lms":"moodle","mapping_version":null}'): (
+            "rolled back to the version of all LMSs, for moodle", ""
+        ),
+        ("reissue", f'{{"mapping_version":{version},"since":0,"until":null,"learner":"u1"}}'): (
+            f"re-issued statements by scorm-profile {content_hash[:12]}: learner u1", f"/audit/mappings/{content_hash}",
+        ),
+        ("keep-draft", f"mine {content_hash}"): (
+            f"saved the mapping mine {content_hash[:12]}", f"/audit/mappings/{content_hash}",
+        ),
+        ("export", '{"learner":"u1","lms":"moodle"}'): (
+            "exported all that is held about learner u1 at moodle", "/audit/learner?lms=moodle&amp;id=u1",
+        ),
+        ("export", '{"learner":"u1"}'): ("exported all that is held about learner u1 at all LMSs", ""),
+        ("erase", '{"erasure":"e-1","lms":"moodle","deleted":{"commits":3}}'): (
+            "erased a learner at moodle, receipt e-1: commits 3", "",
+        ),
+        ("revoke-token", "moodle, token 3"): ("revoked, of the LMS moodle, token 3", "/audit/lms"),
+        ("make-account", "rita"): ("created the account rita", ""),
+        ("retry", "no JSON"): ("no JSON", ""),
+        ("activate", "[1]"): ("[1]", ""),
+        ("of-another-time", "x"): ("x", ""),
+    }  # fmt: skip
+    for (action, subject), (words, href) in entries.items():
+        with writing(bridge.engine) as connection:
+            audit_log.append(connection, AuditEntry(START, "cli", action, subject, 1, ""))
+        text = await auditor.text("/audit/log?by=cli")
+        newest = text.split("<tbody>")[1].split("</tr>")[0]
+        assert table(text, "Entries")[0][2:4] == [action, words]
+        assert (f'href="{href}"' in newest) == bool(href)
+
+
+def test_every_action_has_words() -> None:
+    assert {action.value for action in AuditAction} == set(audit_words._WORDS)

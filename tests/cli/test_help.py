@@ -42,7 +42,7 @@ def test_every_option_and_argument_is_explained(path: str) -> None:
         if isinstance(parameter, click.Option):
             assert parameter.hidden or parameter.help, parameter.name
         else:
-            assert str(parameter.name).upper() in (command.help or "").upper(), parameter.name
+            assert (parameter.metavar or parameter.name or "").upper() in (command.help or "").upper(), parameter.name
 
 
 @pytest.mark.parametrize(

@@ -28,16 +28,19 @@ def _place(block: Block) -> str:
 
 @pytest.mark.parametrize("block", all_blocks("json"), ids=_place)
 def test_json_is_json(block: Block) -> None:
+    """What readers copy must parse, and have no key twice."""
     json.loads(block.text, object_pairs_hook=_without_duplicates)
 
 
 @pytest.mark.parametrize("block", all_blocks("yaml"), ids=_place)
 def test_yaml_is_yaml(block: Block) -> None:
+    """What readers copy must parse, to a mapping."""
     assert isinstance(yaml.safe_load(block.text), dict)
 
 
 @pytest.mark.parametrize("block", all_blocks("js"), ids=_place)
 def test_javascript_is_javascript(block: Block, tmp_path: Path) -> None:
+    """What readers copy must parse as a module."""
     node = shutil.which("node")
     assert node is not None
     file = tmp_path / "block.mjs"

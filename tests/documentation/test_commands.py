@@ -28,7 +28,8 @@ from tests.support.lrs import serve_lrs
 STARTS_ITS_OWN = re.compile(r"^(?:make run|scorm-bridge (?:serve|sandbox))\b", re.MULTILINE)
 PASTE = "'paste the token here'"
 """In blocks: the token that `make run` prints, which people copy from there."""
-PASTED = """$(grep -om1 'Bearer [A-Za-z0-9_-]*' "$SERVICE_LOG" | cut -d' ' -f2)"""
+PASTED = """$(until grep -om1 'Bearer [A-Za-z0-9_-]*' "$SERVICE_LOG"; do sleep 0.02; done | cut -d' ' -f2)"""
+"""The same as a shell reads it: it may come a moment after the bridge listens."""
 REQUEST = re.compile(r"(?P<method>GET|POST|PUT) (?P<path>/\S*)")
 """The title of a block that is the body of a request."""
 FILE = re.compile(r"(?P<name>[\w-]+\.\w+)(?P<added>, added)?")

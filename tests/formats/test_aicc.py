@@ -119,6 +119,7 @@ async def test_an_attempt_whose_last_flag_is_empty_is_not_suspended(bridge: Brid
 
 
 def test_tables_become_collections() -> None:
+    """AICC sends interactions as a table; each row is one of SCORM's, under an index of its own."""
     assert commit(form("PutInteractions", INTERACTIONS)).tree == {
         "cmi": {
             "interactions": {

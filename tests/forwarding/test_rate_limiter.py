@@ -54,6 +54,7 @@ def _run(rate: RateLimiter, clock: _Loop, count: int) -> list[float]:
 
 
 def test_requests_go_evenly(clock: _Loop) -> None:
+    """A burst is spread over the second, instead of being sent at its beginning."""
     assert _run(RateLimiter(4), clock, 5) == [0, 0.25, 0.5, 0.75, 1]
 
 

@@ -13,15 +13,15 @@ import pytest
 from sqlalchemy import select, update
 
 from bridge.app import MAPPING_RELOADER
-from bridge.mapping_library import activation
+from bridge.mapping_library import activation, adoption
 from bridge.mapping_library.activation import LibraryError
 from bridge.mapping_library.documents import compile_text, load_mapping, read_document
 from bridge.mapping_library.reissue import Reissue
 from bridge.operations import delivery_operations
 from bridge.operations.audit_context import AuditAction, AuditContext
 from bridge.operations.delivery_operations import DeliveryOperation
-from bridge.sandbox.lrs import DOCUMENTS, LEDGER
-from bridge.settings import PseudonymKeySettings, SettingsError, TargetSettings
+from bridge.sandbox.lrs import DOCUMENTS, LEDGER, Match
+from bridge.settings import FilterSettings, PseudonymKeySettings, SettingsError, TargetSettings
 from mappings.xapi.validation import Edition, check_statement
 from mappings.xapi.voiding import VOIDED, voiding_id
 from storage import outbox
@@ -191,6 +191,37 @@ async def test_what_waits_is_sent_as_it_was_made_whatever_the_settings_say_by_th
     assert first == b"[" + b",".join(body[1:-1] for body in lrs.bodies) + b"]"
 
 
+async def test_documents_that_wait_are_built_anew_in_the_form_of_after_a_change(
+    start: StartBridge, start_lrs: StartLrs, key: PseudonymKeySettings
+) -> None:
+    plain, changed = await start_lrs(), await start_lrs()
+    changed.script(*(changed.refuse(503, when=Match(path=f"/xapi/{part}/")) for part in ("activities", "agents")))
+    bridge = await start(targets=(plain.settings("plain"), changed.settings("changed")))
+    await _play(bridge)
+    await wait_until(lambda: is_settled(bridge))
+    await bridge.close()
+
+    target = changed.settings("changed", actor="pseudonym", pseudonym_keys=(key,), free_text=False)
+    changed.script()
+    changed.app[LEDGER].clear()
+    bridge = await start(targets=(plain.settings("plain"), target), token=bridge.token)
+    await bridge.commit({"location": "after"}, learner=LEARNER, scorm_version="2004")
+    await bridge.let_documents_follow()
+    contents: list[str] = []
+
+    def is_newest() -> bool:
+        bridge.clock.advance(10)  # seconds between two writes of one document
+        contents[:] = [document.content.decode() for _, document in changed.app[DOCUMENTS].matching(lambda _: True)]
+        return len(contents) == 3 and any("after" in content for content in contents)
+
+    await wait_until(is_newest)
+
+    requests = [one.target for one in changed.app[LEDGER].arrivals() if "agent=" in one.target]
+    assert requests
+    assert all("pseudonyms" in address for address in requests)
+    assert LEARNER["name"] not in "".join(contents)
+
+
 async def test_a_statement_that_the_lrs_has_already_is_recognised_in_its_form(
     start: StartBridge, start_lrs: StartLrs, key: PseudonymKeySettings
 ) -> None:
@@ -253,6 +284,47 @@ async def test_what_waited_for_no_target_gets_the_form_of_the_one_that_takes_it_
     assert [one["actor"] for one in _statements(lrs)] == [_pseudonym()] * len(lrs.ids())
     for word in (*LEARNER.values(), WRITTEN):
         assert word not in _written(lrs)
+
+
+async def test_what_waited_is_taken_over_a_little_at_a_time_and_without_what_the_target_does_not_want(
+    start: StartBridge, start_lrs: StartLrs, key: PseudonymKeySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adoption, "BATCH_SIZE", 2)
+    bridge = await start()
+    made = [one for attempt in (1, 2) for one in (await _play(bridge, attempt=attempt))["statements"]]
+    await bridge.close()
+    lrs = await start_lrs()
+    wanted = FilterSettings(without=("commented", "initialized"))
+    bridge = await start(
+        targets=(lrs.settings(actor="pseudonym", pseudonym_keys=(key,), filter=wanted),), token=bridge.token
+    )
+
+    await wait_until(lambda: is_settled(bridge))
+    assert lrs.ids() == [one["id"] for one in made if one["rule"] not in {"commented", "initialized"}]
+    assert len(lrs.ids()) > 4
+    assert {one["actor"]["account"]["name"] for one in _statements(lrs)} == {_pseudonym()["account"]["name"]}
+
+
+async def test_what_an_older_mapping_tells_and_the_target_must_not_get_is_discarded(
+    start: StartBridge, start_lrs: StartLrs
+) -> None:
+    shipped = read_document("scorm-profile")
+    naming = shipped.replace('"Attempt {attempt.number}"', '"Attempt of {learner.name|x}"')
+    bridge = await start()
+    await _activate(bridge, naming, ())
+    await bridge.commit(CMI, learner=LEARNER, scorm_version="2004")
+    await _activate(bridge, shipped, ())
+    answer = await bridge.commit({"completion_status": "incomplete"}, learner={"id": "u2"}, scorm_version="2004")
+    await bridge.close()
+    lrs = await start_lrs()
+    bridge = await start(targets=(lrs.settings(names=False),), token=bridge.token)
+
+    await wait_until(lambda: is_settled(bridge))
+    assert lrs.ids() == [one["id"] for one in answer["statements"]]
+    with reading(bridge.engine) as connection:
+        states = list(connection.execute(select(delivery.c.state)).scalars())
+    assert states.count("delivered") == len(lrs.ids())
+    assert states.count("discarded") == len(states) - len(lrs.ids()) > 0
 
 
 async def test_what_voids_a_statement_has_the_actor_that_the_target_knows(

@@ -106,6 +106,7 @@ async def test_an_all_in_one_commit_brings_attributes_up_to_date(bridge: Bridge)
     ],
 )
 async def test_attributes_are_bounded(bridge: Bridge, attributes: dict[str, Any], field: str) -> None:
+    """What is beyond a bound is refused, and the answer names the attribute."""
     body = {"learner": {"id": "u1", "attributes": attributes}, "activity": {"id": "235"}}
     status, answer = await bridge.post("/v1/sessions", body)
 

@@ -86,7 +86,8 @@ def test_the_guide_tells_what_there_is(mark: str) -> None:
 def test_the_guides_rule_works_as_it_stands_in_the_guide() -> None:
     guide = GUIDE.read_text(encoding="utf-8")
     examples = [
-        re.sub(r"(?m)^   ", "", example) for example in re.findall(r"   ```toml\n(.*?)   ```", guide, re.DOTALL)
+        re.sub(r"(?m)^    ", "", example)
+        for example in re.findall(r'    ```toml title="ours.toml, added"\n(.*?)    ```', guide, re.DOTALL)
     ]
     document = (ROOT / "mappings" / "minimal.toml").read_text(encoding="utf-8") + "\n" + "\n".join(examples)
     compiled = compile_definition(load_definition(document, "guide"), "guide")

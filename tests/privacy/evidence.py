@@ -117,7 +117,7 @@ async def gather(database_url: str, folder: Path) -> Evidence:
             "mail": b"\n".join(mail.bodies).decode(),
             "research": b"\n".join(research.bodies).decode(),
         }
-    evidence.columns = _columns(bridge.engine)
+    evidence.columns = columns(bridge.engine)
     bridge.engine.dispose()
     evidence.log, evidence.log_lines = "\n".join(map(str, log)), len(log)
     return evidence
@@ -360,6 +360,10 @@ def _addresses(bridge: Bridge, path: str) -> list[str]:
 
 
 _QUERIES = {
+    "/learner": (f"lms=lms&id={LEARNER_ID}",),
+    "/course": ("lms=lms&id=c",),
+    "/activity": ("lms=lms&id=activity-native",),
+    "/search": (f"q={LEARNER_ID}", f"q={NAME[:-1]}"),
     "/learners": (f"learner_is={LEARNER_ID}",),
     "/statements": (f"learner={LEARNER_ID}", "rule=commented"),
     "/deliveries": ("state=dead", "state=discarded"),
@@ -369,7 +373,7 @@ _QUERIES = {
 }
 
 
-def _columns(engine: Engine) -> dict[str, str]:
+def columns(engine: Engine) -> dict[str, str]:
     """Return all that a database holds, by `table.column`."""
     texts: dict[str, list[str]] = {}
     with reading(engine) as connection:

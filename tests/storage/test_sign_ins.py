@@ -87,6 +87,7 @@ def test_a_success_ends_the_failures_of_the_account_and_takes_one_from_the_addre
 
 
 def test_failures_are_forgotten(engine: Engine) -> None:
+    """Once somebody has signed in, earlier failures delay nobody any more."""
     for _ in range(3):
         _try(engine, ada=3)
     assert _try(engine, ada=3) > 0

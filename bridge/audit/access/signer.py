@@ -29,8 +29,8 @@ class Signer:
 
     def is_signature(self, purpose: str, text: str, signature: str) -> bool:
         """Return whether `signature` is one of this text and purpose."""
-        given = signature.encode(errors="replace")
-        return any(hmac.compare_digest(_signature(key, purpose, text).encode(), given) for key in self._keys)
+        encoded = signature.encode(errors="replace")
+        return any(hmac.compare_digest(_signature(key, purpose, text).encode(), encoded) for key in self._keys)
 
 
 def _signature(key: bytes, purpose: str, text: str) -> str:

@@ -78,6 +78,10 @@ class JobRunner:
         job = self._jobs.get(job_id)
         return cast("BackgroundJob[_Request]", job) if job is not None and isinstance(job.request, kind) else None
 
+    def of_kind(self, kind: type[_Request]) -> list[BackgroundJob[_Request]]:
+        """Return the jobs that are kept whose request is of this kind, the oldest first."""
+        return [cast("BackgroundJob[_Request]", job) for job in self._jobs.values() if isinstance(job.request, kind)]
+
     def start(self, job: BackgroundJob[_Request], function: JobFunction) -> None:
         """Start a job.
 

@@ -88,8 +88,8 @@ def condition_values(condition: str | None, variables: dict[str, Any] | None) ->
     values: dict[str, ConditionValue] = {}
     # what is quoted is a text and no name
     for name in _NAME.findall(re.sub(r"\"[^\"]*\"|'[^']*'", "", condition or "")):
-        found, value = _lookup(variables or {}, name)
-        if found:
+        is_known, value = _lookup(variables or {}, name)
+        if is_known:
             values.setdefault(name, ConditionValue(name, compact_json(value, MAX_VALUE_CHARS) or "null"))
     return list(values.values())[:MAX_VALUES]
 

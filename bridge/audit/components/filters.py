@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,10 +28,12 @@ DOCUMENT_STATES = (DeliveryState.WAITING.value, DeliveryState.DELIVERED.value, D
 RESOURCES = ("activities/state", "activities/profile", "agents/profile")
 
 
-def parse_delivery_filter(fields: Mapping[str, str], options: FilterOptions | None = None) -> DeliveryFilter:
+def parse_delivery_filter(
+    fields: Mapping[str, str], options: FilterOptions | None = None, *, zone: tzinfo = UTC
+) -> DeliveryFilter:
     """Return the filter for statements or deliveries. A verb may be given by its name, where `options` have it.
 
-    The target `(none)` stands for what waits while no LRS is configured.
+    Days are meant in `zone`. The target `(none)` stands for what waits while no LRS is configured.
 
     Raises:
         web.HTTPBadRequest: a field is not valid.
@@ -45,11 +48,11 @@ def parse_delivery_filter(fields: Mapping[str, str], options: FilterOptions | No
     values["status"] = _number(fields, "status")
     if options is not None and values["verb"] is not None:
         values["verb"] = options.verb_iri(values["verb"])
-    return DeliveryFilter(**values | _times(fields))
+    return DeliveryFilter(**values | _times(fields, zone))
 
 
-def parse_document_filter(fields: Mapping[str, str]) -> DocumentFilter:
-    """Return the filter for documents.
+def parse_document_filter(fields: Mapping[str, str], *, zone: tzinfo = UTC) -> DocumentFilter:
+    """Return the filter for documents; days are meant in `zone`.
 
     Raises:
         web.HTTPBadRequest: a field is not valid.
@@ -57,7 +60,7 @@ def parse_document_filter(fields: Mapping[str, str]) -> DocumentFilter:
     values: dict[str, Any] = {name: _text(fields, name) for name in ("name", "lms", "learner", "activity", "course")}
     values |= {name: _uuid(fields, name) for name in ("attempt", "enrollment")}
     values |= {"resource": _choice(fields, "resource", RESOURCES), "state": _choice(fields, "state", DOCUMENT_STATES)}
-    return DocumentFilter(**values | {"target": _target(fields)} | _times(fields))
+    return DocumentFilter(**values | {"target": _target(fields)} | _times(fields, zone))
 
 
 def filter_fields(filter_: DeliveryFilter) -> dict[str, str]:
@@ -108,8 +111,8 @@ def _number(fields: Mapping[str, str], name: str) -> int | None:
     return int(value)
 
 
-def _times(fields: Mapping[str, str]) -> dict[str, int | None]:
+def _times(fields: Mapping[str, str], zone: tzinfo) -> dict[str, int | None]:
     return {
-        "since": parse_time(fields.get("since", "").strip()),
-        "until": parse_time(fields.get("until", "").strip(), after=True),
+        "since": parse_time(fields.get("since", "").strip(), zone=zone),
+        "until": parse_time(fields.get("until", "").strip(), after=True, zone=zone),
     }

@@ -20,6 +20,7 @@ from bridge.audit.components.assets import asset_path
 from bridge.audit.components.badges import badge_color
 from bridge.audit.components.flash import PARAM, message_of
 from bridge.audit.components.json_view import compact_json, pretty_json, truncate_text
+from bridge.audit.components.time_zone import local_time, zone_of
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.audit_context import MAX_REASON_LENGTH, AuditAction
 from bridge.operations.target_status import describe_alarm_since
@@ -125,12 +126,15 @@ def render_page(request: web.Request, template: str, *, status: int = 200, **val
     `now` is in milliseconds since the epoch; `here` is the page's own address without its query; `message` is
     what the form before it did; `sees_names` and `sees_cmi` say what may be shown.
     """
+    zone = zone_of(request)
     context = {
         "account": optional_account(request),
         "csrf_token": request.get(CSRF, ""),
         "navigation": navigation(request),
         "now": request.app[DEPENDENCIES].now(),
         "here": request.rel_url.raw_path,
+        "zone_name": zone.key,
+        "local_time": lambda ms: local_time(ms, zone),
         "query": dict(request.query),
         "filters": _filters(request),
         "query_text": _query_text(request),

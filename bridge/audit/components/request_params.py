@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from uuid import UUID
 
@@ -65,8 +65,8 @@ def next_position(first: int, shown: int, total: int) -> int | None:
     return following if shown and following <= total else None
 
 
-def parse_day(text: str, *, after: bool = False) -> int | None:
-    """Return the beginning of a day (`2026-01-31`), or of the day `after` it, in milliseconds since the epoch, UTC.
+def parse_day(text: str, *, after: bool = False, zone: tzinfo = UTC) -> int | None:
+    """Return when a day (`2026-01-31`) begins in a zone, or the day `after` it, in milliseconds since the epoch.
 
     None for an empty text.
 
@@ -76,20 +76,20 @@ def parse_day(text: str, *, after: bool = False) -> int | None:
     if not text:
         return None
     try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=after)
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone) + timedelta(days=after)
     except (ValueError, OverflowError):
         raise web.HTTPBadRequest(text="Dates must look like 2026-01-31.") from None
     return int(day.timestamp() * 1000)
 
 
-def parse_time(text: str, *, after: bool = False) -> int | None:
+def parse_time(text: str, *, after: bool = False, zone: tzinfo = UTC) -> int | None:
     """Return a time (`2026-01-31T12:00:00.000Z`) in milliseconds since the epoch, or a day as `parse_day` does.
 
     Raises:
         web.HTTPBadRequest: it is neither.
     """
     if "T" not in text:
-        return parse_day(text, after=after)
+        return parse_day(text, after=after, zone=zone)
     try:
         at = datetime.fromisoformat(text)
         return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -48,20 +48,20 @@ class ChangeNotifier:
         self._listeners += 1
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll())
-        seen = self._version
+        version = self._version
         try:
             while not self._is_stopped:
-                await self._wait_for_change(seen)
-                has_changed, seen = self._version != seen, self._version
+                await self._wait_for_change(version)
+                has_changed, version = self._version != version, self._version
                 if not self._is_stopped:
                     yield has_changed
         finally:
             self._listeners -= 1
 
-    async def _wait_for_change(self, seen: int) -> None:
+    async def _wait_for_change(self, version: int) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(HEARTBEAT_INTERVAL), self._condition:
-                while self._version == seen and not self._is_stopped:
+                while self._version == version and not self._is_stopped:
                     await self._condition.wait()
 
     async def stop(self) -> None:
@@ -73,18 +73,18 @@ class ChangeNotifier:
             self._condition.notify_all()
 
     async def _poll(self) -> None:
-        known: tuple[int, int, int] | None = None
+        marker: tuple[int, int, int] | None = None
         while self._listeners:
             try:
                 mark = await self._dependencies.database.read(overview.change_marker)
             except DBAPIError as error:
                 log_failure(log, "news_not_read", error)
             else:
-                if known not in {None, mark}:
+                if marker not in {None, mark}:
                     async with self._condition:
                         self._version += 1
                         self._condition.notify_all()
-                known = mark
+                marker = mark
             await asyncio.sleep(POLL_INTERVAL)
 
 

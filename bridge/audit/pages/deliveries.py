@@ -15,6 +15,7 @@ from bridge.audit.components.filters import filter_fields, filter_query, parse_d
 from bridge.audit.components.flash import redirect_with_message
 from bridge.audit.components.remediation import Remediation, remediation_for
 from bridge.audit.components.render import render_page
+from bridge.audit.components.time_zone import zone_of
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations import delivery_operations
 from bridge.operations.audit_context import AuditAction, AuditContext
@@ -56,7 +57,7 @@ async def _deliveries(request: web.Request) -> web.StreamResponse:
 
     def query(connection: Connection) -> _DeliveriesView:
         options = filter_options(connection)
-        criteria = parse_delivery_filter(params, options)
+        criteria = parse_delivery_filter(params, options, zone=zone_of(request))
         rows = deliveries.search(connection, criteria, after=params.get("after"))
         is_unfiltered = criteria == DeliveryFilter() and "after" not in params
         targets = target_statuses(connection, dependencies.settings.targets) if is_unfiltered else []
@@ -81,13 +82,13 @@ async def _deliveries(request: web.Request) -> web.StreamResponse:
 
 
 async def _confirm(request: web.Request) -> web.StreamResponse:
-    return await _confirmation_page(request, parse_delivery_filter(request.query))
+    return await _confirmation_page(request, parse_delivery_filter(request.query, zone=zone_of(request)))
 
 
 async def _execute(request: web.Request) -> web.StreamResponse:
     dependencies, action = request.app[DEPENDENCIES], _action(request)
     form = form_of(request)
-    criteria = parse_delivery_filter(form.texts)
+    criteria = parse_delivery_filter(form.texts, zone=zone_of(request))
     context = AuditContext(current_account(request).name, form.text("reason").strip(), dependencies.now())
     if not context.reason:
         return await _confirmation_page(request, criteria, status=400, fault="A reason is required.")

@@ -16,6 +16,7 @@ from bridge.audit.components.filters import DOCUMENT_STATES, RESOURCES, parse_do
 from bridge.audit.components.json_view import text_file, view_of
 from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import not_found
+from bridge.audit.components.time_zone import zone_of
 from bridge.audit.dependencies import DEPENDENCIES
 from storage.queries import documents
 from storage.queries.documents import DocumentFilter, DocumentLineage, DocumentSummary
@@ -40,7 +41,7 @@ class _DocumentAgent(msgspec.Struct):
 
 
 async def _documents(request: web.Request) -> web.StreamResponse:
-    dependencies, criteria = request.app[DEPENDENCIES], parse_document_filter(request.query)
+    dependencies, criteria = request.app[DEPENDENCIES], parse_document_filter(request.query, zone=zone_of(request))
 
     def query(connection: Connection) -> tuple[ResultPage[DocumentSummary], FilterOptions]:
         return documents.search(connection, criteria, after=request.query.get("after")), filter_options(connection)
@@ -61,7 +62,7 @@ async def _documents(request: web.Request) -> web.StreamResponse:
 
 
 async def _export(request: web.Request) -> web.StreamResponse:
-    criteria = parse_document_filter(request.query)
+    criteria = parse_document_filter(request.query, zone=zone_of(request))
 
     def search(connection: Connection, after: str | None, limit: int) -> ResultPage[DocumentSummary]:
         return documents.search(connection, criteria, after=after, limit=limit)

@@ -15,6 +15,7 @@ from bridge.audit.components import exports
 from bridge.audit.components.enrollment_list import EnrollmentList, load_list
 from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import choice_param, not_found, parse_day, text_param, uuid_param
+from bridge.audit.components.time_zone import zone_of
 from bridge.audit.dependencies import DEPENDENCIES
 from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
 from mappings.cmi.times import duration
@@ -60,7 +61,7 @@ async def _enrollment(request: web.Request) -> web.StreamResponse:
 
     def query(connection: Connection) -> tuple[EnrollmentRow | None, ResultPage[AttemptRow]]:
         criteria = AttemptFilter(enrollment=registration)
-        return enrollments.one(connection, registration), attempts.search(connection, criteria, after=after)
+        return enrollments.find(connection, registration), attempts.search(connection, criteria, after=after)
 
     enrollment, attempt_page = await request.app[DEPENDENCIES].database.read(query)
     if enrollment is None:
@@ -72,7 +73,7 @@ async def _enrollment(request: web.Request) -> web.StreamResponse:
 
 async def _enrollment_file(request: web.Request) -> web.StreamResponse:
     registration = uuid_param(request, "registration", "enrollment")
-    if await request.app[DEPENDENCIES].database.read(enrollments.one, registration) is None:
+    if await request.app[DEPENDENCIES].database.read(enrollments.find, registration) is None:
         raise not_found("enrollment")
 
     def search(connection: Connection, after: str | None, limit: int) -> ResultPage[AttemptRow]:
@@ -103,8 +104,8 @@ def _filter(request: web.Request) -> AttemptFilter:
         status=choice_param(request, "status", AttemptStatus),
         completion=choice_param(request, "completion", CompletionStatus),
         success=choice_param(request, "success", SuccessStatus),
-        since=parse_day(request.query.get("since", "")),
-        until=parse_day(request.query.get("until", ""), after=True),
+        since=parse_day(request.query.get("since", ""), zone=zone_of(request)),
+        until=parse_day(request.query.get("until", ""), after=True, zone=zone_of(request)),
     )
 
 

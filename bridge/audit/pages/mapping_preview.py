@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.posted_forms import MAX_DOCUMENT_BYTES, form_of
+from bridge.audit.access.redaction import redact_name
 from bridge.audit.access.roles import Role, current_account
 from bridge.audit.components import background_jobs
 from bridge.audit.components.background_jobs import JOB_RUNNER, BackgroundJob
@@ -31,7 +32,9 @@ from mappings.definition.diff import DifferenceKind
 from storage import mapping_versions
 from storage.journal_replay import JournalSpan
 from storage.mapping_versions import WholeVersion
+from storage.queries import sessions
 from storage.queries.keyset import is_stored_uuid
+from storage.queries.sessions import SessionRow
 
 DAY = 86_400_000
 MAX_DAYS = 3_660
@@ -145,8 +148,24 @@ async def _impact(request: web.Request) -> web.StreamResponse:
     job = request.app[JOB_RUNNER].find(request.match_info["id"], ImpactRequest)
     if job is None:
         raise web.HTTPNotFound(text="This report is no longer kept. Start a new one on the page of the version.")
-    response = render_page(request, "mapping_impact.html", job=job, comparison=job.request, **result_values(job.result))
+    owners = await load_owners(request, job.result)
+    response = render_page(
+        request, "mapping_impact.html", job=job, comparison=job.request, owners=owners, **result_values(job.result)
+    )
     return background_jobs.refresh_while_running(response, job)
+
+
+async def load_owners(request: web.Request, result: Impact | None) -> dict[str, SessionRow]:
+    """Return whose the sessions of a result's examples are, without names where they may not be seen."""
+    ids = [] if result is None else [example.session_id for example in result.examples]
+    rows = await request.app[DEPENDENCIES].database.read(sessions.of_ids, ids)
+    return {session_id: redact_name(request, row) for session_id, row in rows.items()}
+
+
+def impact_totals(result: Impact | None) -> dict[str, int]:
+    """Return how many statements of all rules a result has, by what becomes of them."""
+    rules = [] if result is None else result.rules.values()
+    return {name: sum(getattr(counts, name) for counts in rules) for name in (*KINDS, DifferenceKind.SAME)}
 
 
 def result_values(result: Impact | None) -> dict[str, Any]:
@@ -155,7 +174,7 @@ def result_values(result: Impact | None) -> dict[str, Any]:
     return {
         "result": result,
         "rules": rules,
-        "totals": {name: sum(getattr(counts, name) for _, counts in rules) for name in (*KINDS, DifferenceKind.SAME)},
+        "totals": impact_totals(result),
         "examples": []
         if result is None
         else sorted(result.examples, key=lambda example: (KINDS.index(example.kind), example.rule)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -12,9 +13,9 @@ from bridge.audit.access.roles import Role
 from bridge.audit.components import alarms
 from bridge.audit.components.charts import chart_response, per_minute, per_target
 from bridge.audit.components.render import render_page
+from bridge.audit.components.time_zone import local_time, zone_of
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.target_status import TargetState, target_state
-from mappings.xapi.timestamps import rfc3339
 from storage.queries import overview as stored
 from storage.queries.overview import COUNTED, MINUTE, Overview, Rate
 from storage.queries.queues import Queue, queues
@@ -51,7 +52,7 @@ class Chart(NamedTuple):
 
 async def _overview(request: web.Request) -> web.StreamResponse:
     dependencies = request.app[DEPENDENCIES]
-    now = dependencies.now()
+    now, zone = dependencies.now(), zone_of(request)
     overview = await dependencies.database.read(stored.overview, now, MINUTES)
     configured = [target.name for target in dependencies.targets]
     return render_page(
@@ -66,7 +67,7 @@ async def _overview(request: web.Request) -> web.StreamResponse:
         commits=_sum(overview.commits),
         statements=_sum(overview.statements),
         count=alarms.format_count,
-        rates=[_rate("commits", overview.commits), _rate("statements", overview.statements)],
+        rates=[_rate("commits", overview.commits, zone), _rate("statements", overview.statements, zone)],
         waits=_queue_charts(overview, now),
     )
 
@@ -80,13 +81,13 @@ def _target_rows(configured: list[str], overview: Overview) -> list[TargetRow]:
     return rows
 
 
-def _rate(name: str, rate: Rate) -> Chart:
-    numbers, title = _minutes(rate), f"{name.capitalize()} per minute"
+def _rate(name: str, rate: Rate, zone: ZoneInfo) -> Chart:
+    numbers, title = _minutes(rate, zone), f"{name.capitalize()} per minute"
     summary = (
         f"{title} in the last hour: {sum(numbers.values())} in total, at most {max(numbers.values())} in one minute."
     )
     texts = {label: str(number) for label, number in numbers.items()}
-    return Chart(name, title, summary, ("Minute (UTC)", name.capitalize()), texts)
+    return Chart(name, title, summary, (f"Minute ({zone.key})", name.capitalize()), texts)
 
 
 def _queue_charts(overview: Overview, now: int) -> list[Chart]:
@@ -107,8 +108,8 @@ def _summary(title: str, numbers: dict[str, str]) -> str:
     return f"{title}: " + ", ".join(f"{name} {number}" for name, number in numbers.items()) + "."
 
 
-def _minutes(rate: Rate) -> dict[str, int]:
-    return {rfc3339(minute.at)[11:16]: minute.number for minute in rate.minutes}
+def _minutes(rate: Rate, zone: ZoneInfo) -> dict[str, int]:
+    return {local_time(minute.at, zone)[11:16]: minute.number for minute in rate.minutes}
 
 
 def _sum(rate: Rate) -> int:
@@ -133,13 +134,13 @@ def format_age(minutes: int) -> str:
 async def _commits_chart(request: web.Request) -> web.StreamResponse:
     dependencies = request.app[DEPENDENCIES]
     rate = await dependencies.database.read(stored.commits, dependencies.now(), MINUTES)
-    return chart_response(per_minute("Commits per minute", _minutes(rate)))
+    return chart_response(per_minute("Commits per minute", _minutes(rate, zone_of(request))))
 
 
 async def _statements_chart(request: web.Request) -> web.StreamResponse:
     dependencies = request.app[DEPENDENCIES]
     rate = await dependencies.database.read(stored.statements, dependencies.now(), MINUTES)
-    return chart_response(per_minute("Statements per minute", _minutes(rate)))
+    return chart_response(per_minute("Statements per minute", _minutes(rate, zone_of(request))))
 
 
 async def _depth_chart(request: web.Request) -> web.StreamResponse:

@@ -18,7 +18,7 @@ from bridge.audit.components.flash import redirect
 from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import format_day, parse_day
 from bridge.audit.dependencies import DEPENDENCIES
-from bridge.audit.pages.mapping_preview import DAY, result_values
+from bridge.audit.pages.mapping_preview import DAY, load_owners, result_values
 from bridge.audit.pages.mappings import active_for, find_version
 from bridge.mapping_library import activation
 from bridge.mapping_library.activation import LibraryError
@@ -102,7 +102,7 @@ async def _preview(request: web.Request) -> web.StreamResponse:
 
 
 async def _show(request: web.Request) -> web.StreamResponse:
-    return _job_page(request, _job(request))
+    return await _job_page(request, _job(request))
 
 
 async def _run(request: web.Request) -> web.StreamResponse:
@@ -115,7 +115,7 @@ async def _run(request: web.Request) -> web.StreamResponse:
         raise web.HTTPConflict(text="Only a finished preview can be run. Nothing was done.")
     reason = form.text("reason").strip()
     if not reason:
-        return _job_page(request, preview, status=400, fault="A reason is required. Nothing was done.")
+        return await _job_page(request, preview, status=400, fault="A reason is required. Nothing was done.")
     reissue = ReissueRequest(previewed.version_id, previewed.name, previewed.content_hash, previewed.span, reason)
     job = BackgroundJob(reissue, current_account(request).name, request.app[DEPENDENCIES].now())
     background_jobs.start(request, job, _job_function(request, job))
@@ -138,7 +138,7 @@ def _job_function(request: web.Request, job: BackgroundJob[ReissueRequest]) -> J
     return run
 
 
-def _job_page(
+async def _job_page(
     request: web.Request, job: BackgroundJob[ReissueRequest], *, status: int = 200, fault: str = ""
 ) -> web.Response:
     response = render_page(
@@ -149,6 +149,7 @@ def _job_page(
         reissue=job.request,
         fault=fault,
         id_of=_id_of,
+        owners=await load_owners(request, job.result),
         **result_values(job.result),
     )
     return background_jobs.refresh_while_running(response, job)

@@ -68,7 +68,7 @@ async def _search(request: web.Request) -> web.StreamResponse:
 
     def query(connection: Connection) -> _SearchView:
         options = {"sees_names": sees_names, "limit": SHOWN} if kind is None else {"sees_names": sees_names}
-        pages = {each: search.search(connection, each, text, after=after, **options) for each in kinds}
+        pages = {page_kind: search.search(connection, page_kind, text, after=after, **options) for page_kind in kinds}
         uuids = search.find_uuid(connection, text) if kind is None else []
         return _SearchView(pages, uuids, search.is_complete(connection, now - INDEX_DELAY))
 
@@ -77,10 +77,10 @@ async def _search(request: web.Request) -> web.StreamResponse:
     view = await request.app[DEPENDENCIES].database.read(query)
     uuid_links = [_uuid_link(hit) for hit in view.uuids]
     groups = [ResultGroup("By UUID", uuid_links, "")] if uuid_links else []
-    for each, page in view.pages.items():
+    for page_kind, page in view.pages.items():
         if page.rows:
-            more = f"/audit/search?{urlencode({'q': text, 'kind': each.value})}" if page.after else ""
-            groups.append(ResultGroup(_TITLES[each], [_link(hit) for hit in page.rows], more))
+            more = f"/audit/search?{urlencode({'q': text, 'kind': page_kind.value})}" if page.after else ""
+            groups.append(ResultGroup(_TITLES[page_kind], [_link(hit) for hit in page.rows], more))
     if len(uuid_links) == len(groups) == 1 and text.lower() == view.uuids[0].uuid:
         return redirect(uuid_links[0].href)
     return render_page(

@@ -20,6 +20,7 @@ from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import not_found, text_param
 from bridge.audit.components.rule_trace import RuleTrace, RuleView, trace_rules
 from bridge.audit.components.statement_view import summarize
+from bridge.audit.components.time_zone import zone_of
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.delivery_status import NextStep, next_step
 from mappings.analysis.reissue import RULE
@@ -66,7 +67,7 @@ async def _statements(request: web.Request) -> web.StreamResponse:
 
     def query(connection: Connection) -> tuple[ResultPage[StatementSummary], FilterOptions, DeliveryFilter]:
         options = filter_options(connection)
-        criteria = parse_delivery_filter(request.query, options)
+        criteria = parse_delivery_filter(request.query, options, zone=zone_of(request))
         return statements.search(connection, criteria, after=request.query.get("after")), options, criteria
 
     rows, options, criteria = await dependencies.database.read(query)
@@ -83,7 +84,7 @@ async def _statements(request: web.Request) -> web.StreamResponse:
 
 async def _export(request: web.Request) -> web.StreamResponse:
     def query(connection: Connection) -> DeliveryFilter:
-        return parse_delivery_filter(request.query, filter_options(connection))
+        return parse_delivery_filter(request.query, filter_options(connection), zone=zone_of(request))
 
     criteria = await request.app[DEPENDENCIES].database.read(query)
 
@@ -115,7 +116,7 @@ async def _statement(request: web.Request) -> web.StreamResponse:
         return _StatementPage(
             origin,
             deliveries,
-            None if received is None else view_of(received.body),
+            None if received is None or received.body is None else view_of(received.body),
             voiding if is_voided else None,
             None if received is None or origin.rule == RULE else _explain(request, connection, origin, received),
         )
@@ -167,7 +168,7 @@ def _explain(request: web.Request, connection: Connection, origin: Origin, recei
     rule = trace.rule_of(origin.id)
     if rule is None or rule.change is None:
         return _Why(trace, rule, None)
-    _, line_of = mark_lines(view_of(received.body).text, [rule.change])
+    _, line_of = mark_lines(view_of(received.body or b"").text, [rule.change])
     return _Why(trace, rule, line_of.get(rule.change))
 
 

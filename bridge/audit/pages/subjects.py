@@ -44,7 +44,7 @@ async def _page(request: web.Request, kind: SearchKind) -> web.StreamResponse:
             return None
         totals = subjects.totals(connection, kind, lms, subject_id)
         ids = {kind.value: subject_id}
-        learner, course, activity = (ids.get(each.value) for each in SearchKind)
+        learner, course, activity = (ids.get(subject_kind.value) for subject_kind in SearchKind)
         criteria = AttemptFilter(lms=lms, learner=learner, course=course, activity=activity)
         newest = enrollments.search(connection, criteria, limit=1).rows
         if totals is None or not newest:

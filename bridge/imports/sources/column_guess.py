@@ -47,9 +47,11 @@ def suggest(columns: Sequence[str]) -> str:
     keys = _guess(_GUESSES, by_name)
     elements: dict[str, str] = {}
     if "cmi" not in keys:
-        left = {name: column for name, column in by_name.items() if column not in keys.values()}
-        elements = {column: column for name, column in left.items() if name.startswith(("cmi.", "adl."))}
-        elements = {_element(name, left): column for name, column in _guess(_ELEMENTS, left).items()} | elements
+        unused_columns = {name: column for name, column in by_name.items() if column not in keys.values()}
+        elements = {column: column for name, column in unused_columns.items() if name.startswith(("cmi.", "adl."))}
+        elements = {
+            _element(name, unused_columns): column for name, column in _guess(_ELEMENTS, unused_columns).items()
+        } | elements
     lines = ["[columns]", *_key_lines(keys, columns)]
     if "scorm_version" not in keys:
         lines += ["", "[constants]", '# scorm_version = "1.2"  # or "2004"']
@@ -81,12 +83,12 @@ _IN_CORE = {
 
 
 def _guess(guesses: Mapping[str, Sequence[str]], by_name: Mapping[str, str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    columns: dict[str, str] = {}
     for key, names in guesses.items():
         column = next((by_name[name] for name in names if name in by_name), None)
         if column is not None:
-            found[key] = column
-    return found
+            columns[key] = column
+    return columns
 
 
 def _key_lines(keys: Mapping[str, str], columns: Sequence[str]) -> list[str]:

@@ -67,11 +67,11 @@ def parse_column_map(text: str) -> ColumnMap:
     for name in ("columns", "constants"):
         faults += [f"{name}.{key}: is unknown; there are {', '.join(KEYS)}" for key in sections[name]
                    if key not in KEYS]  # fmt: skip
-    known = sections["columns"].keys() | sections["constants"].keys()
-    faults += [f"columns.{key}: is needed" for key in REQUIRED if key not in known]
+    mapped = sections["columns"].keys() | sections["constants"].keys()
+    faults += [f"columns.{key}: is needed" for key in REQUIRED if key not in mapped]
     faults += [f"cmi.{key}: must be an element such as cmi.core.lesson_status" for key in sections["cmi"]
                if not key.startswith(("cmi.", "adl."))]  # fmt: skip
-    if not sections["cmi"] and "cmi" not in known:
+    if not sections["cmi"] and "cmi" not in mapped:
         faults.append("cmi: a column of CMI data, or one of at least one element, is needed")
     if faults:
         raise SourceError("The column map has faults:\n" + "\n".join(f"  {fault}" for fault in faults))

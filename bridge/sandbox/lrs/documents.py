@@ -87,12 +87,12 @@ class DocumentStore:
             RefusedError: 412 when a condition does not hold; 409 when there is none, a document exists and such are
                 guarded; 400 when it calls itself JSON and is not. Nothing is changed then.
         """
-        known = self.get(place, document_id)
-        condition.demand(known)
+        before = self.get(place, document_id)
+        condition.demand(before)
         unconditional = condition.match is None and condition.none_match is None
-        if known is not None and unconditional and guarded:
+        if before is not None and unconditional and guarded:
             raise RefusedError(
-                409, f'document {document_id}: exists; read it, then set If-Match to its ETag, now "{known.etag}"'
+                409, f'document {document_id}: exists; read it, then set If-Match to its ETag, now "{before.etag}"'
             )
         if document.is_json:
             _decoded(document, "body")
@@ -105,14 +105,14 @@ class DocumentStore:
             RefusedError: 412 when a condition does not hold; 400 when a document calls itself JSON and is no object,
                 or when one exists and either of the two is no JSON. Nothing is changed then.
         """
-        known = self.get(place, document_id)
-        condition.demand(known)
-        if known is None:
+        before = self.get(place, document_id)
+        condition.demand(before)
+        if before is None:
             if document.is_json:
                 _object(document, "body")
             self._documents[place, document_id] = document
             return
-        merged = {**_object(known, f"document {document_id}"), **_object(document, "body")}
+        merged = {**_object(before, f"document {document_id}"), **_object(document, "body")}
         content = msgspec.json.encode(merged)
         self._documents[place, document_id] = msgspec.structs.replace(document, content=content)
 

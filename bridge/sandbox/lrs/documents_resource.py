@@ -42,14 +42,14 @@ class Resource(msgspec.Struct, frozen=True):
     optional: tuple[str, ...] = ()
     clears: bool = False
 
-    def read(self, request: web.Request, *, one: bool, since: bool = False) -> dict[str, str]:
+    def read(self, request: web.Request, *, is_single: bool, since: bool = False) -> dict[str, str]:
         """Return the checked parameters of a request for one document, or for all of a context."""
-        known = {name: _CONTEXTS[name] for name in (*self.required, *self.optional)}
-        if one:
-            known[self.identifier] = shape.check_string
+        checks = {name: _CONTEXTS[name] for name in (*self.required, *self.optional)}
+        if is_single:
+            checks[self.identifier] = shape.check_string
         if since:
-            known["since"] = syntax.check_timestamp
-        return parameters.read(request, known, (*self.required, self.identifier) if one else self.required)
+            checks["since"] = syntax.check_timestamp
+        return parameters.read(request, checks, (*self.required, self.identifier) if is_single else self.required)
 
     def place(self, values: Mapping[str, str]) -> Place:
         """Return what documents with these parameters belong to."""
@@ -77,14 +77,14 @@ AGENT_PROFILE: Final = Resource("agents/profile", "profileId", ("agent",))
 
 def routes() -> list[web.RouteDef]:
     """Return the routes of the three resources."""
-    found = []
+    route_table = []
     for resource in (STATE, ACTIVITY_PROFILE, AGENT_PROFILE):
         path = f"{gate.PREFIX}/{resource.path}"
-        found.append(web.get(path, partial(_get, resource)))
-        found.append(web.put(path, partial(_put, resource)))
-        found.append(web.post(path, partial(_post, resource)))
-        found.append(web.delete(path, partial(_delete, resource)))
-    return found
+        route_table.append(web.get(path, partial(_get, resource)))
+        route_table.append(web.put(path, partial(_put, resource)))
+        route_table.append(web.post(path, partial(_post, resource)))
+        route_table.append(web.delete(path, partial(_delete, resource)))
+    return route_table
 
 
 def _condition(request: web.Request) -> Precondition:
@@ -101,7 +101,7 @@ async def _received(request: web.Request) -> Document:
 
 
 async def _put(resource: Resource, request: web.Request) -> web.Response:
-    values = resource.read(request, one=True)
+    values = resource.read(request, is_single=True)
     free = resource is STATE and request[gate.EDITION] is Edition.ONE
     request.app[DOCUMENTS].put(
         resource.place(values),
@@ -114,7 +114,7 @@ async def _put(resource: Resource, request: web.Request) -> web.Response:
 
 
 async def _post(resource: Resource, request: web.Request) -> web.Response:
-    values = resource.read(request, one=True)
+    values = resource.read(request, is_single=True)
     request.app[DOCUMENTS].merge(
         resource.place(values), values[resource.identifier], await _received(request), _condition(request)
     )
@@ -122,10 +122,10 @@ async def _post(resource: Resource, request: web.Request) -> web.Response:
 
 
 async def _delete(resource: Resource, request: web.Request) -> web.Response:
-    one = resource.identifier in request.query or not resource.clears
-    values = resource.read(request, one=one)
+    is_single = resource.identifier in request.query or not resource.clears
+    values = resource.read(request, is_single=is_single)
     place = resource.place(values)
-    if one:
+    if is_single:
         request.app[DOCUMENTS].delete(place, values[resource.identifier], _condition(request))
     else:
         request.app[DOCUMENTS].delete_matching(partial(resource.covers, place))
@@ -135,7 +135,7 @@ async def _delete(resource: Resource, request: web.Request) -> web.Response:
 async def _get(resource: Resource, request: web.Request) -> web.Response:
     if resource.identifier not in request.query:
         return _ids(resource, request)
-    values = resource.read(request, one=True)
+    values = resource.read(request, is_single=True)
     document = request.app[DOCUMENTS].get(resource.place(values), values[resource.identifier])
     if document is None:
         raise RefusedError(404, f"document {values[resource.identifier]}: is not here")
@@ -146,12 +146,16 @@ async def _get(resource: Resource, request: web.Request) -> web.Response:
 
 
 def _ids(resource: Resource, request: web.Request) -> web.Response:
-    values = resource.read(request, one=False, since=True)
+    values = resource.read(request, is_single=False, since=True)
     since = syntax.instant(values["since"]) if "since" in values else None
     everything = request.app[DOCUMENTS].matching(partial(resource.covers, resource.place(values)))
-    found = [(one, document.updated) for one, document in everything if since is None or document.updated > since]
+    matching = [
+        (document_id, document.updated)
+        for document_id, document in everything
+        if since is None or document.updated > since
+    ]
     # A state id may stand under several registrations, and is told once.
-    response = json_response(list(dict.fromkeys(one for one, _ in found)))
-    if found:
-        response.last_modified = max(updated for _, updated in found)
+    response = json_response(list(dict.fromkeys(document_id for document_id, _ in matching)))
+    if matching:
+        response.last_modified = max(updated for _, updated in matching)
     return response

@@ -102,11 +102,11 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def covers(self, subject: FaultSubject) -> bool:
         """Return whether the rule is for this request."""
-        wanted = {one.lower() for one in self.statement_ids}
+        wanted = {statement_id.lower() for statement_id in self.statement_ids}
         return (
             (self.method is None or self.method.upper() == subject.method)
             and subject.path.startswith(self.path)
-            and (not wanted or any(one.lower() in wanted for one in subject.statement_ids))
+            and (not wanted or any(statement_id.lower() in wanted for statement_id in subject.statement_ids))
             and len(subject.statement_ids) >= self.min_statements
             and subject.size >= self.min_bytes
         )

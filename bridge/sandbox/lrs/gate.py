@@ -91,8 +91,8 @@ async def gate(
         response = refusal(refused.status, refused.problems)
     except RecursionError:
         response = refusal(400, ["body: is nested too deep"])
-    except web.HTTPException as found:
-        _mark(request, found)
+    except web.HTTPException as error:
+        _mark(request, error)
         raise
     _mark(request, response)
     return response
@@ -131,14 +131,14 @@ def _basic(header: str) -> tuple[str, str]:
 
 
 def _edition(request: web.Request) -> Edition:
-    told = request.headers.get(VERSION_HEADER)
+    version = request.headers.get(VERSION_HEADER)
     editions = request.app[EDITIONS]
     offered = " or ".join(editions)
-    if told is None:
+    if version is None:
         raise RefusedError(400, f"{VERSION_HEADER}: this header is missing; this LRS answers {offered}")
-    edition = Edition.of(told)
+    edition = Edition.of(version)
     if edition is None or edition not in editions:
-        raise RefusedError(400, f"{VERSION_HEADER}: this LRS answers {offered}, not {told!r}")
+        raise RefusedError(400, f"{VERSION_HEADER}: this LRS answers {offered}, not {version!r}")
     return edition
 
 

@@ -41,12 +41,12 @@ def check_agent_json(value: object, at: str) -> Iterator[str]:
         yield f"{at}: must have an identifier, which an anonymous group has not"
 
 
-def read(request: web.Request, known: Mapping[str, shape.Check], required: Iterable[str] = ()) -> dict[str, str]:
+def read(request: web.Request, checks: Mapping[str, shape.Check], required: Iterable[str] = ()) -> dict[str, str]:
     """Return the query parameters by name, all of them checked.
 
     Args:
         request: the request.
-        known: the check of each parameter the resource takes with this method.
+        checks: the check of each parameter the resource takes with this method.
         required: the parameters that must be given.
 
     Raises:
@@ -54,12 +54,12 @@ def read(request: web.Request, known: Mapping[str, shape.Check], required: Itera
     """
     problems = []
     for name, count in Counter(name for name, _ in request.query.items()).items():
-        if name not in known:
-            problems.append(f"parameter {name}: is not taken here{shape.spelling_hint(name, known)}")
+        if name not in checks:
+            problems.append(f"parameter {name}: is not taken here{shape.spelling_hint(name, checks)}")
         elif count > 1:
             problems.append(f"parameter {name}: is given {count} times")
         else:
-            problems.extend(known[name](request.query[name], f"parameter {name}"))
+            problems.extend(checks[name](request.query[name], f"parameter {name}"))
     problems.extend(f"parameter {name}: is missing" for name in required if name not in request.query)
     if problems:
         raise RefusedError(400, *problems)

@@ -37,21 +37,25 @@ async def passage(request: web.Request, handler: Handler) -> web.StreamResponse:
     body = await request.read()
     ids = _statement_ids(request, body)
     number = request.app[ledger.LEDGER].open(request.app[gate.NOW](), request.method, str(request.rel_url), ids)
-    subject = faults.FaultSubject(request.method, request.path, tuple(one or "" for one in ids), len(body))
-    going = Passage(request.app[faults.FAULTS].plan(subject), [])
-    request[PASSAGE] = going
+    subject = faults.FaultSubject(
+        request.method, request.path, tuple(statement_id or "" for statement_id in ids), len(body)
+    )
+    request_passage = Passage(request.app[faults.FAULTS].plan(subject), [])
+    request[PASSAGE] = request_passage
     try:
-        response = await _go(request, handler, going.plan)
-    except web.HTTPException as found:
-        _close(request, number, found.status)
+        response = await _go(request, handler, request_passage.plan)
+    except web.HTTPException as error:
+        _close(request, number, error.status)
         raise
     _close(request, number, response.status if response is not None else None)
     return response if response is not None else _cut(request)
 
 
 def _close(request: web.Request, number: int, status: int | None) -> None:
-    going = request[PASSAGE]
-    request.app[ledger.LEDGER].close(number, status=status, stored=going.stored, faults=going.plan.fired)
+    request_passage = request[PASSAGE]
+    request.app[ledger.LEDGER].close(
+        number, status=status, stored=request_passage.stored, faults=request_passage.plan.fired
+    )
     request.app[CHANGES].notify()
 
 
@@ -95,4 +99,4 @@ def _statement_ids(request: web.Request, body: bytes) -> tuple[str | None, ...]:
     ids = [statement.get("id") if isinstance(statement, dict) else None for statement in statements]
     if request.method == "PUT" and ids == [None]:
         ids = [request.query.get("statementId")]
-    return tuple(one if isinstance(one, str) else None for one in ids)
+    return tuple(statement_id if isinstance(statement_id, str) else None for statement_id in ids)

@@ -86,13 +86,13 @@ def find(store: StatementStore, query: Query, page_size: int) -> StatementPage:
     Voided statements are never among them; those that refer to one are, when the voided one meets the query.
     """
     size = min(query.limit or page_size, page_size)
-    found: list[LrsStatement] = []
+    matching: list[LrsStatement] = []
     for stored in _from(store, query):
         if _in_time(stored, query) and not store.is_voided(stored) and _meets(store, stored, query):
-            if len(found) == size:
-                return StatementPage([one.statement for one in found], stored.position)
-            found.append(stored)
-    return StatementPage([one.statement for one in found], None)
+            if len(matching) == size:
+                return StatementPage([statement.statement for statement in matching], stored.position)
+            matching.append(stored)
+    return StatementPage([statement.statement for statement in matching], None)
 
 
 def _from(store: StatementStore, query: Query) -> Iterator[LrsStatement]:
@@ -111,13 +111,13 @@ def _in_time(stored: LrsStatement, query: Query) -> bool:
 
 
 def _meets(store: StatementStore, stored: LrsStatement, query: Query) -> bool:
-    seen: set[str] = set()
-    one: LrsStatement | None = stored
-    while one is not None and one.key not in seen:
-        if _matches(one.statement, query):
+    visited: set[str] = set()
+    statement: LrsStatement | None = stored
+    while statement is not None and statement.key not in visited:
+        if _matches(statement.statement, query):
             return True
-        seen.add(one.key)
-        one = store.get(one.target) if one.target is not None else None
+        visited.add(statement.key)
+        statement = store.get(statement.target) if statement.target is not None else None
     return False
 
 

@@ -46,9 +46,11 @@ async def _post(request: web.Request) -> web.Response:
     stored = _keep(request, new)
     if equal and request[PASSAGE].plan.takes(faults.KnownIsNoContent):
         return json_response(stored) if stored else web.Response(status=204)
-    made = iter(stored)
-    known = {statement_id.lower() for statement_id in equal}
-    return json_response([one["id"] if one.get("id", "").lower() in known else next(made) for one in batch])
+    new_ids = iter(stored)
+    equal_ids = {statement_id.lower() for statement_id in equal}
+    return json_response(
+        [statement["id"] if statement.get("id", "").lower() in equal_ids else next(new_ids) for statement in batch]
+    )
 
 
 async def _put(request: web.Request) -> web.Response:
@@ -84,10 +86,14 @@ def _sort_out(request: web.Request, batch: list[dict[str, Any]]) -> tuple[list[d
     sorting = request.app[STATEMENTS].sort_out(batch)
     if sorting.different:
         raise RefusedError(
-            409, *(f"statement {one}: another statement with this id is stored" for one in sorting.different)
+            409,
+            *(
+                f"statement {statement_id}: another statement with this id is stored"
+                for statement_id in sorting.different
+            ),
         )
     if sorting.equal and request[PASSAGE].plan.takes(faults.KnownIsConflict):
-        raise RefusedError(409, *(f"statement {one}: is stored already" for one in sorting.equal))
+        raise RefusedError(409, *(f"statement {statement_id}: is stored already" for statement_id in sorting.equal))
     return sorting.new, sorting.equal
 
 
@@ -114,8 +120,8 @@ async def _get(request: web.Request) -> web.Response:
 
 
 async def _get_more(request: web.Request) -> web.Response:
-    known = {**query.FILTERS, **_FORM, "start": parameters.check_not_negative}
-    return _page(request, parameters.read(request, known, ["start"]))
+    checks = {**query.FILTERS, **_FORM, "start": parameters.check_not_negative}
+    return _page(request, parameters.read(request, checks, ["start"]))
 
 
 def _get_one(request: web.Request, statement_id: str, *, voided: bool) -> web.Response:

@@ -91,10 +91,10 @@ class StatementStore:
         """Hold a batch against what is stored, by id and then by content; changes nothing."""
         sorting = Sorting([], [], [])
         for statement in batch:
-            known = self.get(statement["id"]) if "id" in statement else None
-            if known is None:
+            stored = self.get(statement["id"]) if "id" in statement else None
+            if stored is None:
                 sorting.new.append(statement)
-            elif known.fingerprint.same_as(fingerprint(statement)):
+            elif stored.fingerprint.same_as(fingerprint(statement)):
                 sorting.equal.append(statement["id"])
             else:
                 sorting.different.append(statement["id"])

@@ -38,12 +38,12 @@ def _check_component(value: object, at: str) -> Iterator[str]:
 
 def _check_components(value: object, at: str) -> Iterator[str]:
     yield from shape.array_of(_check_component)(value, at)
-    seen: set[object] = set()
+    ids: set[object] = set()
     for index, component in enumerate(value if isinstance(value, list) else ()):
         component_id = shape.as_dict(component).get("id")
-        if isinstance(component_id, str) and component_id in seen:
+        if isinstance(component_id, str) and component_id in ids:
             yield f"{at}[{index}].id: {component_id!r} stands in the list twice"
-        seen.add(component_id if isinstance(component_id, str) else None)
+        ids.add(component_id if isinstance(component_id, str) else None)
 
 
 _DEFINITION: Final[dict[str, Check]] = {

@@ -127,9 +127,9 @@ def check_object(
             yield f"{at}.{name}: is not a property of {what}{spelling_hint(name, properties)}"
 
 
-def spelling_hint(name: str, known: Iterable[str]) -> str:
+def spelling_hint(name: str, allowed: Iterable[str]) -> str:
     """Return which known name was meant when only the case differs; empty otherwise."""
-    for right in known:
+    for right in allowed:
         if right.lower() == name.lower():
             return f" (case matters: it is spelled {right!r})"
     return ""

@@ -30,6 +30,7 @@ tried = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCh
 @tried
 @given(new_attempts=dataset.attempts)
 def test_queues(trial: Trial, new_attempts: list[Attempt]) -> None:
+    """Each number is that of a plain count, up to the limit of counting."""
     with trial() as connection:
         dataset.store(connection, new_attempts)
         whole, cut = queues.queues(connection), queues.queues(connection, 1)

@@ -113,6 +113,7 @@ def is_on_its_way(ways: dict[str, str], criteria: Any) -> bool:
 @tried
 @given(new_attempts=dataset.attempts, criteria=FILTERS, limit=st.integers(1, 4))
 def test_enrollments(trial: Trial, new_attempts: list[Attempt], criteria: AttemptFilter, limit: int) -> None:
+    """Pages put together are what a plain filter and sort over everything give."""
     with trial() as connection:
         owners = dataset.store(connection, new_attempts)
         rows = through(lambda after: enrollments.search(connection, criteria, after=after, limit=limit))
@@ -130,6 +131,7 @@ def test_enrollments(trial: Trial, new_attempts: list[Attempt], criteria: Attemp
 @tried
 @given(new_attempts=dataset.attempts, criteria=FILTERS, limit=st.integers(1, 4))
 def test_attempts(trial: Trial, new_attempts: list[Attempt], criteria: AttemptFilter, limit: int) -> None:
+    """Pages put together are what a plain filter and sort over everything give."""
     with trial() as connection:
         dataset.store(connection, new_attempts)
         rows = through(lambda after: attempts.search(connection, criteria, after=after, limit=limit))
@@ -150,6 +152,7 @@ def _attempts(new_attempts: list[Attempt], criteria: AttemptFilter) -> list[Atte
 @tried
 @given(new_attempts=dataset.attempts, criteria=FILTERS, limit=st.integers(1, 4))
 def test_sessions(trial: Trial, new_attempts: list[Attempt], criteria: AttemptFilter, limit: int) -> None:
+    """Pages put together are what a plain filter and sort over everything give."""
     with trial() as connection:
         dataset.store(connection, new_attempts)
         rows = through(lambda after: sessions.search(connection, criteria, after=after, limit=limit))
@@ -170,6 +173,7 @@ def test_sessions(trial: Trial, new_attempts: list[Attempt], criteria: AttemptFi
 def test_statements(
     trial: Trial, new_attempts: list[Attempt], criteria: stored_deliveries.DeliveryFilter, limit: int
 ) -> None:
+    """Pages put together are what a plain filter and sort over everything give."""
     with trial() as connection:
         dataset.store(connection, new_attempts)
         rows = through(lambda after: statements.search(connection, criteria, after=after, limit=limit))
@@ -191,6 +195,7 @@ def test_statements(
 def test_deliveries(
     trial: Trial, new_attempts: list[Attempt], criteria: stored_deliveries.DeliveryFilter, limit: int
 ) -> None:
+    """Pages put together are what a plain filter and sort over everything give."""
     with trial() as connection:
         dataset.store(connection, new_attempts)
         rows = through(lambda after: deliveries.search(connection, criteria, after=after, limit=limit))
@@ -250,6 +255,7 @@ def _statements(
 @tried
 @given(new_attempts=dataset.attempts, criteria=DOCUMENTS, limit=st.integers(1, 4))
 def test_documents(trial: Trial, new_attempts: list[Attempt], criteria: DocumentFilter, limit: int) -> None:
+    """Pages put together are what a plain filter and sort over everything give."""
     with trial() as connection:
         dataset.store(connection, new_attempts)
         rows = through(lambda after: documents.search(connection, criteria, after=after, limit=limit))
@@ -274,16 +280,16 @@ def test_of_each_row_the_one_that_is_asked_for_is_given(trial: Trial, new_attemp
     with trial() as connection:
         owners: list[Enrollment] = dataset.store(connection, new_attempts)
         for owner in owners:
-            row = enrollments.one(connection, owner.registration)
+            row = enrollments.find(connection, owner.registration)
             assert row is not None
             assert (row.learner_id, row.last_commit_at) == (owner.attempts[0].learner, owner.at)
         for attempt in new_attempts:
-            shown = attempts.one(connection, attempt.uuid)
+            shown = attempts.find(connection, attempt.uuid)
             assert shown is not None
             assert (shown.registration, shown.status, shown.lms) == (attempt.registration, attempt.status, attempt.lms)
-            assert [sessions.one(connection, its).attempt_id for its in attempt.sessions] == [  # type: ignore[union-attr]
+            assert [sessions.find(connection, its).attempt_id for its in attempt.sessions] == [  # type: ignore[union-attr]
                 attempt.uuid for _ in attempt.sessions
             ]
-        assert enrollments.one(connection, uid("none")) is None
-        assert attempts.one(connection, uid("none")) is None
-        assert sessions.one(connection, uid("none")) is None
+        assert enrollments.find(connection, uid("none")) is None
+        assert attempts.find(connection, uid("none")) is None
+        assert sessions.find(connection, uid("none")) is None

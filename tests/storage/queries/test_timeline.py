@@ -86,6 +86,7 @@ def test_deliveries_have_their_last_tries_and_tell_how_many_there_were(engine: E
 
 
 def test_documents_are_told(engine: Engine, its: Session) -> None:
+    """A timeline has its session's documents, each with its content and deliveries."""
     with writing(engine) as connection:
         document_builders.store(connection, stored(connection, its, b'{"n":1}'))
         (document,) = _told(connection, its).documents
