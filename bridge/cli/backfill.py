@@ -71,22 +71,22 @@ def backfill(  # noqa: PLR0913 -- one for each option
 
 
 def _find(settings: Settings, name: str) -> TargetSettings:
-    found = next((target for target in settings.targets if target.name == name), None)
-    if found is None:
+    chosen = next((target for target in settings.targets if target.name == name), None)
+    if chosen is None:
         names = ", ".join(target.name for target in settings.targets) or "none"
         raise click.BadParameter(f"{name}: no such target; there are {names}.", param_hint="TARGET")
-    return found
+    return chosen
 
 
 def _run(
     engine: Engine, target: TargetSettings, span: BackfillSpan, rate: float | None, *, dry_run: bool
 ) -> BackfillReport:
     work = Backfill(engine, target, span, system_now)
-    begun = time.monotonic()
+    started_at = time.monotonic()
 
     def pause(_queued: int) -> None:
         if rate is not None:
-            wait = begun + work.report.statements.total() / rate - time.monotonic()
+            wait = started_at + work.report.statements.total() / rate - time.monotonic()
             if wait > 0:
                 time.sleep(wait)
 
