@@ -176,7 +176,7 @@ class Site:
             **{path: each(path) for path in (
                 "/", "/charts/commits.svg", "/charts/statements.svg", "/charts/depth.svg", "/charts/age.svg",
                 "/learners", "/statements", "/documents", "/deliveries", "/mappings", "/mappings/draft", "/targets",
-                "/refusals", "/lms", "/log", "/sign-in",
+                "/refusals", "/lms", "/alerts", "/log", "/sign-in",
             )},
             "/learners by the beginning of the id": searches("/learners", learner=lambda: learner()[:7]),
             "/learners by the beginning of the name": searches("/learners", name=lambda: f"Name {learner()[1:]}"),
