@@ -245,7 +245,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             owner = random_id()
             workers = {}
             if targets:
-                adoption = adoption_for(targets[0], settings.targets[0], now)
+                adoption = adoption_for(targets, settings.targets, now)
                 workers = build_workers(
                     database,
                     session,

@@ -22,7 +22,7 @@ from bridge.forwarding.transport import Transport
 from bridge.forwarding.worker_pool import Worker
 from bridge.metrics import Metrics
 from bridge.tracing import Tracing
-from storage import documents, outbox
+from storage import documents, unassigned
 from storage.outbox import SHARDS, ShardLease
 from storage.states import RequestKind
 
@@ -31,7 +31,7 @@ LEASE_PREFIX = "target "
 
 
 class Adoption(Protocol):
-    """Assigns what waits for no target in particular to the first one, some of it at a time."""
+    """Assigns what waits for no target in particular to those that are configured, some of it at a time."""
 
     def assign_statements(self, connection: Connection) -> int:
         """Assign statements; return how many."""
@@ -47,7 +47,7 @@ class PlainAdoption(NamedTuple):
 
     def assign_statements(self, connection: Connection) -> int:
         """Assign statements, but for those of unwanted rules; return how many."""
-        return outbox.assign_waiting(connection, self.target.name, self.target.unwanted_rules)
+        return unassigned.assign_waiting(connection, self.target.name, self.target.unwanted_rules)
 
     def assign_documents(self, connection: Connection) -> int:
         """Assign documents that the target gets; return how many."""
