@@ -176,7 +176,7 @@ class Site:
             **{path: each(path) for path in (
                 "/", "/charts/commits.svg", "/charts/statements.svg", "/charts/depth.svg", "/charts/age.svg",
                 "/learners", "/statements", "/documents", "/deliveries", "/mappings", "/mappings/draft", "/targets",
-                "/refusals", "/log", "/sign-in",
+                "/refusals", "/lms", "/alerts", "/log", "/sign-in",
             )},
             "/learners by the beginning of the id": searches("/learners", learner=lambda: learner()[:7]),
             "/learners by the beginning of the name": searches("/learners", name=lambda: f"Name {learner()[1:]}"),
@@ -233,6 +233,7 @@ class Site:
             "/deliveries/reissue": searches("/deliveries/reissue", target=TARGET, state="dead"),
             "/mappings/diff": searches("/mappings/diff", **{"from": old, "to": new}),
             "/mappings/{hash}": each(f"/mappings/{old}"),
+            "/mappings/{hash}/activate": each(f"/mappings/{new}/activate"),
             "/mappings/{hash}/reissue": each(f"/mappings/{old}/reissue"),
             "/mappings/{hash}/preview": each(f"/mappings/{old}/preview"),
             "/mappings/{hash}/preview of a commit": searches(

@@ -26,7 +26,7 @@ from benchmarks.report import Report, median, ratio
 from benchmarks.stored import fill
 from benchmarks.usage import memory
 from bridge.clock import random_id
-from storage import leases, outbox
+from storage import leases, outbox, unassigned
 from storage.engine import open_engine, reading, writing
 from storage.outbox import ShardLease
 
@@ -141,7 +141,7 @@ def _look(store: Stored) -> None:
     engine = open_engine(store.bridge.url)
     part = ShardLease("lrs", "lrs/0", random_id(), 0)
     with writing(engine) as connection:
-        outbox.assign_waiting(connection, part.target)
+        unassigned.assign_waiting(connection, part.target)
         leases.share_out(connection, owner=part.owner, names=[part.lease], lasts=3_600_000)
     times = []
     for _ in range(5):

@@ -53,18 +53,20 @@ from bridge.metrics import Metrics
 from bridge.metrics.exchange import MetricsExchange
 from bridge.outgoing import is_readable_on_the_way
 from bridge.periodic_task import PeriodicTask
+from bridge.retention import Retention
 from bridge.routing import build_forms, build_targets, unwanted_documents
 from bridge.search_indexer import SearchIndexer
 from bridge.service_metrics import ServiceMetrics
 from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
 from bridge.token_monitor import TokenMonitor
+from bridge.tracing import Tracing, open_tracing
 from bridge.write_health import WriteHealth
 from mappings.definition import CompiledMapping
 from storage import documents, erasures, lms, mapping_versions, outbox, removals
 from storage.database_files import readable_by_others
 from storage.engine import open_engine, writing
-from storage.migrations import is_current
+from storage.migrations import describe_misfit, fits
 
 log = structlog.get_logger(__name__)
 
@@ -96,10 +98,12 @@ def create_app(
     random: Callable[[], float] = random_numbers.random,
     monotonic: Monotonic = time.monotonic,
     shared_metrics: Path | None = None,
+    tracing: Tracing | None = None,
 ) -> web.Application:
     """Build the service. Opens the database and reads what it needs; forwarding starts with the application.
 
     `shared_metrics` is this process's place among those that share a port and their metrics: a directory and a name.
+    `tracing` starts spans in place of what the settings ask for.
 
     Raises:
         SchemaError: the database was not migrated.
@@ -111,7 +115,7 @@ def create_app(
     database = Database(open_engine(settings.database.url))
     try:
         database.files.verify()
-        return _build(settings, mapping, database, _Sources(now, new_id, random, monotonic), shared_metrics)
+        return _build(settings, mapping, database, _Sources(now, new_id, random, monotonic), shared_metrics, tracing)
     except BaseException:
         database.close()
         raise
@@ -123,6 +127,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     database: Database,
     sources: _Sources,
     shared: Path | None,
+    tracing: Tracing | None,
 ) -> web.Application:
     now, new_id, random, monotonic = sources
     names = tuple(target.name for target in settings.targets)
@@ -147,6 +152,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             worker_pool.wake()
 
     metrics = Metrics()
+    tracing = tracing or open_tracing(settings.tracing)
     exchange = None if shared is None else MetricsExchange(metrics, shared.parent, shared.name)
     alarms = SystemAlarms(now, monotonic)
     health = WriteHealth(database, alarms, monotonic)
@@ -159,7 +165,13 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     commits = CommitService(
         database,
         CommitDependencies(
-            versions, now, new_id, settings.sessions.resume, metrics, partial(erasures.learner_digest, digest_key)
+            versions,
+            now,
+            new_id,
+            settings.sessions.resume,
+            metrics,
+            partial(erasures.learner_digest, digest_key),
+            tracing,
         ),
         wake,
         admission=admission,
@@ -185,6 +197,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             query_limiter=QueryLimiter(),
             request_rates=RequestRates(settings.limits, monotonic),
             metrics=metrics,
+            tracing=tracing,
         ),
         MetricsEndpoint(settings.metrics, metrics, exchange),
     )
@@ -221,6 +234,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         disk,
         refusals,
         token_monitor,
+        Retention(database, settings.retention, now=now, new_id=new_id, monotonic=monotonic),
         *(() if exchange is None else (exchange,)),
     ]
     kind = database.engine.dialect.name
@@ -231,7 +245,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             owner = random_id()
             workers = {}
             if targets:
-                adoption = adoption_for(targets[0], settings.targets[0], now)
+                adoption = adoption_for(targets, settings.targets, now)
                 workers = build_workers(
                     database,
                     session,
@@ -242,6 +256,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
                     now=now,
                     random=random,
                     metrics=metrics,
+                    tracing=tracing,
                 )
             if channels:
                 workers[LEASE] = lambda: AlertMonitor(parts_of_alerts)
@@ -260,6 +275,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             if exchange is not None:
                 await exchange.run_once()
         database.close()
+        await asyncio.to_thread(tracing.close)
 
     app.cleanup_ctx.append(run)
     _warn_of_exposure(settings, targets)
@@ -292,8 +308,8 @@ def _hurry(connection: Connection, names: Collection[str], now: int) -> None:
 
 
 def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> list[bytes]:
-    if not is_current(connection):
-        raise SchemaError("The database's schema is not current; run `scorm-bridge migrate` first.")
+    if not fits(connection):
+        raise SchemaError(describe_misfit(connection))
     activate_configured(connection, mapping, now)
     lms.ensure_signing_key(connection, secrets.token_bytes(32), now)
     return lms.signing_keys(connection)

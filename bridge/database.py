@@ -166,6 +166,15 @@ class Database:
         writer = self._writer
         return await asyncio.wrap_future(writer.queue(lambda: writer.transaction(function, *args, **kwargs)))
 
+    async def write_when_idle(
+        self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Run a function in a transaction of low priority."""
+        writer = self._writer
+        return await asyncio.wrap_future(
+            writer.queue_low_priority(lambda: writer.transaction(function, *args, **kwargs))
+        )
+
     async def read(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:

@@ -16,7 +16,7 @@ from bridge.single_flight import SingleFlight
 from bridge.system_alarms import AlarmCode, SystemAlarms
 from storage import integrity
 from storage.database_files import DatabaseFileLostError
-from storage.migrations import is_current
+from storage.migrations import fits
 
 STORED_TTL = 5.0
 """Seconds for which a stored transaction shows that the next one will be stored."""
@@ -121,7 +121,7 @@ class WriteHealth(PeriodicTask):
             self.record_not_stored(error, 0 if failure is None else failure.size)
             return None if self._failure is None else self._failure.reason
         if not current:
-            return "the schema is old; run `scorm-bridge migrate`"
+            return "the schema is another release's; run `scorm-bridge migrate`"
         self.record_stored()
         if failure is not None and self._failure is failure:  # nothing has failed meanwhile
             self._recovered()
@@ -133,8 +133,8 @@ class WriteHealth(PeriodicTask):
 
 
 def _write_probe(connection: Connection, content: bytes) -> bool:
-    """Write, unless the schema is another release's; return whether it is this one's."""
-    if not is_current(connection):
+    """Write, unless this release cannot work with the schema; return whether it can."""
+    if not fits(connection):
         return False
     integrity.write_test_row(connection, content)
     return True

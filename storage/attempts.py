@@ -239,6 +239,12 @@ def lock(connection: Connection, enrollment_ids: Iterable[int], session_ids: Seq
     return {row[0]: row[1] for row in _lock.rows(connection, sorted(ids))}
 
 
+def enrollments_of(connection: Connection, attempt_ids: Collection[int]) -> set[int]:
+    """Return the ids of the enrollments of attempts."""
+    rows = connection.execute(select(attempt.c.enrollment_id).where(attempt.c.id.in_(attempt_ids)))
+    return set(rows.scalars())
+
+
 def load_sessions(connection: Connection, session_ids: Sequence[str]) -> dict[str, Session]:
     """Return the known ones of these sessions, by id; sessions of one attempt share the object."""
     return _assemble(_load_sessions.rows(connection, session_ids))

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from storage import target_alarms
+from storage.outbox import LATE
 from storage.states import DeliveryState
 from storage.tables import (
     attempt,
@@ -211,8 +212,8 @@ def retry(connection: Connection, delivery_ids: Sequence[int]) -> int:
         settled_at=None,
         settled_by=None,
     )
-    waits = delivery.c.id.in_(delivery_ids), delivery.c.state == DeliveryState.WAITING, delivery.c.not_before > 0
-    moved += connection.execute(update(delivery).where(*waits).values(not_before=0)).rowcount
+    waits = delivery.c.id.in_(delivery_ids), delivery.c.state == DeliveryState.WAITING, delivery.c.not_before > LATE
+    moved += connection.execute(update(delivery).where(*waits).values(not_before=LATE)).rowcount
     if moved:
         targets = connection.execute(select(delivery.c.target).where(delivery.c.id.in_(delivery_ids)).distinct())
         target_alarms.end_all(connection, list(targets.scalars()))

@@ -8,13 +8,14 @@ Whatever processes have in memory of an enrollment is outdated by its version, w
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, or_, select, update
 
 from storage import attempts, removals, search_index
+from storage.alarm_tables import target_alarm
 from storage.engine import BUSY_TIMEOUT
 from storage.erasures import add_counts, add_target_counts
 from storage.outbox import UNASSIGNED
@@ -286,10 +287,21 @@ def _erase_refusals(connection: Connection, part: _Part, enrollment_id: int, ses
         part.rows["refusals"] += connection.execute(delete(refusal).where(refusal.c.id.in_(ids))).rowcount
 
 
+def _erase_alarms(connection: Connection, words: Collection[str]) -> None:
+    """Forget the reasons of alarms that have any of these words: LRSs repeat what they refuse."""
+    for alarm in connection.execute(select(target_alarm)).all():
+        if any(word in alarm.reason for word in words):
+            its = target_alarm.c.target == alarm.target, target_alarm.c.request_kind == alarm.request_kind
+            connection.execute(update(target_alarm).where(*its).values(reason=ERASED_ANSWER))
+
+
 def _erase_enrollment(connection: Connection, part: _Part, enrollment_id: int) -> None:
+    columns = ("lms_id", "learner_id", "learner_name", "learner_mbox")
     owner = connection.execute(
-        select(enrollment.c.lms_id, enrollment.c.learner_id).where(enrollment.c.id == enrollment_id)
+        select(*(enrollment.c[name] for name in columns)).where(enrollment.c.id == enrollment_id)
     ).one()
+    mbox = (owner.learner_mbox or "").removeprefix("mailto:")
+    _erase_alarms(connection, [word for word in (owner.learner_id, owner.learner_name, mbox) if word])
     connection.execute(delete(search_rename).where(search_rename.c.enrollment_id == enrollment_id))
     connection.execute(delete(enrollment).where(enrollment.c.id == enrollment_id))
     part.rows["enrollments"] += 1

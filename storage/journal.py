@@ -1,4 +1,7 @@
-"""The journal: every commit as it was received, and what became of it. Rows are only ever added."""
+"""The journal: every commit as it was received, and what became of it.
+
+Rows are only added. Retention empties old ones of their content, and erasing a learner deletes theirs.
+"""
 
 from __future__ import annotations
 
@@ -75,9 +78,9 @@ def last_number(connection: Connection, session_id: str) -> int:
     return connection.execute(query).scalar_one() or 0
 
 
-def response(connection: Connection, session_id: str, number: int) -> str:
-    """Return the response to a commit, as JSON."""
-    stored = connection.execute(
+def response(connection: Connection, session_id: str, number: int) -> str | None:
+    """Return the response to a commit, as JSON, None where it was removed as it had become old."""
+    stored: str | None = connection.execute(
         select(journal.c.response).where(journal.c.session_id == session_id, journal.c.number == number)
     ).scalar_one()
-    return str(stored)
+    return stored

@@ -39,7 +39,10 @@ class StoredHistory(NamedTuple):
 
 
 class JournalRow(NamedTuple):
-    """A commit as it was received. Those that repeat another one are left out of histories."""
+    """A commit as it was received. Those that repeat another one are left out of histories.
+
+    `body` is None where it was removed as it had become old.
+    """
 
     enrollment_id: int
     session_id: str
@@ -49,7 +52,7 @@ class JournalRow(NamedTuple):
     content_type: str
     digest: str
     idempotency_key: str | None
-    body: bytes
+    body: bytes | None
     request_metadata: str | None
     mapping_version_id: int
 

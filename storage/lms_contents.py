@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
 
-from storage import tokens
+from storage import search_index, tokens
 from storage.erasure_tables import refused_learner
 from storage.lms import Lms, all_of_them
 from storage.queries.keyset import Count, up_to
+from storage.search_index import SearchSubject
+from storage.search_tables import search_entry
 from storage.states import TokenStatus
 from storage.tables import (
     attempt,
@@ -90,7 +92,13 @@ def count(connection: Connection, lms_id: int) -> LmsContents:
 
 
 def delete_empty(connection: Connection, lms_id: int) -> None:
-    """Delete an LMS that has no enrollments, with its tokens, refusals, refused learners and choices of a mapping."""
+    """Delete an LMS that has no enrollments, with its tokens, refusals, choices of a mapping and entries of the search.
+
+    Learners of it who were refused are forgotten, too.
+    """
+    entries = select(search_entry.c.kind, search_entry.c.lms_id, search_entry.c.subject_id)
+    for row in connection.execute(entries.where(search_entry.c.lms_id == lms_id)).all():
+        search_index.forget(connection, SearchSubject(*row))
     for table in (token, refusal, refused_learner, mapping_activation):
         connection.execute(delete(table).where(table.c.lms_id == lms_id))
     connection.execute(delete(lms).where(lms.c.id == lms_id))

@@ -27,7 +27,6 @@ from sqlalchemy import (
     bindparam,
     cast,
     column,
-    delete,
     exists,
     func,
     insert,
@@ -41,9 +40,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from storage import leases, target_statements
-from storage.prepared import NewIds, Prepared, PreparedQuery, Write, insert_into, write
+from storage.prepared import NewIds, Prepared, PreparedQuery, Write, insert_into
 from storage.states import DeliveryState
-from storage.tables import attempt, delivery, delivery_try, lease, statement, try_
+from storage.tables import delivery, delivery_try, lease, statement, try_
 from storage.target_statements import TargetStatement
 
 UNASSIGNED = ""
@@ -51,6 +50,9 @@ UNASSIGNED = ""
 
 SHARDS = 4
 """Into how many a target's deliveries are parted, all of an attempt in one: each is forwarded by itself."""
+
+LATE = 1
+"""`not_before` of deliveries that were queued after later ones of their attempt: they are due, and hold those back."""
 
 MAX_WAIT = 3_660_000
 """Milliseconds, an hour and a little: no delivery is ever asked to wait for so long."""
@@ -79,20 +81,6 @@ class StatementRow(NamedTuple):
     rule: str
     verb: str
     created_at: int
-    problem: str | None
-    body: str
-
-
-class UnassignedDelivery(NamedTuple):
-    """A delivery that waits for no target in particular, and its statement."""
-
-    id: int
-    enrollment_id: int
-    attempt_id: int
-    position: int
-    session_id: str
-    mapping_version_id: int
-    rule: str
     problem: str | None
     body: str
 
@@ -147,7 +135,7 @@ class Settlement(NamedTuple):
 
 _DELIVERY = ("target", "attempt_id", "position", "shard", "state", "tries", "not_before")
 _insert_statements = insert_into(statement, StatementRow._fields)
-_insert_deliveries = insert_into(delivery, _DELIVERY)
+insert_deliveries = insert_into(delivery, _DELIVERY)
 _insert_tries = insert_into(try_, ("id", *Try._fields))
 _insert_delivery_tries = Prepared(
     {name: delivery_try.c[name] for name in ("delivery_id", "try_id")},
@@ -181,67 +169,9 @@ def adding(
     ]
     return [
         Write(_insert_statements, statements),
-        Write(_insert_deliveries, deliveries),
+        Write(insert_deliveries, deliveries),
         target_statements.adding(forms),
     ]
-
-
-def unassigned(connection: Connection, limit: int) -> list[UnassignedDelivery]:
-    """Return deliveries that wait for no target in particular, the oldest first, at most `limit`."""
-    rows = connection.execute(
-        select(
-            delivery.c.id,
-            attempt.c.enrollment_id,
-            *(statement.c[name] for name in UnassignedDelivery._fields[2:]),
-        )
-        .select_from(
-            delivery.join(
-                statement,
-                and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position),
-            ).join(attempt, attempt.c.id == delivery.c.attempt_id)
-        )
-        .where(delivery.c.target == UNASSIGNED, delivery.c.state == DeliveryState.WAITING)
-        .order_by(delivery.c.id)
-        .limit(limit)
-    )
-    return [UnassignedDelivery._make(row) for row in rows]
-
-
-def assign(connection: Connection, target: str, delivery_ids: Sequence[int], forms: Sequence[TargetStatement]) -> None:
-    """Assign deliveries that wait for no target in particular to this one, with the forms that it gets them in."""
-    write(connection, [target_statements.adding(forms)])
-    connection.execute(
-        update(delivery).where(delivery.c.id.in_(delivery_ids), delivery.c.target == UNASSIGNED).values(target=target)
-    )
-
-
-def forget(connection: Connection, delivery_ids: Sequence[int]) -> None:
-    """Drop deliveries that wait for no target in particular."""
-    connection.execute(delete(delivery).where(delivery.c.id.in_(delivery_ids), delivery.c.target == UNASSIGNED))
-
-
-def assign_waiting(connection: Connection, target: str, unwanted: Collection[str] = ()) -> int:
-    """Return the deliveries that wait for no target in particular to this one; return how many.
-
-    Those of statements of unwanted rules are forgotten, as if the target had been there when they were made.
-    """
-    waits = delivery.c.target == UNASSIGNED, delivery.c.state == DeliveryState.WAITING
-    if unwanted:
-        of_unwanted = exists().where(
-            statement.c.attempt_id == delivery.c.attempt_id,
-            statement.c.position == delivery.c.position,
-            statement.c.rule.in_(unwanted),
-        )
-        connection.execute(delete(delivery).where(*waits, of_unwanted))
-    return connection.execute(update(delivery).where(*waits).values(target=target)).rowcount
-
-
-def has_unassigned(connection: Connection) -> bool:
-    """Return whether deliveries wait for no target in particular."""
-    query = (
-        select(delivery.c.id).where(delivery.c.target == UNASSIGNED, delivery.c.state == DeliveryState.WAITING).limit(1)
-    )
-    return connection.execute(query).first() is not None
 
 
 def claim(
@@ -303,7 +233,12 @@ def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
             before.c.position < delivery.c.position,
             # once more in the words of the index, which has those only that can hold something back
             or_(before.c.not_before > literal_column("0"), before.c.target == literal_column(f"'{UNASSIGNED}'")),
-            or_(~_is_due(before.c.not_before, now), before.c.target == literal_column(f"'{UNASSIGNED}'")),
+            or_(
+                ~_is_due(before.c.not_before, now),
+                before.c.target == literal_column(f"'{UNASSIGNED}'"),
+                # queued late, it would come after what follows it
+                before.c.id > delivery.c.id,
+            ),
         )
         .limit(literal_column("1"))
         .scalar_subquery()
@@ -459,9 +394,10 @@ def hurry(connection: Connection, target: str) -> int:
     # the index has those only that were tried: few of all that wait
     waits = (
         delivery.c.state == literal_column(f"'{DeliveryState.WAITING}'"),
-        delivery.c.not_before > literal_column("0"),
+        delivery.c.not_before > literal_column(str(LATE)),
     )
-    return connection.execute(update(delivery).where(delivery.c.target == target, *waits).values(not_before=0)).rowcount
+    hurried = update(delivery).where(delivery.c.target == target, *waits).values(not_before=LATE)
+    return connection.execute(hurried).rowcount
 
 
 def waiting(connection: Connection) -> dict[str, int]:

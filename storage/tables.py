@@ -471,6 +471,13 @@ sign_in_failure = Table(
     Column("blocked_until", _Time, nullable=False, comment="no sign-in is tried before"),
 )
 
+schema_compatibility = Table(
+    "schema_compatibility",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("oldest_revision", Text, nullable=False, comment="releases of this revision on can work with the schema"),
+)
+
 write_probe = Table(
     "write_probe",
     metadata,

@@ -32,7 +32,6 @@ SMALL = {
     "bridge/http/query_parameters.py": "every resource checks with it",
     "bridge/loopback.py": "settings, the HTTP entry and the command line ask it",
     "bridge/operations/targets.py": "pages and commands share it",
-    "bridge/settings/observability.py": "one section of the settings",
     "bridge/settings/proxy.py": "one section of the settings",
     "bridge/single_flight.py": "belongs to none of its callers",
     "mappings/attempt/enrollment.py": "a state, beside those of attempt and session",

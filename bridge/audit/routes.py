@@ -5,6 +5,7 @@ from __future__ import annotations
 from bridge.audit.access.auth_middleware import Route
 from bridge.audit.components import assets, sse
 from bridge.audit.pages import (
+    alerts,
     audit_log,
     deliveries,
     documents,
@@ -31,6 +32,7 @@ ROUTES: tuple[Route, ...] = (
     *sign_in.ROUTES,
     *oidc.ROUTES,
     *overview.ROUTES,
+    *alerts.ROUTES,
     *search.ROUTES,
     *learners.ROUTES,
     *subjects.ROUTES,

@@ -10,6 +10,7 @@ import click
 from bridge import logs
 from bridge.cli.accounts import accounts
 from bridge.cli.alerts import alerts
+from bridge.cli.backfill import backfill
 from bridge.cli.database import backup, migrate
 from bridge.cli.deliveries import deliveries
 from bridge.cli.doctor import doctor
@@ -53,8 +54,8 @@ def main(context: click.Context, config: Path | None) -> None:
 
 
 for command in (
-    serve, migrate, backup, lms, tokens, accounts, targets, alerts, sessions, statements, deliveries, explain, verify,
-    doctor, export, erase, erasures, import_history, mapping, sandbox,
+    serve, migrate, backup, lms, tokens, accounts, targets, alerts, sessions, statements, deliveries, backfill, explain,
+    verify, doctor, export, erase, erasures, import_history, mapping, sandbox,
 ):  # fmt: skip
     main.add_command(command)
 add_examples(main)

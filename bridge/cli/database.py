@@ -18,9 +18,9 @@ from bridge.settings import Settings
 from storage.backup import Backup, BackupError, copy_sqlite, postgresql_commands
 from storage.database_files import sqlite_path
 from storage.engine import open_engine, reading
-from storage.migrations import is_current
+from storage.migrations import UnknownRevisionError, describe_misfit, fits
 from storage.migrations import migrate as migrate_schema
-from storage.migrations.plan import MigrationPlan, UnknownRevisionError, plan_migration
+from storage.migrations.plan import MigrationPlan, plan_migration
 from storage.new_file import NewFileError
 
 
@@ -30,8 +30,8 @@ def open_database(settings: Settings) -> Iterator[Engine]:
     engine = open_engine(settings.database.url)
     try:
         with reading(engine) as connection:
-            if not is_current(connection):
-                raise click.ClickException("The database's schema is not current; run `scorm-bridge migrate` first.")
+            if not fits(connection):
+                raise click.ClickException(describe_misfit(connection))
         yield engine
     except DBAPIError as error:
         raise click.ClickException(f"The database does not answer: {error.orig}") from None
@@ -80,6 +80,12 @@ def _plan(settings: Settings, engine: Engine) -> MigrationPlan:
 def _show_plan(plan: MigrationPlan, *, as_json: bool) -> None:
     if as_json:
         print_json(plan)
+        return
+    if not plan.steps and plan.current != plan.newest:
+        click.echo(
+            f"The schema is of a newer release, revision {plan.current}; this one can work with it. Nothing to do.",
+            err=True,
+        )
         return
     if not plan.steps:
         click.echo(f"The schema is current: revision {plan.newest}. There is nothing to do.", err=True)

@@ -28,6 +28,7 @@ from bridge.operations.delivery_operations import DeliveryOperation, InvalidSele
 from bridge.settings import Settings
 from storage.deliveries import Delivery, DeliveryFilter
 from storage.engine import reading
+from storage.outbox import LATE
 from storage.queries import deliveries as stored
 
 
@@ -135,7 +136,7 @@ def _execute(
 
 def _as_object(delivery: Delivery) -> dict[str, Any]:
     return delivery._asdict() | {
-        "not_before": format_timestamp(delivery.not_before or None),
+        "not_before": format_timestamp(delivery.not_before if delivery.not_before > LATE else None),
         "settled_at": format_timestamp(delivery.settled_at),
         "created_at": format_timestamp(delivery.created_at),
     }

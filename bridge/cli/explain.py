@@ -69,7 +69,8 @@ def explain_statement(connection: Connection, statement_id: str, now: int, *, wi
     if with_body:
         commit = timeline.received(connection, origin.session_id, origin.commit_number)
         explanation["body"] = msgspec.json.decode(origin.body)
-        explanation["received"] = None if commit is None else commit.body.decode(errors="replace")
+        body = None if commit is None else commit.body
+        explanation["received"] = None if body is None else body.decode(errors="replace")
     return explanation
 
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import Engine
 
 from bridge.cli.database import open_database
 from bridge.cli.options import AS_JSON, BY, YES
-from bridge.cli.output import print_json, print_table
+from bridge.cli.output import print_json, print_table, show_progress
 from bridge.clock import random_id, system_now
 from bridge.commit_model.active_mappings import ActiveMappings
 from bridge.imports.history import Source, SourceError
@@ -181,7 +178,7 @@ class _Run:
             if wait > 0:
                 time.sleep(wait)
 
-        with _progress(self._source.count(), "dry run" if dry_run else "import") as advance:
+        with show_progress(self._source.count(), "dry run" if dry_run else "import") as advance:
 
             def on_lines(lines: Sequence[ImportLine], rows: int) -> None:
                 advance(rows)
@@ -201,14 +198,6 @@ def _is_served(settings: Settings) -> bool:
             return False
     except CannotServeError:
         return True
-
-
-@contextmanager
-def _progress(total: int | None, what: str) -> Iterator[Callable[[int], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda rows: progress.advance(task, rows)
 
 
 def _record(engine: Engine, by: str, source: str, lms: str, report: ImportReport) -> None:

@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
+from rich.console import Console
+from rich.progress import Progress
 from sqlalchemy import Connection
 
 from bridge.cli.database import open_connection, open_database
 from bridge.cli.options import AS_JSON, BY, OPTIONAL_REASON, YES
 from bridge.cli.output import print_items, print_table
-from bridge.clock import format_timestamp, system_now
+from bridge.clock import format_timestamp, random_id, system_now
 from bridge.operations import lms as operations
 from bridge.operations.audit_context import AuditContext
 from bridge.operations.lms import LmsChange, LmsError
+from bridge.operations.lms_removal import remove_lms_with_data
 from bridge.settings import Settings
 from storage import lms_contents
 from storage.engine import writing
@@ -95,19 +98,52 @@ def change(
 
 @lms.command()
 @click.argument("name")
+@click.option("--with-data", is_flag=True, help="Delete what is stored of its learners, too, for good.")
 @YES
 @BY
 @OPTIONAL_REASON
 @click.pass_obj
-def remove(settings: Settings, *, name: str, yes: bool, by: str, reason: str) -> None:
-    """Remove the LMS NAME and its tokens, if it has no learners."""
+def remove(settings: Settings, *, name: str, with_data: bool, yes: bool, by: str, reason: str) -> None:
+    """Remove the LMS NAME and its tokens. One that has learners is removed only --with-data.
+
+    What LRSs have of them stays there; `erase` removes a learner there, too. A run that is interrupted goes on when it
+    is repeated.
+    """
     with _errors_as_messages(), open_connection(settings) as connection:
-        operations.find_lms(connection, name)
+        contents = lms_contents.count(connection, operations.find_lms(connection, name).id)
+    lost = f" with {operations.describe_contents(contents)}" if contents.enrollments else ""
+    if lost and not with_data:
+        raise click.ClickException(
+            f"{name} has {operations.describe_contents(contents)}. All of it would be lost: add --with-data if that is"
+            " intended. `tokens revoke` keeps the LMS out and its data here."
+        )
     if not yes:
-        click.confirm(f"Remove {name} and its tokens?", abort=True, err=True)
-    with _writing(settings) as connection:
-        operations.remove_lms(connection, name, AuditContext(by, reason, system_now()))
-    click.echo(f"Removed {name}.", err=True)
+        click.confirm(f"Remove {name} and its tokens{lost}?", abort=True, err=True)
+    context = AuditContext(by, reason, system_now())
+    if lost:
+        _remove_with_data(settings, name, context)
+    else:
+        with _writing(settings) as connection:
+            operations.remove_lms(connection, name, context)
+    click.echo(f"Removed {name}{lost}.", err=True)
+
+
+def _remove_with_data(settings: Settings, name: str, context: AuditContext) -> None:
+    with (
+        _errors_as_messages(),
+        open_database(settings) as engine,
+        Progress(console=Console(stderr=True), transient=True) as progress,
+    ):
+        task = progress.add_task("remove", total=None)
+        remove_lms_with_data(
+            engine,
+            name,
+            context,
+            targets=[target.name for target in settings.targets],
+            now=system_now,
+            new_id=random_id,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
 
 
 @contextmanager

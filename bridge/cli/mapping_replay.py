@@ -213,7 +213,7 @@ def _print_impact(result: Impact) -> None:
     console = open_console()
     console.print(f"{result.commits:,} commits of {result.enrollments:,} enrollments were replayed.")
     if result.skipped:
-        console.print(f"{result.skipped:,} could not be read and were left out.")
+        console.print(f"{result.skipped:,} could not be read, or were removed by [retention], and were left out.")
     print_table(
         ("rule", "added", "dropped", "changed", "same"),
         (

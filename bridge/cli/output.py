@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 import msgspec
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 MAX_WIDTH = 10_000
@@ -36,6 +38,15 @@ def print_end_of_page(noun: str, *, is_empty: bool, following: str | None) -> No
 def open_console(*, markup: bool = False) -> Console:
     """Return a console that wraps lines to the terminal's width, and not at all in a pipe."""
     return Console(emoji=False, markup=markup, width=None if sys.stdout.isatty() else MAX_WIDTH)
+
+
+@contextmanager
+def show_progress(total: int | None, what: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar on standard error while the block runs; yield what is told how much more is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda more: progress.advance(task, more)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

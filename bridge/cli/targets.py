@@ -111,6 +111,7 @@ def _as_object(status: TargetStatus) -> dict[str, Any]:
         | {
             # of which there are at least so many: they were not counted to their end
             "more": [name for name, count in counts.items() if count.is_lower_bound],
+            "since": format_timestamp(status.since),
             "oldest_waiting": format_timestamp(status.oldest_waiting),
             "pause": None
             if status.pause is None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bridge.clock import NewId, Now
 from bridge.commit_model.active_mappings import ActiveMapping, ActiveMappings
 from bridge.metrics import Metrics
+from bridge.tracing import Tracing
 from mappings.attempt.resuming import Resume
 from mappings.definition.model import Identifier
 
@@ -30,6 +31,7 @@ class CommitDependencies:
     resume: Resume = "auto"
     metrics: Metrics = field(default_factory=Metrics)
     learner_digest: LearnerDigest = _nobody
+    tracing: Tracing = field(default_factory=Tracing)
 
     def active_mapping(self, lms_id: int) -> ActiveMapping:
         """Return the mapping in use for an LMS."""

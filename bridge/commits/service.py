@@ -231,7 +231,9 @@ class CommitService:
         for _ in range(MAX_CONFLICTS):
             started = time.perf_counter()
             try:
-                result = self._writer.transaction(batch_executor.execute_batch, self._dependencies, batch)
+                with self._dependencies.tracing.span("store batch") as span:
+                    span.set_attribute("scorm_bridge.commands", count)
+                    result = self._writer.transaction(batch_executor.execute_batch, self._dependencies, batch)
             except Exception as error:
                 with self._lock:
                     self._queue.batch_failed()

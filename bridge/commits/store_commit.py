@@ -19,7 +19,7 @@ from bridge.commits.session_cache import CachedSession
 from bridge.errors import IdempotencyKeyReused
 from bridge.formats.redaction import without_email
 from mappings.apply import Transition, apply_commit
-from mappings.attempt.commit import PriorCommit, ReceivedCommit
+from mappings.attempt.commit import Disposition, PriorCommit, ReceivedCommit
 from mappings.attempt.enrollment import EnrollmentState
 from mappings.attempt.ordering import find_repeated
 from mappings.definition.model import Overlap
@@ -56,12 +56,13 @@ def store_commit(
     session: CachedSession,
     command: StoreCommit,
     prior: Sequence[PriorCommit],
-    first_response: Callable[[int], str],
+    first_response: Callable[[int], str | None],
     rows: CommitRows,
 ) -> bytes:
     """Apply a commit to its session in place, add what is to be stored to `rows`, and return the response.
 
-    `prior` are the session's commits that it may repeat; `first_response` gives the response that one of them got.
+    `prior` are the session's commits that it may repeat; `first_response` gives the response that one of them got,
+    None where it was removed as it had become old.
 
     Raises:
         IdempotencyKeyReused: the key is that of a prior commit with another body; nothing has changed then.
@@ -92,7 +93,13 @@ def store_commit(
         is_same = any(commit.number == transition.duplicate_of and commit.digest == received.digest for commit in prior)
         body = None if is_same else without_email(command.body)
         rows.entries.append(_entry(command, session, transition, None, body, active.id))
-        return repeated_response(first_response(transition.duplicate_of), transition.warnings)
+        first = first_response(transition.duplicate_of)
+        if first is None:
+            number, attempt = transition.duplicate_of, session.attempt
+            first = commit_response(
+                row.session_id, number, Disposition.DUPLICATE, attempt.row, attempt.state, (), ()
+            ).decode()
+        return repeated_response(first, transition.warnings)
     adopt_states(session, transition, enrollment)
     if transition.recorded:
         summary_columns.update(session, before, received.received_at, transition.changes)

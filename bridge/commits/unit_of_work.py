@@ -253,8 +253,8 @@ class UnitOfWork:
             ]
         return stored + session.fresh
 
-    def first_response(self, session: CachedSession, number: int) -> str:
-        """Return the answer that a commit got."""
+    def first_response(self, session: CachedSession, number: int) -> str | None:
+        """Return the answer that a commit got, None where it was removed as it had become old."""
         fresh = session.responses.get(number)
         return journal.response(self._connection, session.row.session_id, number) if fresh is None else fresh
 

@@ -82,15 +82,15 @@ def _respond(format_request: FormatRequest, commit_response: bytes | None, data:
         if format_request.requested and data is not None
         else _ANSWERS.get(format_request.command, "true")
     )
-    return _told(result, "0")
+    return _response(result, "0")
 
 
 def _respond_error(error: BridgeError, format_request: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all calls
     code = INVALID_ARGUMENT if isinstance(error, BadRequest) else GENERAL_EXCEPTION
-    return _told("false", code, detail=error.detail)
+    return _response("false", code, detail=error.detail)
 
 
-def _told(result: str, code: str, **more: str) -> FormatResponse:
+def _response(result: str, code: str, **more: str) -> FormatResponse:
     return FormatResponse(msgspec.json.encode({"result": result, "errorCode": code, **more}))
 
 

@@ -16,6 +16,7 @@ from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.transport import Transport
 from bridge.metrics import Metrics, Sample
 from bridge.metrics.catalog import BREAKER_OPEN, LRS_DURATION, TRIES
+from bridge.tracing import Tracing
 from storage.states import AlarmState, RequestKind, TryOutcome
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class TargetChannel:
     pauses: PauseMonitor
     now: Now
     metrics: Metrics
+    tracing: Tracing
     isolation: Isolation = field(default_factory=Isolation)
     workers: set[PollingWorker] = field(default_factory=set)
     _failing_since: float | None = None

@@ -94,7 +94,10 @@ class DocumentForwarder(PollingWorker):
         """Update one document; return the result, None where the target was paused meanwhile."""
         started = self._now()
         try:
-            outcome, reply = await self._write(document)
+            with self._channel.tracing.span("send document") as span:
+                span.set_attribute("scorm_bridge.target", self._target)
+                outcome, reply = await self._write(document)
+                span.set_attribute("scorm_bridge.outcome", outcome)
         except TargetPausedError:
             return None
         except DATABASE_ERRORS:

@@ -27,7 +27,7 @@ from bridge.forwarding.outcomes import Reply, classify, find_statement, may_be_o
 from bridge.forwarding.polling_worker import PollingWorker
 from bridge.forwarding.transport import TargetPausedError
 from mappings.xapi.statement_equality import Comparison, Equality, compare
-from storage import outbox
+from storage import outbox, unassigned
 from storage.outbox import ClaimedBatch, ClaimedDelivery, Settlement, ShardLease, Try
 from storage.states import AlarmState, DeliveryState, RequestKind, TryOutcome
 
@@ -95,7 +95,7 @@ class Forwarder(PollingWorker):
     async def _poll_once(self) -> bool:
         """Send what may be sent now, for `CLAIM_TTL` at most; return whether there was anything."""
         if self._assign is not None and self._may_assign():
-            while not self._stopping.is_set() and await self._database.read(outbox.has_unassigned):
+            while not self._stopping.is_set() and await self._database.read(unassigned.any_waits):
                 await self._database.write(self._assign)
                 self._channel.wake()
         until = asyncio.get_running_loop().time() + CLAIM_TTL
@@ -170,7 +170,11 @@ class Forwarder(PollingWorker):
     async def _send(self, batch: Batch) -> bool:
         """Send a batch; return whether all of it is settled; its results are still to be stored then."""
         started = self._now()
-        outcome, reply = await self._exchange(batch)
+        with self._channel.tracing.span("send statements") as span:
+            span.set_attribute("scorm_bridge.target", self._target)
+            span.set_attribute("scorm_bridge.statements", len(batch.claimed))
+            outcome, reply = await self._exchange(batch)
+            span.set_attribute("scorm_bridge.outcome", outcome)
         is_single = len(batch.claimed) == 1
         if outcome in {TryOutcome.DELIVERED, TryOutcome.EQUIVALENT}:
             await self._delivered(batch, started, outcome, reply)

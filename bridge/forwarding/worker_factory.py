@@ -21,7 +21,8 @@ from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import Transport
 from bridge.forwarding.worker_pool import Worker
 from bridge.metrics import Metrics
-from storage import documents, outbox
+from bridge.tracing import Tracing
+from storage import documents, unassigned
 from storage.outbox import SHARDS, ShardLease
 from storage.states import RequestKind
 
@@ -30,7 +31,7 @@ LEASE_PREFIX = "target "
 
 
 class Adoption(Protocol):
-    """Assigns what waits for no target in particular to the first one, some of it at a time."""
+    """Assigns what waits for no target in particular to those that are configured, some of it at a time."""
 
     def assign_statements(self, connection: Connection) -> int:
         """Assign statements; return how many."""
@@ -46,7 +47,7 @@ class PlainAdoption(NamedTuple):
 
     def assign_statements(self, connection: Connection) -> int:
         """Assign statements, but for those of unwanted rules; return how many."""
-        return outbox.assign_waiting(connection, self.target.name, self.target.unwanted_rules)
+        return unassigned.assign_waiting(connection, self.target.name, self.target.unwanted_rules)
 
     def assign_documents(self, connection: Connection) -> int:
         """Assign documents that the target gets; return how many."""
@@ -64,6 +65,7 @@ def build_workers(  # noqa: PLR0913 -- time, chance and who it is are injected
     now: Now,
     random: Callable[[], float],
     metrics: Metrics,
+    tracing: Tracing,
 ) -> dict[str, Callable[[], Worker]]:
     """Return what makes each worker, by its lease; those of the first target adopt what waits for no target yet.
 
@@ -74,7 +76,7 @@ def build_workers(  # noqa: PLR0913 -- time, chance and who it is are injected
     for target in targets:
         transport = Transport(session, target, partial(pauses.is_paused, target.name))
         channel = TargetChannel(
-            target.name, RequestKind.STATEMENTS, transport, Breaker(target.name, random), pauses, now, metrics
+            target.name, RequestKind.STATEMENTS, transport, Breaker(target.name, random), pauses, now, metrics, tracing
         )
         first = target is targets[0]
         for shard in range(SHARDS):
@@ -90,7 +92,7 @@ def build_workers(  # noqa: PLR0913 -- time, chance and who it is are injected
             )
         part = ShardLease(target.name, f"{LEASE_PREFIX}{target.name}/documents", owner)
         channel = TargetChannel(
-            target.name, RequestKind.DOCUMENTS, transport, Breaker(target.name, random), pauses, now, metrics
+            target.name, RequestKind.DOCUMENTS, transport, Breaker(target.name, random), pauses, now, metrics, tracing
         )
         factories[part.lease] = partial(
             DocumentForwarder,
@@ -103,7 +105,7 @@ def build_workers(  # noqa: PLR0913 -- time, chance and who it is are injected
         )
         part = ShardLease(target.name, f"{LEASE_PREFIX}{target.name}/removals", owner)
         channel = TargetChannel(
-            target.name, RequestKind.VOIDING, transport, Breaker(target.name, random), pauses, now, metrics
+            target.name, RequestKind.VOIDING, transport, Breaker(target.name, random), pauses, now, metrics, tracing
         )
         factories[part.lease] = partial(RemovalForwarder, database, part, channel, now=now, random=random)
     return factories

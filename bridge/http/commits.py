@@ -33,6 +33,7 @@ from bridge.http.fast_response import FastResponse
 from bridge.http.problems import HANDLED_ERRORS, as_bridge_error, problem_response
 from bridge.http.services import services
 from bridge.metrics.catalog import COMMIT_DURATION
+from bridge.request_id import current_request_id
 from mappings.cmi.render import render
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.tree import from_json
@@ -107,7 +108,15 @@ async def post_postback(request: web.Request) -> web.Response:
 
 
 async def _handle(request: web.Request, endpoint: _Endpoint, wire_format: Format | None = None) -> web.Response:
-    """Handle a commit. `wire_format` is the one that its address names."""
+    """Handle a commit, in a span. `wire_format` is the one that its address names."""
+    with services(request).tracing.span("commit", request.headers) as span:
+        response = await _respond(request, endpoint, wire_format)
+        span.set_attribute("http.response.status_code", response.status)
+        span.set_attribute("scorm_bridge.request_id", current_request_id())
+        return response
+
+
+async def _respond(request: web.Request, endpoint: _Endpoint, wire_format: Format | None) -> web.Response:
     parts = services(request)
     received_at = parts.now()
     started = time.perf_counter()

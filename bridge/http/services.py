@@ -26,6 +26,7 @@ from bridge.limits.request_rates import RequestRates
 from bridge.loopback import is_loopback
 from bridge.metrics import Metrics
 from bridge.system_alarms import SystemAlarms
+from bridge.tracing import Tracing
 from bridge.write_health import WriteHealth
 from storage.lms import Lms
 from storage.states import TokenScope
@@ -54,6 +55,7 @@ class Services:
     query_limiter: QueryLimiter
     request_rates: RequestRates
     metrics: Metrics
+    tracing: Tracing
     parsing: ParsingQueue = field(default_factory=ParsingQueue)
 
 

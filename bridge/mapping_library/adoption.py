@@ -1,9 +1,12 @@
-"""Assigns what waits for no target in particular to the first one, in the form that this one gets.
+"""Assigns what waits for no target in particular to those that are configured first, to each in the form that it gets.
 
-Documents are not made again here: those of the same attempts are built anew, for the target.
+Documents are not made again here: those of the same attempts are built anew, for the targets.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection
@@ -16,10 +19,10 @@ from bridge.mapping_library.activation import compile_stored
 from bridge.routing import build_forms, form_conflicts, mapping_forms
 from bridge.settings import TargetSettings
 from mappings.generation.target_forms import MappingForm
-from storage import deliveries, documents, journal_replay, outbox
+from storage import deliveries, documents, journal_replay, unassigned
 from storage.attempts import Session
-from storage.outbox import UnassignedDelivery
 from storage.target_statements import TargetStatement
+from storage.unassigned import UnassignedDelivery
 
 log = structlog.get_logger(__name__)
 
@@ -27,54 +30,66 @@ BATCH_SIZE = 200
 """Deliveries that one transaction assigns."""
 
 
-class FormAdoption:
-    """Assigns to a target that has a form of its own."""
+class SharedAdoption:
+    """Assigns to every target, to each in the form that it gets."""
 
-    def __init__(self, target: Target, settings: TargetSettings, now: Now) -> None:
-        self._target = target
-        self._settings = settings
+    def __init__(self, targets: Sequence[Target], settings: Sequence[TargetSettings], now: Now) -> None:
+        self._targets = targets
+        self._settings = {target.name: target for target in settings}
         self._now = now
-        self._forms: dict[int, MappingForm | None] = {}
+        self._forms: dict[tuple[str, int], _Form] = {}
 
     def assign_statements(self, connection: Connection) -> int:
-        """Assign some deliveries of statements, and forget those of unwanted rules; return how many it assigned.
+        """Assign some deliveries of statements, and forget those that no target wants; return how many it assigned.
 
-        What an older version of the mapping tells of learners, and the target must not get, is discarded.
+        What an older version of the mapping tells of learners, and a target must not get, is discarded for it.
         """
-        target, unwanted = self._target.name, self._target.unwanted_rules
-        waiting = outbox.unassigned(connection, BATCH_SIZE)
-        outbox.forget(connection, [delivery.id for delivery in waiting if delivery.rule in unwanted])
-        wanted = [delivery for delivery in waiting if delivery.rule not in unwanted]
+        waiting = unassigned.load(connection, BATCH_SIZE)
         sessions = {
             session.session_id: session
-            for history in journal_replay.histories(connection, sorted({delivery.enrollment_id for delivery in wanted}))
+            for history in journal_replay.histories(
+                connection, sorted({delivery.enrollment_id for delivery in waiting})
+            )
             for session in history.sessions
         }
+        receivers: dict[UnassignedDelivery, list[str]] = {}
         rows: list[TargetStatement] = []
-        contradicting: list[int] = []
-        for delivery in wanted:
-            form = self._form(connection, delivery.mapping_version_id)
-            if form is None:
-                contradicting.append(delivery.id)
-            else:
-                rows.append(_row(form, sessions[delivery.session_id], delivery, target))
-        outbox.assign(connection, target, [delivery.id for delivery in wanted], rows)
-        if contradicting:
-            deliveries.discard(connection, contradicting, self._now())
-            log.warning("waiting_statements_discarded", target=target, statements=len(contradicting))
-        return len(wanted)
+        contradicting: set[tuple[int, int, str]] = set()
+        for delivery in waiting:
+            wanting = [target.name for target in self._targets if delivery.rule not in target.unwanted_rules]
+            receivers[delivery] = wanting
+            for target in wanting:
+                form = self._form(connection, target, delivery.mapping_version_id)
+                if form.contradicts:
+                    contradicting.add((delivery.attempt_id, delivery.position, target))
+                elif form.form is not None:
+                    rows.append(_row(form.form, sessions[delivery.session_id], delivery, target))
+        ids = unassigned.assign(connection, receivers, rows)
+        discarded = [ids[key] for key in contradicting]
+        if discarded:
+            deliveries.discard(connection, discarded, self._now())
+            log.warning("waiting_statements_discarded", statements=len(discarded))
+        return len(waiting)
 
     def assign_documents(self, connection: Connection) -> int:
-        """Let documents be built anew for the target; return how many those were."""
+        """Let documents be built anew for the targets; return how many those were."""
         return documents.rebuild_unassigned(connection, self._now(), limit=BATCH_SIZE)
 
-    def _form(self, connection: Connection, version_id: int) -> MappingForm | None:
-        """Return the target's form of what a version made, None where the two contradict each other."""
-        if version_id not in self._forms:
-            mapping, targets = compile_stored(connection, version_id), [self._settings]
-            ((form, _),) = mapping_forms(mapping, targets)
-            self._forms[version_id] = None if form_conflicts(mapping, targets) else form
-        return self._forms[version_id]
+    def _form(self, connection: Connection, target: str, version_id: int) -> _Form:
+        """Return a target's form of what a version made."""
+        known = self._forms.get((target, version_id))
+        if known is None:
+            mapping, targets = compile_stored(connection, version_id), [self._settings[target]]
+            form = next((form for form, _ in mapping_forms(mapping, targets)), None)
+            known = self._forms[target, version_id] = _Form(form, bool(form_conflicts(mapping, targets)))
+        return known
+
+
+class _Form(NamedTuple):
+    """The form in which a target gets what a version makes, None for its own; or the two contradict each other."""
+
+    form: MappingForm | None
+    contradicts: bool
 
 
 def _row(form: MappingForm, session: Session, delivery: UnassignedDelivery, target: str) -> TargetStatement:
@@ -88,6 +103,8 @@ def _row(form: MappingForm, session: Session, delivery: UnassignedDelivery, targ
     )
 
 
-def adoption_for(target: Target, settings: TargetSettings, now: Now) -> Adoption:
-    """Return what assigns to a target, in the form that it gets."""
-    return FormAdoption(target, settings, now) if build_forms([settings]) else PlainAdoption(target)
+def adoption_for(targets: Sequence[Target], settings: Sequence[TargetSettings], now: Now) -> Adoption:
+    """Return what assigns to the targets, to each in the form that it gets."""
+    if len(targets) == 1 and not build_forms(settings):
+        return PlainAdoption(targets[0])
+    return SharedAdoption(targets, settings, now)

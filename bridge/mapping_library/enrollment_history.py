@@ -30,6 +30,10 @@ class UnreadableCommitError(ValueError):
     """A stored commit that this release cannot decode as the one that stored it could."""
 
 
+class RemovedCommitError(UnreadableCommitError):
+    """A stored commit whose content was removed as it had become old."""
+
+
 class EnrollmentHistory(msgspec.Struct, frozen=True):
     """An enrollment: the ids of its attempts' rows by session id, its attempts, and its commits in their order."""
 
@@ -75,7 +79,14 @@ def read_commit(row: JournalRow) -> Commit:
 
     Raises:
         UnreadableCommitError: this release cannot.
+        RemovedCommitError: the body was removed.
     """
+    if row.body is None:
+        raise RemovedCommitError(
+            f"The content of commit {row.number} of session {row.session_id} was removed after the time that the"
+            " setting `commits` of [retention] says. What its enrollment's commits came to stays; they cannot be"
+            " explained, replayed or re-issued any more."
+        )
     metadata = _NO_METADATA if row.request_metadata is None else _decode_metadata(row.request_metadata)
     request = CommitRequest(bytes(row.body), row.content_type, metadata.query, metadata.no_cors)
     try:

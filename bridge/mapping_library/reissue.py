@@ -21,7 +21,7 @@ from bridge.clock import Now, random_id
 from bridge.commit_model.state_codec import decode_attempt_state, decode_session_state
 from bridge.commit_model.target_forms import context_of, target_statements
 from bridge.mapping_library.activation import LibraryError, compile_stored
-from bridge.mapping_library.enrollment_history import enrollment_histories
+from bridge.mapping_library.enrollment_history import RemovedCommitError, enrollment_histories
 from bridge.mapping_library.multi_replay import MultiReplay
 from bridge.mapping_library.reloader import build_active_mapping
 from bridge.operations.audit_context import AuditAction, AuditContext, record
@@ -245,7 +245,12 @@ class Reissue:
                 lines = stored[enrollment.enrollment_id]
                 versions = {self._version.id} | {line.mapping_version_id for line in lines}
                 mappings = {version_id: self._mapping(connection, version_id) for version_id in versions}
-                replay = MultiReplay(enrollment, mappings, self._version.id, self._span)
+                try:
+                    replay = MultiReplay(enrollment, mappings, self._version.id, self._span)
+                except RemovedCommitError:
+                    # what came of its commits can be told no more: it stays as it is
+                    yield enrollment.enrollment_id, Impact(skipped=1), {}
+                    continue
                 part = Impact(enrollments=1, commits=len(replay.commits))
                 steps = {
                     attempt_id: self._plan_attempt(replay, attempt_id, lines, part)
@@ -268,7 +273,7 @@ class Reissue:
         generated = {replayed.statement.id: replayed for replayed in replay.statements.get(attempt_id, [])}
         steps: list[_ReissueStep] = []
         for step in plan_reissue(
-            [_kept(line) for line in lines.values()],
+            [_stored_statement(line) for line in lines.values()],
             [replayed.statement for replayed in generated.values()],
             current_bodies=replay.bodies,
             content_hash=self._version.mapping.definition.content_hash,
@@ -295,7 +300,7 @@ class Reissue:
         return self._mappings[version_id]
 
 
-def _kept(line: StatementRecord) -> StoredStatement:
+def _stored_statement(line: StatementRecord) -> StoredStatement:
     return StoredStatement(line.id, line.position, line.rule, line.mapping_version_id, line.problem, line.body)
 
 

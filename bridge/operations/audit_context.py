@@ -41,6 +41,8 @@ class AuditAction(StrEnum):
     """An account has another password."""
     REMOVE_ACCOUNT = "remove-account"
     """Somebody may not sign in any more."""
+    BACKFILL = "backfill"
+    """What a target lacks from before it was there is queued for it."""
     IMPORT = "import"
     """The history of an LMS is stored."""
     CREATE_TOKEN = "create-token"  # noqa: S105 -- the action's name

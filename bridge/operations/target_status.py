@@ -70,6 +70,15 @@ class TargetStatus(NamedTuple):
     diverged: Count = Count(0)
     form: str = ""
 
+    @property
+    def since(self) -> int | None:
+        """Return since when the state is what it is, in milliseconds since the epoch; None where it is flowing."""
+        if self.state is TargetState.PAUSED:
+            return None if self.pause is None else self.pause.since
+        if self.state not in ALARM_STATES.values():
+            return None
+        return next((alarm.since for alarm in self.alarms if ALARM_STATES[AlarmState(alarm.state)] is self.state), None)
+
 
 def target_statuses(connection: Connection, targets: Sequence[TargetSettings]) -> list[TargetStatus]:
     """Return the status of each target that is configured, or that anything waits for."""

@@ -12,8 +12,9 @@ from bridge.settings.limits import (
     SessionBudgetSettings,
 )
 from bridge.settings.loader import Settings, SettingsError, load_settings
-from bridge.settings.observability import MetricsSettings
+from bridge.settings.observability import MetricsSettings, TracingSettings
 from bridge.settings.proxy import HeaderName, ProxySettings
+from bridge.settings.retention import RetentionSettings
 from bridge.settings.sections import DatabaseSettings, LogSettings, OutgoingSettings, ServerSettings
 from bridge.settings.target import FilterSettings, TargetSettings
 from bridge.settings.target_form import PseudonymKeySettings
@@ -36,10 +37,12 @@ __all__ = [
     "OutgoingSettings",
     "ProxySettings",
     "PseudonymKeySettings",
+    "RetentionSettings",
     "ServerSettings",
     "SessionBudgetSettings",
     "Settings",
     "SettingsError",
     "TargetSettings",
+    "TracingSettings",
     "load_settings",
 ]

@@ -15,8 +15,9 @@ from bridge.outgoing import OutgoingAddressError, OutgoingGuard
 from bridge.settings.alerts import AlertingSettings, AlertSettings
 from bridge.settings.audit import AuditSettings
 from bridge.settings.limits import LimitSettings
-from bridge.settings.observability import MetricsSettings
+from bridge.settings.observability import MetricsSettings, TracingSettings
 from bridge.settings.proxy import ProxySettings
+from bridge.settings.retention import RetentionSettings
 from bridge.settings.sections import (
     DatabaseSettings,
     LogSettings,
@@ -53,8 +54,10 @@ class Settings(BaseSettings):
     mapping: MappingSettings = MappingSettings()
     sessions: SessionSettings = SessionSettings()
     limits: LimitSettings = LimitSettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
     alerts: tuple[AlertSettings, ...] = ()
     alerting: AlertingSettings = AlertingSettings()
     audit: AuditSettings = AuditSettings()
@@ -94,6 +97,8 @@ class Settings(BaseSettings):
         if self.audit.oidc is not None:
             urls["audit.oidc.issuer"] = self.audit.oidc.issuer
         urls |= {f"alerts[{number}].url": alert.url for number, alert in enumerate(self.alerts)}
+        if self.tracing.enabled:
+            urls["tracing.endpoint"] = self.tracing.endpoint
         return {place: url for place, url in urls.items() if url}
 
     def outgoing_guard(self) -> OutgoingGuard:

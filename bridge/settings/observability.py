@@ -1,12 +1,13 @@
-"""The settings of what tells operators how the bridge does: metrics."""
+"""The settings of what tells operators how the bridge does: metrics and traces."""
 
 from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bridge.settings.secret import SecretSettings
+from bridge.settings.target import validate_url
 
 
 class MetricsSettings(SecretSettings):
@@ -30,3 +31,23 @@ class MetricsSettings(SecretSettings):
         if self.access != "token" and self.has_secret("token"):
             raise ValueError(f"a token is given, and access = {self.access!r} does not ask for it")
         return self
+
+
+class TracingSettings(BaseModel):
+    """Whether traces are sent (`enabled`) to a collector of OpenTelemetry, at `endpoint` by OTLP over HTTP.
+
+    That needs the extra `tracing`. `sample` is the share of requests that are traced, unless they come with a decision.
+    `service_name` is what the bridge is called there.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = False
+    endpoint: str = "http://127.0.0.1:4318/v1/traces"
+    sample: float = Field(default=1.0, ge=0, le=1)
+    service_name: str = "scorm-xapi-bridge"
+
+    @field_validator("endpoint")
+    @classmethod
+    def _endpoint(cls, value: str) -> str:
+        return validate_url(value)

@@ -74,11 +74,7 @@ class Impact(msgspec.Struct):
         self._keep(ImpactExample(kind, rule, *of, before, after))
 
     def _keep(self, example: ImpactExample) -> None:
-        alike = [
-            kept_example
-            for kept_example in self.examples
-            if kept_example.kind == example.kind and kept_example.rule == example.rule
-        ]
+        alike = [shown for shown in self.examples if shown.kind == example.kind and shown.rule == example.rule]
         if len(alike) < MAX_EXAMPLES:
             self.examples.append(example)
 

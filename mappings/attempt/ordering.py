@@ -78,12 +78,12 @@ def find_repeated(
             # a count that restarts repeats a number with other content; one that does not was sent again
             if prior.digest == digest or not received_commit.commit.restarts:
                 return prior.number
-        elif sequence is None and prior.digest == digest and _is_said_again(session, received_commit):
+        elif sequence is None and prior.digest == digest and _is_repeated(session, received_commit):
             return prior.number
     return None
 
 
-def _is_said_again(session: SessionState, received_commit: ReceivedCommit) -> bool:
+def _is_repeated(session: SessionState, received_commit: ReceivedCommit) -> bool:
     """Return whether a commit with the bytes of an earlier one says nothing new.
 
     In an open session it may: bytes of an earlier commit but not the last can be a learner who went back a page, and

@@ -70,8 +70,8 @@ def _document(top: TomlTable, text: str) -> MappingDefinition:
     mapping, iris, status = top.section("mapping"), top.section("iris"), top.section("status")
     activities = {name: _activity(section) for name, section in top.section("activities").sections()}
     verbs = {name: _verb(section) for name, section in top.section("verbs").sections()}
-    activity_iri, course_iri = _own(iris, "activity"), _own(iris, "course")
-    in_course_iri = _own(iris, "activity_in_course") if iris.has("activity_in_course") else activity_iri
+    activity_iri, course_iri = _own_iri(iris, "activity"), _own_iri(iris, "course")
+    in_course_iri = _own_iri(iris, "activity_in_course") if iris.has("activity_in_course") else activity_iri
     for key, template in (("activity", activity_iri), ("activity_in_course", in_course_iri)):
         if placeholders(template) & _OF_COURSE_IRI and "activity.iri" in placeholders(course_iri):
             iris.fault(key, "cannot be made of course.iri, which is made of it")
@@ -126,7 +126,7 @@ def _idle(section: TomlTable) -> Ending:
     return Ending(word) if word in ENDINGS else Ending.ABANDONED  # what is no ending was noted
 
 
-def _own(iris: TomlTable, key: str) -> Template:
+def _own_iri(iris: TomlTable, key: str) -> Template:
     template = iris.iri(key)
     own = {"course.iri", "course.base"} if key == "course" else {"activity.iri"}
     for circular in placeholders(template) & (own | {"attempt.query"}):

@@ -107,25 +107,25 @@ def generate_statements(  # noqa: PLR0913 -- three states, and what happened to 
     session: SessionState,
     changes: Sequence[Change],
     at: int,
-    judged: list[RuleEvaluation] | None = None,
+    evaluations: list[RuleEvaluation] | None = None,
     *,
     enrollment: EnrollmentState = NEW_ENROLLMENT,
 ) -> GeneratedStatements:
     """Build the statements of a commit's changes, in the changes' order.
 
     `attempt` and `session` are the states after the commit, `enrollment` is the one before it; `at` is what the
-    statements are dated, in milliseconds since the epoch. A list of what is `judged` is told of every rule and change
-    what became of it.
+    statements are dated, in milliseconds since the epoch. What became of every rule at every change is added to
+    `evaluations`, where given.
     """
     due = [(change, rule) for change in changes for rule in mapping.rules.get(change.trigger, ())]
     if mapping.tracks_sessions and changes:
         session = begin_tracking(session, changes)
     if not due:
         return GeneratedStatements(attempt, session, enrollment)
-    making = _StatementGenerator(mapping, context, attempt, session, enrollment, at)
+    generator = _StatementGenerator(mapping, context, attempt, session, enrollment, at)
     for change, rule in due:
-        making.apply(rule, change, judged)
-    return making.made(changes)
+        generator.apply(rule, change, evaluations)
+    return generator.finish(changes)
 
 
 class _StatementGenerator:
@@ -165,8 +165,8 @@ class _StatementGenerator:
             self._beyond = Slots(values, self._beyond)
             self._unknown = frozenset(name for name in mapping.unknown if is_absent(name, values))
 
-    def apply(self, rule: Rule, change: Change, judged: list[RuleEvaluation] | None) -> None:
-        """Build a rule's statement of a change where it may fire; add to `judged`, where given, what became of it."""
+    def apply(self, rule: Rule, change: Change, evaluations: list[RuleEvaluation] | None) -> None:
+        """Build a rule's statement of a change where it may fire; add what became of it to `evaluations`, if given."""
         about = change.about
         item = about if about is not None and isinstance(about, _ITEMS) else None
         name = rule.name if item is None else f"{rule.name}\n{item.id}"
@@ -175,19 +175,19 @@ class _StatementGenerator:
             # a session's end that was taken back or told anew lets the rules about its turns speak again
             spoken = f"{name}/{self._session.end_revision}"
         if once != _CHANGE and spoken in self._spoken(once):
-            if judged is not None:
-                judged.append(RuleEvaluation(rule, change, RuleOutcome.ONCE))
+            if evaluations is not None:
+                evaluations.append(RuleEvaluation(rule, change, RuleOutcome.ONCE))
             return
         variables, condition = None, rule.condition
         if condition is not None:
-            if judged is None and condition.is_settled:
+            if evaluations is None and condition.is_settled:
                 holds = condition.holds_for(self._settled or self._settle())
             else:
                 variables = self._variables(change)
                 holds = condition.holds(variables)
             if not holds:
-                if judged is not None:
-                    judged.append(RuleEvaluation(rule, change, RuleOutcome.CONDITION, variables))
+                if evaluations is not None:
+                    evaluations.append(RuleEvaluation(rule, change, RuleOutcome.CONDITION, variables))
                 return
         count = self._fired[name] = self._fired.get(name, 0) + 1
         if once == _CHANGE:
@@ -201,8 +201,8 @@ class _StatementGenerator:
         statement = self._statement(rule, change, item, f"{name}\n{occurrence}")
         statement = self._behind_voiding(rule, name, statement) if change.retold else statement
         self._statements.append(statement)
-        if judged is not None:
-            judged.append(RuleEvaluation(rule, change, RuleOutcome.FIRED, variables, statement))
+        if evaluations is not None:
+            evaluations.append(RuleEvaluation(rule, change, RuleOutcome.FIRED, variables, statement))
 
     def _spoken(self, once: Once) -> dict[str, Any]:
         """Return the names that have spoken, in the order they did; of each, a look-up however many there are."""
@@ -244,7 +244,7 @@ class _StatementGenerator:
         )
         return replace(statement, position=statement.position + 1)
 
-    def made(self, changes: Sequence[Change]) -> GeneratedStatements:
+    def finish(self, changes: Sequence[Change]) -> GeneratedStatements:
         """Return the statements, and the states after them."""
         attempt, session, enrollment = self._attempt, self._session, self._enrollment
         if self._session_fired is not None and len(self._session_fired) != len(session.fired_rules):

@@ -13,11 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, inspect, select, table
 
-from storage.migrations import LOCATION
-
-
-class UnknownRevisionError(RuntimeError):
-    """The schema is of a release that this one does not know; the text says what to do."""
+from storage.migrations import LOCATION, UnknownRevisionError, describe_misfit, fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +46,7 @@ def plan_migration(connection: Connection) -> MigrationPlan:
     """Return what `migrate` would do. Nothing is changed and nothing locked; large tables are counted.
 
     Raises:
-        UnknownRevisionError: the schema is of another release.
+        UnknownRevisionError: the schema is of a newer release, with which this one cannot work.
     """
     directory = ScriptDirectory(LOCATION)
     newest = directory.get_current_head()
@@ -58,10 +54,9 @@ def plan_migration(connection: Connection) -> MigrationPlan:
     current = MigrationContext.configure(connection).get_current_revision()
     revisions = {script.revision for script in directory.walk_revisions()}
     if current is not None and current not in revisions:
-        raise UnknownRevisionError(
-            f"The database's schema has revision {current}, which this release does not know: a newer release migrated"
-            " it. Install that release, or restore the backup from before the upgrade."
-        )
+        if fits(connection):
+            return MigrationPlan(current, newest, ())
+        raise UnknownRevisionError(describe_misfit(connection))
     missing = [*directory.iterate_revisions(newest, current)][::-1]
     existing = {*inspect(connection).get_table_names()}
     rows: dict[str, int] = {}

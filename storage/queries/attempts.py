@@ -63,7 +63,7 @@ def search(
     return _NEWEST.page(connection, query, AttemptRow, ScanLimit(selection.span, is_few), after=after, limit=limit)
 
 
-def one(connection: Connection, uuid: str) -> AttemptRow | None:
+def find(connection: Connection, uuid: str) -> AttemptRow | None:
     """Return an attempt, None where there is none of this id."""
     row = connection.execute(ROWS.where(attempt.c.uuid == uuid)).one_or_none()
     return None if row is None else AttemptRow(*row)

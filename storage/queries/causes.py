@@ -66,7 +66,7 @@ def causes(connection: Connection, target: str | None = None, limit: int = GROUP
             conditions.append(delivery.c.target == target)
         counts.append(up_to(connection, select(delivery.c.id).where(*conditions), limit))
         for row in _grouped(connection, conditions, limit):
-            key = (row.target, state, row.outcome, row.status, said(row.words))
+            key = (row.target, state, row.outcome, row.status, without_details(row.words))
             cause = Cause(*key, {row.rule: row.number}, row.number, row.first, row.last, row.newest)
             earlier = by_key.get(key)
             by_key[key] = cause if earlier is None else _both(earlier, cause)
@@ -76,7 +76,7 @@ def causes(connection: Connection, target: str | None = None, limit: int = GROUP
     return Causes(shown, Count(sum(count.number for count in counts), any(count.is_lower_bound for count in counts)))
 
 
-def said(words: str) -> str:
+def without_details(words: str) -> str:
     """Return the beginning of an answer or problem without what differs from one statement to the next."""
     return _VARYING.sub(lambda match: f"({match.lastgroup})" if match.lastgroup else " ", words).strip()[:_BEGINNING]
 

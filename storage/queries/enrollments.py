@@ -101,7 +101,7 @@ def _of_status(selection: AttemptFilter) -> list[ColumnElement[bool]]:
     return clauses
 
 
-def one(connection: Connection, registration: str) -> EnrollmentRow | None:
+def find(connection: Connection, registration: str) -> EnrollmentRow | None:
     """Return an enrollment, None where there is none of this registration."""
     row = connection.execute(_ROWS.where(enrollment.c.registration == registration)).one_or_none()
     return None if row is None else EnrollmentRow(*row)

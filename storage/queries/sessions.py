@@ -68,7 +68,7 @@ def open_ones(connection: Connection, *, after: str | None = None, limit: int = 
     return _LATEST_OPENED.page(connection, _ROWS, SessionRow, ScanLimit(among=IS_OPEN), after=after, limit=limit)
 
 
-def one(connection: Connection, session_id: str) -> SessionRow | None:
+def find(connection: Connection, session_id: str) -> SessionRow | None:
     """Return a session, None where there is none of this id."""
     row = connection.execute(_ROWS.where(session.c.session_id == session_id)).one_or_none()
     return None if row is None else SessionRow(*row)

@@ -123,7 +123,7 @@ class Timeline(NamedTuple):
 
 
 class JournaledCommit(NamedTuple):
-    """One commit with its body as it was received.
+    """One commit with its body as it was received, None where that was removed as it had become old.
 
     `attempt` is the one it belongs to; `before` is the answer to that one's commit before it, None where there is none;
     `at` is the cursor of the page of the timeline that begins with it.
@@ -131,7 +131,7 @@ class JournaledCommit(NamedTuple):
 
     attempt: AttemptRow
     commit: TimelineCommit
-    body: bytes
+    body: bytes | None
     before: str | None
     at: str
 
@@ -152,7 +152,7 @@ def timeline(
         ValueError: `after` is no cursor of a timeline.
     """
     begins = 0 if after is None else _place(after)
-    shown = attempts.one(connection, attempt_id)
+    shown = attempts.find(connection, attempt_id)
     if shown is None:
         return None
     key = connection.execute(select(attempt.c.id).where(attempt.c.uuid == attempt_id)).scalar_one()
@@ -218,14 +218,16 @@ def received(
         return None
     *columns, body, place = row
     line = TimelineCommit(*columns)
-    if body is None:
+    if body is None and line.duplicate_of is not None:
         body = connection.execute(
             select(journal.c.body).where(this, journal.c.number == line.duplicate_of)
         ).scalar_one()
     key = connection.execute(select(session.c.attempt_id).where(session.c.session_id == session_id)).scalar_one()
     (line,) = _with_statements(connection, key, [line], first_statement)
     owner = AttemptRow(*connection.execute(attempts.ROWS.where(attempt.c.id == key)).one())
-    return JournaledCommit(owner, line, bytes(body), _answer_before(connection, key, place), encode([place - 1]))
+    return JournaledCommit(
+        owner, line, None if body is None else bytes(body), _answer_before(connection, key, place), encode([place - 1])
+    )
 
 
 def _answer_before(connection: Connection, key: int, place: int) -> str | None:

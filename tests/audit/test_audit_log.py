@@ -156,6 +156,13 @@ async def test_what_was_done_is_told_in_words_with_links_to_what_it_was_done_to(
         ("keep-draft", f"mine {content_hash}"): (
             f"saved the mapping mine {content_hash[:12]}", f"/audit/mappings/{content_hash}",
         ),
+        ("export", '{"learner":"u1","lms":"moodle"}'): (
+            "exported all that is held about learner u1 at moodle", "/audit/learner?lms=moodle&amp;id=u1",
+        ),
+        ("export", '{"learner":"u1"}'): ("exported all that is held about learner u1 at all LMSs", ""),
+        ("erase", '{"erasure":"e-1","lms":"moodle","deleted":{"commits":3}}'): (
+            "erased a learner at moodle, receipt e-1: commits 3", "",
+        ),
         ("revoke-token", "moodle, token 3"): ("revoked, of the LMS moodle, token 3", "/audit/lms"),
         ("make-account", "rita"): ("created the account rita", ""),
         ("retry", "no JSON"): ("no JSON", ""),

@@ -47,7 +47,7 @@ async def test_a_draft_is_kept_for_its_account_with_its_faults_beside_their_line
     line = FAULTY[: FAULTY.index("success.pasted")].count("\n") + 1
     page = await faulty.text()
     assert f'<span class="bad">{line}</span>' in page
-    beside = re.search(rf'<span class="beside" data-line="{line}">([^<]*)</span>', page)
+    beside = re.search(rf'<span class="beside" data-line="{line}" title="[^"]*">([^<]*)</span>', page)
     assert beside is not None
     assert "success.pasted" in unescape(beside[1])
     assert _editor(await admin.text(DRAFT)) == FAULTY

@@ -16,7 +16,7 @@ from tests.support.lrs import serve_lrs
 FOLDER = Path(__file__).parents[2] / "docs/pictures"
 NAMES = ("sandbox", "attempt", "statement", "deliveries")
 MAX_BYTES = 80_000
-SIZE: ViewportSize = {"width": 960, "height": 640}
+SIZE: ViewportSize = {"width": 960, "height": 690}
 HIGH: ViewportSize = {"width": 960, "height": 960}
 PASSES, FAILS = "Juno Vale", "Tomas Arkwright"
 """The learners; the LRS refuses what the second one does."""
@@ -55,6 +55,7 @@ async def _write(page: Page, bridge: SandboxBridge, folder: Path) -> None:
     await _follow(page.get_by_role("row").filter(has_text=PASSES).get_by_role("link"))
     await _follow(page.locator("a[href*='/audit/attempts/']"))
     await _take(page, folder, "attempt")
+    await page.goto(f"{bridge.origin}/audit/statements?rule=passed")
     await _follow(page.locator("a[href*='/audit/statements/']"))
     await _take(page, folder, "statement")
     await page.goto(f"{bridge.origin}/audit/deliveries")

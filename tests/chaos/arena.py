@@ -43,7 +43,7 @@ class Scale:
 
 
 SCALES = {
-    "": Scale(kills=10, stops=5, restarts=4, queued=2_000, imports=2),
+    "": Scale(kills=10, stops=5, restarts=4, queued=2_000, imports=1),
     "full": Scale(kills=300, stops=100, restarts=20, queued=200_000, imports=20),
 }
 

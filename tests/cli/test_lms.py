@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
-from storage import audit_log
+from storage import audit_log, tables
 from storage.audit_log import AuditEntry
 from storage.engine import open_engine, reading
 from tests.cli.conftest import Run
@@ -123,6 +124,36 @@ async def test_the_home_page_of_learners_stays_and_an_lms_with_data_is_not_remov
     assert "lms has 1 enrollments, 1 attempts, 1 sessions, 1 commits, 3 statements" in removed.stderr
     assert _items(run, **environment) == before
     assert (await bridge.get("/v1/enrollments"))[0] == 200
+
+
+async def test_an_lms_is_removed_with_its_data_once_that_is_asked_for_and_confirmed(
+    bridge: Bridge, run: Run, database_url: str
+) -> None:
+    """Another LMS keeps all it has, and sessions of the removed one are known no longer."""
+    environment = {"SCORM_BRIDGE_DATABASE__URL": database_url}
+    kept = run(*CREATE, **environment).stdout.strip()
+    for learner in ("u1", "u2"):
+        await bridge.commit({"core": {"lesson_status": "passed"}}, learner={"id": learner, "name": "Ada"})
+    body = {"learner": {"id": "u1"}, "activity": {"id": "235"}, "cmi": {"core": {"lesson_status": "passed"}}}
+    assert (await bridge.post("/v1/commits", body, token=kept))[0] == 200
+    opened = await bridge.open()
+    await bridge.let_documents_follow()
+    refused = run("lms", "remove", "lms", "--with-data", **environment)
+    assert (refused.exit_code, "Remove lms and its tokens with 2 enrollments" in refused.stderr) == (1, True)
+    assert (await bridge.get("/v1/enrollments"))[0] == 200
+
+    result = run("lms", "remove", "lms", "--with-data", "--yes", "--by", "ada", "--reason", "closed", **environment)
+    assert (result.exit_code, "Removed lms with 2 enrollments" in result.stderr) == (0, True)
+    assert [(row["name"], row["enrollments"]) for row in _items(run, **environment)] == [("moodle", 1)]
+    act = _newest_act(database_url)
+    assert (act.by, act.action, act.subject) == ("ada", "remove-lms", "lms")
+    with reading(bridge.engine) as connection:
+        for table in (tables.enrollment, tables.attempt, tables.session, tables.journal):
+            assert connection.execute(select(func.count()).select_from(table)).scalar_one() == 1
+    path = "/" + opened["commit_url"].split("//", 1)[1].split("/", 1)[1]
+    status, answer = await bridge.post(path, {"cmi": {"core": {"lesson_status": "passed"}}}, token=None)
+    assert (status, answer["code"]) == (404, "session-unknown")
+    assert (await bridge.post("/v1/commits", body, token=kept))[0] == 200
 
 
 def test_an_lms_without_data_is_removed_with_its_tokens_once_that_is_confirmed(run: Run) -> None:

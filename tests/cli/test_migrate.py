@@ -101,9 +101,21 @@ def test_a_plan_for_a_file_that_is_not_there_creates_none(run: Run) -> None:
     assert not Path("scorm-bridge.db").exists()
 
 
-def test_a_schema_of_a_newer_release_is_told(run: Run, database_url: str) -> None:
+def test_a_schema_of_a_newer_release_is_used_only_where_it_says_so(run: Run, database_url: str) -> None:
+    environment = {"SCORM_BRIDGE_DATABASE__URL": database_url}
     with closing_engine(database_url) as engine, writing(engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    result = run("migrate", "--plan", SCORM_BRIDGE_DATABASE__URL=database_url)
-    assert result.exit_code == 1
-    assert "revision 9999, which this release does not know" in result.stderr
+    result = run("migrate", "--plan", **environment)
+    assert result.exit_code == 0
+    assert "newer release, revision 9999; this one can work with it" in result.stderr
+    for arguments in (("migrate",), ("tokens", "list")):
+        assert run(*arguments, **environment).exit_code == 0
+    assert _revision(database_url) == "9999"
+
+    with closing_engine(database_url) as engine, writing(engine) as connection:
+        connection.execute(text("UPDATE schema_compatibility SET oldest_revision = '9998'"))
+    for arguments in (("migrate",), ("migrate", "--plan"), ("tokens", "list")):
+        result = run(*arguments, **environment)
+        assert result.exit_code == 1
+        assert "revision 9999: a newer release migrated it, and this one cannot work with it" in result.stderr
+    assert _revision(database_url) == "9999"

@@ -89,6 +89,7 @@ def test_a_target_that_is_unreachable_shows_since_when(run: Run, database_url: s
     assert "analytics denies the bridge access (documents), since 2026-01-01T00:00:00.000Z" in shown
     (row,) = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)["items"]
     assert (row["state"], row["pause"]) == ("unreachable", None)
+    assert (row["state"], row["since"]) == ("unreachable", "2026-01-01T00:00:00.000Z")
     assert [(entry["requests"], entry["state"], entry["since"]) for entry in row["alarms"]] == [
         ("statements", "unreachable", "2026-01-01T00:00:00.000Z"),
         ("documents", "not-allowed", "2026-01-01T00:00:00.000Z"),

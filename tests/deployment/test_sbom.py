@@ -25,7 +25,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> str:
     return output.read_text(encoding="utf-8")
 
 
-def test_it_is_valid(document: str) -> None:
+def test_the_document_is_valid_cyclonedx(document: str) -> None:
     version = SchemaVersion.from_version(json.loads(document)["specVersion"])
     assert JsonStrictValidator(version).validate_str(document) is None
 

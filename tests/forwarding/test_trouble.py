@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from bridge.forwarding import forwarder
 from bridge.sandbox.lrs import FAULTS, LEDGER, STATEMENTS, Edition, FaultRule, Match, faults
 from bridge.settings import TargetSettings
-from storage import outbox
+from storage import outbox, unassigned
 from storage.engine import writing
 from storage.outbox import Settlement, Try
 from storage.tables import delivery, statement
@@ -165,7 +165,7 @@ async def test_how_long_a_statement_that_broke_the_lrs_waits_does_not_grow_with_
     bridge, ids = await store_statements(start)
     first = statements(bridge, ["u1"])[0].id
     with writing(bridge.engine) as connection:
-        outbox.assign_waiting(connection, "lrs")
+        unassigned.assign_waiting(connection, "lrs")
         its = select(delivery.c.id).join(statement).where(statement.c.id == first)
         waiting = list(connection.execute(its).scalars())
         for _ in range(12):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.operations.audit_context import AuditContext
+from bridge.operations.lms import LmsChange, change_lms
+from storage.engine import writing
 from tests.support.accounts import HOME_PAGE
 from tests.support.bridge import Bridge
+from tests.support.waiting import poll
 
 PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
 
@@ -45,3 +49,17 @@ async def test_a_beacon_of_a_page_that_is_not_known_is_stored_all_the_same(bridg
     status, answer = await bridge.post(path, token=None, data=b'{"cmi":{"suspend_data":"x"}}', headers=headers)
 
     assert (status, answer["disposition"]) == (200, "applied")
+
+
+async def test_an_origin_that_another_process_adds_is_allowed_within_a_second(bridge: Bridge) -> None:
+    """Although the origins were read just now, and the clock stands still."""
+    added = {"Origin": "https://new.example.org"}
+
+    async def allowed() -> str | None:
+        async with bridge.client.options("/v1/commits", headers=PREFLIGHT | added) as response:
+            return response.headers.get("Access-Control-Allow-Origin")
+
+    assert await allowed() is None
+    with writing(bridge.engine) as connection:
+        change_lms(connection, "lms", LmsChange(add_origins=[added["Origin"]]), AuditContext("ada", "", bridge.clock()))
+    assert await poll(allowed, lambda origin: origin is not None) == added["Origin"]

@@ -117,7 +117,7 @@ async def gather(database_url: str, folder: Path) -> Evidence:
             "mail": b"\n".join(mail.bodies).decode(),
             "research": b"\n".join(research.bodies).decode(),
         }
-    evidence.columns = _columns(bridge.engine)
+    evidence.columns = columns(bridge.engine)
     bridge.engine.dispose()
     evidence.log, evidence.log_lines = "\n".join(map(str, log)), len(log)
     return evidence
@@ -373,7 +373,7 @@ _QUERIES = {
 }
 
 
-def _columns(engine: Engine) -> dict[str, str]:
+def columns(engine: Engine) -> dict[str, str]:
     """Return all that a database holds, by `table.column`."""
     texts: dict[str, list[str]] = {}
     with reading(engine) as connection:

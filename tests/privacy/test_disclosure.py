@@ -6,10 +6,16 @@ import asyncio
 
 import pytest
 
+from bridge.clock import random_id, system_now
 from bridge.formats import BY_NAME
-from tests.privacy.canaries import BODIES, KINDS, NAME
+from bridge.operations.audit_context import AuditContext
+from bridge.operations.erasure import ErasureRequest, erase_learner
+from storage.erasures import Later
+from storage.queries.learner_data import Learner
+from tests.privacy.canaries import BODIES, KINDS, LEARNER_ID, NAME
 from tests.privacy.disclosure import disclosed
-from tests.privacy.evidence import PEOPLE, Evidence, gather
+from tests.privacy.evidence import PEOPLE, Evidence, columns, gather
+from tests.support.sql import closing_engine
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +64,17 @@ def test_a_name_that_may_not_be_seen_cannot_be_searched_for(evidence: Evidence) 
     by_part = f"/search /search?q={NAME[:-1]}"
     assert NAME not in evidence.pages["reader"][by_part]
     assert NAME in evidence.pages["reader who sees names"][by_part]
+
+
+def test_once_erased_a_learner_is_nowhere_in_the_database(evidence: Evidence, module_database_url: str) -> None:
+    """But for what targets are still to delete, until they have."""
+    assert evidence.columns["enrollment.learner_id"]
+    request = ErasureRequest(
+        Learner(LEARNER_ID), Later.REFUSE, {}, AuditContext("me", "she asked for it", system_now())
+    )
+    with closing_engine(module_database_url) as engine:
+        erase_learner(engine, request, now=system_now, new_id=random_id)
+        left = {place: evidence.kinds(text) for place, text in columns(engine).items()}
+    about_the_learner = KINDS.keys() - {"path", "account", "password"}
+    found = {place: kinds & about_the_learner for place, kinds in left.items() if kinds & about_the_learner}
+    assert found.keys() <= {"removal.body"}

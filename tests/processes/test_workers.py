@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from bridge.access import TOKEN_CACHE_TTL
 from storage.engine import open_engine
 from storage.migrations import migrate
 from tests.support.lrs import Lrs
@@ -76,6 +78,25 @@ async def test_workers_share_a_port_and_a_killed_one_is_replaced_and_nothing_is_
     assert list(scores.values()) == [list(range(COMMITS // 10))] * 10
     assert await server.stop() == 0
     assert not any(map(runs, first))
+
+
+async def test_a_revoked_token_is_refused_by_every_worker_long_before_a_cached_one_would_be(
+    served: tuple[Server, str],
+) -> None:
+    server, token = served
+
+    async def statuses() -> set[int]:
+        """Return what forty connections of their own are answered: workers share them out."""
+        connector = aiohttp.TCPConnector(limit=0, force_close=True)
+        headers = {"Authorization": f"Bearer {token}"}
+        async with aiohttp.ClientSession(server.url, connector=connector, headers=headers) as http:
+            return {response.status for response in [await http.get("/v1/enrollments") for _ in range(40)]}
+
+    assert await statuses() == {200}
+    await server.run("tokens", "revoke", "1", "--reason", "it leaked")
+    revoked_at = time.monotonic()
+    assert await poll(statuses, lambda seen: seen == {401}) == {401}
+    assert time.monotonic() - revoked_at < TOKEN_CACHE_TTL / 1000 / 2
 
 
 async def test_workers_that_are_stopped_while_they_start_leave_with_0(

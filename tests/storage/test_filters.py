@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from storage import outbox
+from storage import outbox, unassigned
 from storage.engine import writing
 from tests.storage.builders import add, by_rule, hold, launched, statements, whole
 
@@ -35,7 +35,7 @@ def test_what_waited_for_no_target_goes_to_one_that_wants_it_and_the_rest_holds_
         rows = statements(connection, launched(connection), ["{}"] * 3)
         rows[0] = rows[0]._replace(rule=SCORED)
         add(connection, rows, by_rule({"completed": (outbox.UNASSIGNED,), SCORED: (outbox.UNASSIGNED,)}))
-        assert outbox.assign_waiting(connection, "lrs", [SCORED]) == 2
+        assert unassigned.assign_waiting(connection, "lrs", [SCORED]) == 2
         assert outbox.waiting(connection) == {"lrs": 2}
         claimed = outbox.claim(connection, whole(), now=0, limit=9, most_bytes=999).claimed
         assert [row.position for row in claimed] == [1, 2]

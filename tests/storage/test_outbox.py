@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.exc import IntegrityError
 
-from storage import deliveries, outbox
+from storage import deliveries, outbox, unassigned
 from storage.engine import reading, writing
 from storage.outbox import ClaimedBatch, ClaimedDelivery, Settlement, Try
 from storage.tables import delivery, statement, try_
@@ -84,8 +84,8 @@ def test_the_first_target_gets_what_waited_for_none(engine: Engine) -> None:
     with writing(engine) as connection:
         queue(connection, launched(connection), 3, [])
         queue(connection, launched(connection, "u2"), 2, ["other"])
-        assert outbox.assign_waiting(connection, "lrs") == 3
-        assert outbox.assign_waiting(connection, "later") == 0
+        assert unassigned.assign_waiting(connection, "lrs") == 3
+        assert unassigned.assign_waiting(connection, "later") == 0
         assert outbox.waiting(connection) == {"lrs": 3, "other": 2}
         assert [row.position for row in _claim(connection)] == [0, 1, 2]
 

@@ -28,6 +28,7 @@ from bridge.settings import (
     Settings,
     TargetSettings,
 )
+from bridge.tracing import Tracing
 from storage.engine import open_engine, reading
 from storage.queries.lookups import AttemptReport, enrollments, reports
 from tests.support.accounts import START, register_lms
@@ -187,6 +188,7 @@ async def start_bridge(
     log: LogSettings | None = None,
     alerts: tuple[AlertSettings, ...] = (),
     alerting: AlertingSettings | None = None,
+    tracing: Tracing | None = None,
     random: Callable[[], float] = lambda: 0.0,
     **server: Any,
 ) -> Bridge:
@@ -208,7 +210,7 @@ async def start_bridge(
         alerting=alerting or AlertingSettings(),
     )
     try:
-        app = create_app(settings, now=clock, new_id=ids or Ids(), random=random, monotonic=monotonic)
+        app = create_app(settings, now=clock, new_id=ids or Ids(), random=random, monotonic=monotonic, tracing=tracing)
     except BaseException:
         engine.dispose()
         raise

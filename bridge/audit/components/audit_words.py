@@ -98,6 +98,26 @@ def _reissue(subject: str, fields: dict[str, Any], versions: Mapping[int, Versio
     return EntryWords("re-issued", _joined(name, rest), href)
 
 
+def _export(_subject: str, fields: dict[str, Any], _versions: Mapping[int, VersionName]) -> EntryWords | None:
+    if "learner" not in fields:
+        return None
+    learner, lms = str(fields["learner"]), fields.get("lms")
+    text = truncate_text(f"learner {learner}", MAX_SUBJECT_CHARS)
+    if not lms:
+        return EntryWords("exported all that is held about", f"{text} at all LMSs")
+    href = f"/audit/learner?{urlencode({'lms': lms, 'id': learner})}"
+    return EntryWords("exported all that is held about", f"{text} at {lms}", href)
+
+
+def _erase(_subject: str, fields: dict[str, Any], _versions: Mapping[int, VersionName]) -> EntryWords | None:
+    if "erasure" not in fields:
+        return None
+    at = f"at {fields['lms']}" if fields.get("lms") else "at all LMSs"
+    rows = fields.get("deleted")
+    shown = {str(name): str(number) for name, number in rows.items()} if isinstance(rows, dict) else {}
+    return EntryWords("erased a learner", _joined(f"{at}, receipt {fields['erasure']}", shown))
+
+
 def _draft(subject: str, _fields: dict[str, Any], _versions: Mapping[int, VersionName]) -> EntryWords | None:
     name, _, content_hash = subject.rpartition(" ")
     if len(content_hash) != 64:
@@ -129,6 +149,8 @@ _WORDS: dict[str, _Describe] = {
     AuditAction.CHANGE_ROLE: _plain("changed the role of the account"),
     AuditAction.CHANGE_PASSWORD: _plain("set the password of the account"),
     AuditAction.REMOVE_ACCOUNT: _plain("removed the account"),
+    AuditAction.EXPORT: _export,
+    AuditAction.ERASE: _erase,
     AuditAction.IMPORT: _plain("imported the history of the LMS", "/audit/lms"),
     AuditAction.CREATE_TOKEN: _plain("issued to the LMS", "/audit/lms"),
     AuditAction.ROTATE_TOKEN: _plain("rotated, of the LMS", "/audit/lms"),

@@ -12,7 +12,7 @@ from mappings.attempt.state import Ending
 from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
 from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import RuleOutcome
-from storage.states import AlarmState, AttemptStatus, DeliveryState, TokenStatus, TryOutcome
+from storage.states import AlarmState, AttemptStatus, DeliveryState, NotificationState, TokenStatus, TryOutcome
 
 
 class BadgeColor(StrEnum):
@@ -31,8 +31,8 @@ class BadgeColor(StrEnum):
 
 
 STATES: Final = (
-    AlarmState, AttemptStatus, CompletionStatus, DeliveryState, DifferenceKind, Disposition, Ending, RuleOutcome,
-    SuccessStatus, TargetState, TokenStatus, TryOutcome,
+    AlarmState, AttemptStatus, CompletionStatus, DeliveryState, DifferenceKind, Disposition, Ending, NotificationState,
+    RuleOutcome, SuccessStatus, TargetState, TokenStatus, TryOutcome,
 )  # fmt: skip
 """The states that pages show as badges. The same word has the same color, whatever it is the state of."""
 
@@ -40,7 +40,7 @@ BY_COLOR: Mapping[BadgeColor, tuple[str, ...]] = {
     BadgeColor.GOOD: (
         TargetState.FLOWING, DeliveryState.DELIVERED, TryOutcome.EQUIVALENT, Disposition.APPLIED, RuleOutcome.FIRED,
         AttemptStatus.ACTIVE, DifferenceKind.ADDED, SuccessStatus.PASSED, CompletionStatus.COMPLETED,
-        TokenStatus.VALID,
+        TokenStatus.VALID, NotificationState.SENT,
     ),
     BadgeColor.INFO: (
         DeliveryState.WAITING, AttemptStatus.SUSPENDED, Disposition.DUPLICATE, Disposition.LATE, Disposition.STALE,

@@ -71,11 +71,12 @@ def commit_diffs(
     `before` is the response to the commit before the first of them, None where there is none. Bookmarks and the values
     that could not be used are the content's own: they are left out unless `sees_cmi`.
     """
-    previous = CommitResponseParts() if before is None else _decode(before)
+    previous: CommitResponseParts | None = CommitResponseParts() if before is None else _decode(before)
     diffs = []
     for commit in commits:
-        if commit.response is None:  # a duplicate changed nothing
+        if commit.response is None:  # a duplicate changed nothing; what an old commit did may be known no more
             diffs.append(CommitDiff())
+            previous = None if commit.duplicate_of is None else previous
             continue
         response = _decode(commit.response)
         warnings = tuple(
@@ -84,7 +85,7 @@ def commit_diffs(
         )
         if not sees_cmi:
             warnings = tuple(_redact(warning) for warning in warnings)
-        changes = tuple(_changes(previous, response, sees_cmi=sees_cmi))
+        changes = () if previous is None else tuple(_changes(previous, response, sees_cmi=sees_cmi))
         diffs.append(CommitDiff(changes, warnings, len(response.warnings)))
         previous = response
     return diffs

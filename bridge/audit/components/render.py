@@ -41,6 +41,7 @@ NAVIGATION = (
     ("/mappings", "Mappings"),
     ("/targets", "Targets"),
     ("/lms", "LMSs"),
+    ("/alerts", "Alerts"),
     ("/log", "Audit log"),
 )
 

@@ -61,7 +61,7 @@ async def _enrollment(request: web.Request) -> web.StreamResponse:
 
     def query(connection: Connection) -> tuple[EnrollmentRow | None, ResultPage[AttemptRow]]:
         criteria = AttemptFilter(enrollment=registration)
-        return enrollments.one(connection, registration), attempts.search(connection, criteria, after=after)
+        return enrollments.find(connection, registration), attempts.search(connection, criteria, after=after)
 
     enrollment, attempt_page = await request.app[DEPENDENCIES].database.read(query)
     if enrollment is None:
@@ -73,7 +73,7 @@ async def _enrollment(request: web.Request) -> web.StreamResponse:
 
 async def _enrollment_file(request: web.Request) -> web.StreamResponse:
     registration = uuid_param(request, "registration", "enrollment")
-    if await request.app[DEPENDENCIES].database.read(enrollments.one, registration) is None:
+    if await request.app[DEPENDENCIES].database.read(enrollments.find, registration) is None:
         raise not_found("enrollment")
 
     def search(connection: Connection, after: str | None, limit: int) -> ResultPage[AttemptRow]:

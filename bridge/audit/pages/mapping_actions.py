@@ -45,12 +45,12 @@ async def _draft(request: web.Request) -> web.StreamResponse:
     content_hash, by = request.query.get("from", ""), current_account(request).name
 
     def query(connection: Connection) -> _DraftView:
-        kept = mapping_drafts.find(connection, by)
+        own_draft = mapping_drafts.find(connection, by)
         if content_hash:
             version = find_version(connection, content_hash)
-            return _DraftView(version.definition, None if kept is None else kept.saved_at, _label(version))
-        if kept is not None:
-            return _DraftView(kept.definition, kept.saved_at)
+            return _DraftView(version.definition, None if own_draft is None else own_draft.saved_at, _label(version))
+        if own_draft is not None:
+            return _DraftView(own_draft.definition, own_draft.saved_at)
         active = mapping_versions.active_for(connection, None)
         for version in mapping_versions.newest(connection):
             if version.id == active:
@@ -69,8 +69,8 @@ async def _save(request: web.Request) -> web.StreamResponse:
     if not draft.faults and not draft.text.strip():
         draft = draft._replace(faults=(Fault("file", 0, "is empty: paste a document or choose a file"),))
     elif not draft.faults:
-        kept = MappingDraft(draft.text.replace("\0", "\N{REPLACEMENT CHARACTER}"), dependencies.now())
-        await dependencies.database.write(mapping_drafts.save, by, kept)
+        own_draft = MappingDraft(draft.text.replace("\0", "\N{REPLACEMENT CHARACTER}"), dependencies.now())
+        await dependencies.database.write(mapping_drafts.save, by, own_draft)
         if action == "keep":
             return redirect_with_message(request, "/audit/mappings/draft", "Kept your draft. Only you see it.")
     if draft.faults:

@@ -116,7 +116,7 @@ async def _statement(request: web.Request) -> web.StreamResponse:
         return _StatementPage(
             origin,
             deliveries,
-            None if received is None else view_of(received.body),
+            None if received is None or received.body is None else view_of(received.body),
             voiding if is_voided else None,
             None if received is None or origin.rule == RULE else _explain(request, connection, origin, received),
         )
@@ -168,7 +168,7 @@ def _explain(request: web.Request, connection: Connection, origin: Origin, recei
     rule = trace.rule_of(origin.id)
     if rule is None or rule.change is None:
         return _Why(trace, rule, None)
-    _, line_of = mark_lines(view_of(received.body).text, [rule.change])
+    _, line_of = mark_lines(view_of(received.body or b"").text, [rule.change])
     return _Why(trace, rule, line_of.get(rule.change))
 
 

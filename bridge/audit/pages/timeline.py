@@ -112,7 +112,7 @@ async def _commit(request: web.Request) -> web.StreamResponse:
             is_requested="rules" in request.query,
             sees_cmi=may_see_cmi(request),
         )
-        body = view_of(stored.body) if may_see_cmi(request) else None
+        body = view_of(stored.body) if may_see_cmi(request) and stored.body is not None else None
         lines, first_lines = mark_lines("" if body is None else body.text, trace.changes)
         (commit,) = _commit_views(
             request,
@@ -123,6 +123,7 @@ async def _commit(request: web.Request) -> web.StreamResponse:
             max_warnings=MAX_WARNINGS,
         )
         return {
+            "is_removed": stored.body is None,
             "attempt": redact_name(request, stored.attempt),
             "commit": commit,
             "next_statement": next_position(first, len(commit.statements), stored.commit.made),
@@ -141,6 +142,8 @@ async def _commit(request: web.Request) -> web.StreamResponse:
 
 async def _body(request: web.Request) -> web.StreamResponse:
     stored = await _received(request)
+    if stored.body is None:
+        raise web.HTTPGone(text="What the LMS sent was removed as it had become old, as [retention] says.")
     return text_file(f"commit-{stored.commit.session_id}-{stored.commit.number}.txt", stored.body)
 
 

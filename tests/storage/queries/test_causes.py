@@ -8,7 +8,7 @@ from sqlalchemy import Engine, update
 from storage import deliveries
 from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
-from storage.queries.causes import Causes, causes, said
+from storage.queries.causes import Causes, causes, without_details
 from storage.queries.keyset import Count
 from storage.tables import statement
 from tests.storage.builders import NOW, add, launched, queue, statements, to, tried, uid
@@ -72,7 +72,7 @@ def test_where_there_are_very_many_the_newest_are_told(engine: Engine, ids: list
     ],
 )
 def test_what_differs_from_one_to_the_next_is_taken_out(words: str, expected: str) -> None:
-    assert said(words) == expected
+    assert without_details(words) == expected
 
 
 def test_statements_of_several_rules_that_an_lrs_refuses_alike_are_one_cause(engine: Engine, ids: list[str]) -> None:

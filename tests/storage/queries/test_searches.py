@@ -280,16 +280,16 @@ def test_of_each_row_the_one_that_is_asked_for_is_given(trial: Trial, new_attemp
     with trial() as connection:
         owners: list[Enrollment] = dataset.store(connection, new_attempts)
         for owner in owners:
-            row = enrollments.one(connection, owner.registration)
+            row = enrollments.find(connection, owner.registration)
             assert row is not None
             assert (row.learner_id, row.last_commit_at) == (owner.attempts[0].learner, owner.at)
         for attempt in new_attempts:
-            shown = attempts.one(connection, attempt.uuid)
+            shown = attempts.find(connection, attempt.uuid)
             assert shown is not None
             assert (shown.registration, shown.status, shown.lms) == (attempt.registration, attempt.status, attempt.lms)
-            assert [sessions.one(connection, its).attempt_id for its in attempt.sessions] == [  # type: ignore[union-attr]
+            assert [sessions.find(connection, its).attempt_id for its in attempt.sessions] == [  # type: ignore[union-attr]
                 attempt.uuid for _ in attempt.sessions
             ]
-        assert enrollments.one(connection, uid("none")) is None
-        assert attempts.one(connection, uid("none")) is None
-        assert sessions.one(connection, uid("none")) is None
+        assert enrollments.find(connection, uid("none")) is None
+        assert attempts.find(connection, uid("none")) is None
+        assert sessions.find(connection, uid("none")) is None

@@ -1,0 +1,142 @@
+"""Fills a target with the statements and documents from before it was there: the same ids, the same bytes, in order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine
+
+from bridge.clock import Now
+from bridge.commit_model.target_forms import context_of
+from bridge.mapping_library.activation import compile_stored
+from bridge.routing import form_conflicts, mapping_forms, targets_by_rule
+from bridge.settings import TargetSettings
+from mappings.generation.target_forms import MappingForm
+from storage import attempts, backfill, journal_replay
+from storage.backfill import BackfillSpan, MissingStatement
+from storage.engine import reading, writing
+from storage.target_statements import TargetStatement
+
+BATCH_ATTEMPTS = 20
+"""Attempts of a transaction: some hundred statements, as commits may wait for it."""
+
+
+@dataclass
+class BackfillReport:
+    """What was queued, or would be.
+
+    Attributes:
+        attempts: that had something to queue.
+        statements: by rule.
+        documents: attempts whose documents are built anew.
+        withheld: statements that the target must not get: an older version of the mapping tells more of learners.
+    """
+
+    attempts: int = 0
+    statements: Counter[str] = field(default_factory=Counter)
+    documents: int = 0
+    withheld: int = 0
+
+
+@dataclass(frozen=True)
+class _Version:
+    """What a version of a mapping means for the target: the rules whose statements it gets, and in which form."""
+
+    rules: frozenset[str]
+    form: MappingForm | None
+    contradicts: bool
+
+
+class Backfill:
+    """Queues what a target lacks. It may be stopped at any moment, and begun again."""
+
+    def __init__(self, engine: Engine, target: TargetSettings, span: BackfillSpan, now: Now) -> None:
+        self._engine = engine
+        self._target = target
+        self._span = span
+        self._now = now
+        self._versions: dict[int, _Version] = {}
+        self.report = BackfillReport()
+
+    def count(self) -> int:
+        """Return how many attempts are looked at."""
+        with reading(self._engine) as connection:
+            return backfill.count_attempts(connection, self._span)
+
+    def run(self, *, dry_run: bool, progress: Callable[[int], None], pause: Callable[[int], None]) -> None:
+        """Queue everything; in a dry run, only count it.
+
+        `progress` is told how many attempts were looked at, `pause` how many statements a transaction has queued.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: the database does not answer; what was queued stays.
+        """
+        last = 0
+        while ids := self._next(last):
+            queued = self._look(ids) if dry_run else self._queue(ids)
+            progress(len(ids))
+            pause(queued)
+            last = ids[-1]
+
+    def _next(self, last: int) -> list[int]:
+        with reading(self._engine) as connection:
+            return backfill.attempt_ids(connection, self._span, after=last, limit=BATCH_ATTEMPTS)
+
+    def _look(self, ids: Sequence[int]) -> int:
+        with reading(self._engine) as connection:
+            return self._count(self._wanted(connection, ids))
+
+    def _queue(self, ids: Sequence[int]) -> int:
+        with writing(self._engine) as connection:
+            # a commit must not add to these attempts meanwhile: what it makes comes behind what is missing
+            attempts.lock(connection, attempts.enrollments_of(connection, ids), [])
+            wanted = self._wanted(connection, ids)
+            if not wanted:
+                return 0
+            backfill.queue(connection, self._target.name, wanted, self._forms(connection, wanted))
+            if self._span.rule is None:
+                with_statements = {row.attempt_id for row in wanted}
+                self.report.documents += backfill.rebuild_documents(connection, with_statements, self._now())
+        return self._count(wanted)
+
+    def _wanted(self, connection: Connection, ids: Sequence[int]) -> list[MissingStatement]:
+        rows = backfill.missing(connection, self._target.name, ids, self._span)
+        wanted = [row for row in rows if row.rule in self._version(connection, row.mapping_version_id).rules]
+        allowed = [row for row in wanted if not self._version(connection, row.mapping_version_id).contradicts]
+        self.report.withheld += len(wanted) - len(allowed)
+        return allowed
+
+    def _count(self, queued: Sequence[MissingStatement]) -> int:
+        self.report.attempts += len({row.attempt_id for row in queued})
+        self.report.statements.update(row.rule for row in queued)
+        return len(queued)
+
+    def _forms(self, connection: Connection, statements: Sequence[MissingStatement]) -> list[TargetStatement]:
+        if all(self._version(connection, row.mapping_version_id).form is None for row in statements):
+            return []
+        histories = journal_replay.histories(connection, sorted({row.enrollment_id for row in statements}))
+        sessions = {session.session_id: session for history in histories for session in history.sessions}
+        rows: list[TargetStatement] = []
+        for row in statements:
+            form = self._version(connection, row.mapping_version_id).form
+            if form is not None:
+                session = sessions[row.session_id]
+                own = form.of_attempt(context_of(session), session.attempt.started_at)
+                rows.append(
+                    TargetStatement(
+                        row.attempt_id, row.position, self._target.name, own.description, own.statement(row.body)
+                    )
+                )
+        return rows
+
+    def _version(self, connection: Connection, version_id: int) -> _Version:
+        known = self._versions.get(version_id)
+        if known is None:
+            mapping, targets = compile_stored(connection, version_id), [self._target]
+            names = {rule for rule, receivers in targets_by_rule(mapping, targets).items() if receivers}
+            form = next((form for form, _ in mapping_forms(mapping, targets)), None)
+            known = _Version(frozenset(names), form, bool(form_conflicts(mapping, targets)))
+            self._versions[version_id] = known
+        return known
