@@ -19,7 +19,8 @@ from bridge.alerts.conditions import Finding, of_bridge, of_deliveries, of_lmss
 from bridge.alerts.message import AlertMessage, AlertNews
 from bridge.backlog import Backlog
 from bridge.clock import Now
-from bridge.database import DATABASE_ERRORS, Database, log_failure
+from bridge.database import DATABASE_ERRORS, Database, describe_error_place, log_failure
+from bridge.errors import Busy
 from bridge.metrics import Metrics, Sample
 from bridge.metrics.catalog import ALERT, ALERT_NOTIFICATIONS
 from bridge.settings import AlertCondition, AlertingSettings
@@ -86,6 +87,7 @@ class AlertMonitor:
         self._unsent: list[Notification] = []
         """Its notifications."""
         self._numbers = 0
+        self._reported = ""
         self._appeared: dict[Key, int] = {}
         self._vanished: dict[Key, int] = {}
         self._silent: dict[str, int] | None = None
@@ -97,15 +99,25 @@ class AlertMonitor:
         while not self._stopping.is_set():
             try:
                 await self.run_once()
+                self._reported = ""
             except DATABASE_ERRORS as error:
                 log_failure(log, "alerts_not_followed", error)
-            except Exception:
-                log.exception("alerts_not_followed")
+            except Busy:
+                pass  # people's questions come first; it looks again in a moment
+            except Exception as error:  # noqa: BLE001 -- logged: no error stops what comes after it
+                self._report(error)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_INTERVAL):
                     await self._stopping.wait()
         # another process tells from here on, and shows what has begun
         self._active, self._of_database = None, None
+
+    def _report(self, error: Exception) -> None:
+        """Log an unexpected error, once as long as it is the same."""
+        place = describe_error_place(error)
+        if place != self._reported:
+            self._reported = place
+            log.error("alerts_not_followed", error=place, exc_info=error)
 
     def stop(self) -> None:
         """Stop after what is being sent."""
@@ -237,6 +249,8 @@ class AlertMonitor:
                 await channel.send(AlertMessage(key, news, self._parts.address))
             except AlertingError as failure:
                 error = str(failure)
+            except Exception as failure:  # noqa: BLE001 -- whatever a library does, the other channels are told
+                error = f"the bridge failed: {describe_error_place(failure)}"
         tries = waiting[0].tries + 1
         is_over = channel is None or now - waiting[0].at > MAX_AGE
         state = NotificationState.SENT

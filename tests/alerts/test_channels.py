@@ -21,9 +21,12 @@ from bridge.alerts.conditions import TEXTS
 from bridge.alerts.message import AlertMessage, AlertNews
 from bridge.outgoing import OutgoingGuard
 from bridge.settings import AlertCondition, AlertingSettings, AlertSettings, Settings, SettingsError, TargetSettings
+from storage import target_alarms
+from storage.engine import writing
 from storage.states import AlertEvent
+from storage.target_alarms import TargetAlarm
 from tests.support.accounts import START
-from tests.support.bridge import StartBridge
+from tests.support.bridge import StartBridge, start_bridge
 from tests.support.http_server import serve
 from tests.support.waiting import wait_until
 
@@ -237,3 +240,32 @@ async def test_a_bridge_tells_that_its_lrs_is_down(start: StartBridge, monkeypat
         await wait_until(lambda: seen)
         await bridge.close()
     assert [one["subject"] for content in seen for one in content["alerts"]] == ["gone"]
+
+
+async def test_two_bridges_on_one_database_tell_once(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.alerts.monitor.POLL_INTERVAL", 0.05)
+    monkeypatch.setattr("bridge.backlog.COUNT_TTL", 0.0)
+    events: list[str] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        events.extend(one["event"] for one in (await request.json())["alerts"])
+        return web.Response()
+
+    async with serve(handle) as url:
+        alert = AlertSettings(name="ops", type="webhook", url=url)
+        bridges = [
+            await start_bridge(
+                database_url=postgresql_url, alerts=(alert,), alerting=AlertingSettings(settle_after=0, late_after=0)
+            )
+            for _ in range(2)
+        ]
+        engine = bridges[0].engine
+        with writing(engine) as connection:
+            target_alarms.begin(connection, TargetAlarm("x", "statements", "unreachable", START, START, ""))
+        await wait_until(lambda: events)
+        with writing(engine) as connection:
+            target_alarms.end(connection, "x", "statements")
+        await wait_until(lambda: "ended" in events)
+        for bridge in bridges:
+            await bridge.close()
+    assert events == ["began", "ended"]

@@ -208,6 +208,23 @@ async def test_a_channel_that_fails_is_tried_again_and_the_others_do_not_wait(wa
     assert counted == {("broken", "failed"): [1], ("well", "sent"): [1], ("broken", "sent"): [1]}
 
 
+async def test_a_channel_that_fails_in_a_way_nobody_foresaw_holds_up_no_other(watched: Watched) -> None:
+    broken, well = Recorder("a-broken"), Recorder("well")
+
+    async def send(message: AlertMessage) -> None:
+        raise RuntimeError(f"words that may tell {message.key}")
+
+    broken.send = send  # type: ignore[method-assign]
+    watched.channels[:] = [broken, well]
+    watched.write(target_alarms.begin, UNREACHABLE)
+    await watched.settle()
+
+    assert len(well.messages) == 1
+    (waiting,) = [one for one in watched.notifications() if one.channel == "a-broken"]
+    assert (waiting.state, "RuntimeError" in (waiting.error or "")) == (NotificationState.WAITING, True)
+    assert "words" not in (waiting.error or "")
+
+
 async def test_every_try_has_the_same_key_and_no_other_message_has_it(watched: Watched) -> None:
     (channel,) = watched.channels
     keys: list[str] = []
