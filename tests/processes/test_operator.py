@@ -1,4 +1,4 @@
-"""A year of an operator in one go: install, connect an LMS, an outage, a new token, a learner who leaves, an upgrade."""
+"""A year of an operator as one test: installation, outage, another token, a learner who leaves, an upgrade."""
 
 from __future__ import annotations
 
