@@ -50,8 +50,6 @@ def backfill(  # noqa: PLR0913 -- one for each option
 
     They have the ids and bytes that other targets got, and each attempt's are in their order. The bridge sends them
     beside new ones. It may be stopped and begun again: what is queued or sent already is left out.
-
-    Example: scorm-bridge backfill archive --since 2024-01-01 --dry-run
     """
     chosen = _find(settings, target)
     span = BackfillSpan(since, lms, course, learner, rule)

@@ -14,6 +14,7 @@ STATEMENT = "5f0c1b52-6a3e-4c7e-9d7e-3f8b1f0a2c11"
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "serve": ("--config /etc/scorm-bridge.toml serve", "serve --workers 4"),
     "migrate": ("migrate --plan", "migrate"),
+    "backfill": ("backfill archive --since 2024-01-01 --dry-run",),
     "backup": ("backup /var/backups/scorm-bridge.db",),
     "tokens create": ("tokens create --lms campus --home-page https://lms.example.org",),
     "tokens list": ("tokens list", "tokens list --json"),

@@ -26,11 +26,13 @@ API_LINKS = (
 NAME = "scorm-xapi-bridge"
 
 _STYLE = """
-:root { color-scheme: light dark; }
+:root { color-scheme: light dark; background: #fbfaf7; color: #1e2524; --accent: #0b5d57; }
+a { color: var(--accent); }
 body { margin: 3rem auto; max-width: 40rem; padding: 0 1.25rem; font: 1.0625rem/1.55 system-ui, sans-serif; }
 h1 { margin: 0 0 0.5rem; font-size: 1.6rem; line-height: 1.2; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.4rem 1.5rem; margin: 1.5rem 0 0; }
 dd { margin: 0; }
+@media (prefers-color-scheme: dark) { :root { background: #141918; color: #e7ecea; --accent: #86d3c8; } }
 @media (max-width: 30rem) {
   body { margin: 1.5rem auto; }
   dl { grid-template-columns: 1fr; gap: 0; }
@@ -39,7 +41,7 @@ dd { margin: 0; }
 """
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
-    f" style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'",
+    f" img-src data:; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     hdrs.VARY: hdrs.ACCEPT,

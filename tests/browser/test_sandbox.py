@@ -66,3 +66,14 @@ async def test_open_pages_show_what_arrives_and_leave_open_what_was_open(
             await expect_no_barriers(page)
             await page.set_viewport_size(PHONE)
             await expect_fits(page)
+
+
+async def test_the_front_page_leads_to_the_others(browser: Browser, watch: Watch, sandbox: SandboxBridge) -> None:
+    async with watched_page(browser, watch, viewport=DESKTOP) as page:
+        await page.goto(f"{sandbox.origin}/")
+        await expect_fits(page)
+        await expect_no_barriers(page)
+        await page.set_viewport_size(PHONE)
+        await expect_fits(page)
+        await page.get_by_role("link", name="Sandbox").click()
+        await expect(page.get_by_role("heading", name="Play the sample course")).to_be_visible()
