@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from bridge.database_outage import DatabaseOutage
 from storage.database_files import OpenFiles
@@ -84,7 +85,9 @@ class Writer:
         try:
             result = self._transaction(function, *args, **kwargs)
         except Exception as error:
-            self._outage.record_failure(error)
+            # one that was lost while nothing was written says nothing yet: the next one does
+            if not (isinstance(error, DBAPIError) and error.connection_invalidated):
+                self._outage.record_failure(error)
             raise
         self._outage.record_success()
         return result

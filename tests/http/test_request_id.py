@@ -17,6 +17,12 @@ COMMIT = {"learner": {"id": "u1"}, "activity": {"id": "235"}, "cmi": {"suspend_d
 
 
 @pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """One kind of database: nothing here depends on it."""
+    return sqlite_url
+
+
+@pytest.fixture
 def logged() -> Iterator[list[Any]]:
     with capture_logs(processors=[add_request_id]) as lines:
         yield lines
