@@ -14,8 +14,8 @@ RALPH := .judges/.ready
 CLIENTS := .clients/.ready
 RIVAL := .bench/.ready
 
-PROGRAMS := chromium strace mariadbd nginx caddy systemd-analyze
-PACKAGES := chromium strace mariadb-server nginx caddy systemd
+PROGRAMS := chromium strace mariadbd nginx caddy systemd-analyze promtool
+PACKAGES := chromium strace mariadb-server nginx caddy systemd prometheus
 
 MIN_COVERAGE := 75
 
