@@ -19,6 +19,9 @@ PACKAGES := chromium strace mariadb-server nginx caddy systemd prometheus
 
 MIN_COVERAGE := 75
 
+# Processes that share the tests out, a file at a time.
+WORKERS ?= 2
+
 # The layers that need no server: the core, the formats, storage on SQLite. What is marked slow is left out.
 QUICK := tests/mappings tests/formats tests/limits tests/mapping_library tests/sandbox tests/storage \
   tests/test_documentation.py tests/test_glossary.py tests/test_house.py \
@@ -130,7 +133,7 @@ run: run-env
 	@$(RUN)/bin/scorm-bridge sandbox $(ARGS)
 
 test: env test-tools
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-quick: env
 	$(BIN)/python -m pytest -q -n 2 -m "not slow" -k "not postgresql" $(QUICK) $(ARGS)

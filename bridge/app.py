@@ -15,7 +15,6 @@ from typing import NamedTuple
 import structlog
 from aiohttp import web
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from bridge.access import CommitTokens, LmsTokens
 from bridge.alerts.channels import build_channels
@@ -30,6 +29,7 @@ from bridge.commits.document_builder import DocumentBuilder
 from bridge.commits.idle_session_reaper import IdleSessionReaper
 from bridge.commits.service import CommitService
 from bridge.database import Database
+from bridge.database_outage import DATABASE_ERRORS
 from bridge.forwarding.pause_monitor import PauseMonitor
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import open_session
@@ -234,7 +234,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         disk,
         refusals,
         token_monitor,
-        Retention(database, settings.retention, now=now, new_id=new_id, monotonic=monotonic),
+        Retention(database, settings.retention, now=now, new_id=random_id, monotonic=monotonic),
         *(() if exchange is None else (exchange,)),
     ]
     kind = database.engine.dialect.name
@@ -269,7 +269,8 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             await commits.drain()
             worker_pool.stop()
             await asyncio.gather(*running, return_exceptions=True)
-            with contextlib.suppress(DBAPIError):
+            # what is noted by the way may be lost where the database is
+            with contextlib.suppress(*DATABASE_ERRORS):
                 await refusals.flush()
                 await token_monitor.store_uses()
             if exchange is not None:

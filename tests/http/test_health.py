@@ -45,7 +45,7 @@ async def test_an_lrs_that_is_down_does_not_make_it_unready(start: StartBridge) 
 
 async def test_an_old_schema_makes_it_unready_and_says_what_to_do(bridge: Bridge) -> None:
     with writing(bridge.engine) as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0017'"))
     status, answer = await bridge.get("/readyz", token=None)
 
     assert status == 503
