@@ -114,16 +114,16 @@ async def test_a_bridge_says_once_that_its_database_is_gone_and_once_that_it_is_
     monitor: Callable[[], Any] = lambda: bridge.get("/readyz", token=None)  # noqa: E731 -- a name for what is polled
     with capture_logs() as lines:
         with _gone(database_url):
-            statuses = set()
+            statuses: list[int] = []
             async with asyncio.timeout(30):
-                while len(lines) < 20 or not any(line.get("access") == "writes" for line in lines):
-                    statuses.add((await bridge.post("/v1/commits", COMMIT))[0])
+                while len(statuses) < 20 or not any(line.get("access") == "writes" for line in lines):
+                    statuses.append((await bridge.post("/v1/commits", COMMIT))[0])
                     await monitor()
         assert (await poll(monitor, lambda answer: answer[0] == 200))[0] == 200
         await wait_until(lambda: len(_of(lines, "database_available")) == len(_of(lines, "database_unavailable")))
     shown = [line for line in lines if line["log_level"] != "debug"]
 
-    assert {503} <= statuses <= {200, 503}
+    assert {503} <= {*statuses} <= {200, 503}
     accesses = [line["access"] for line in _of(shown, "database_unavailable")]
     assert "writes" in accesses
     # SQLite's readers that have the file open go on reading it
