@@ -76,13 +76,14 @@ def test_importing_again_adds_and_changes_nothing(import_history: Importing, row
     assert everything(import_history) == before
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_the_same_history_makes_the_same_statements_in_every_database(
     import_history: Importing, import_once: Importing, rows: Path
 ) -> None:
     import_history("csv", rows, MAP)
-    if import_history.engine.dialect.name == "postgresql":
-        import_once("csv", rows, MAP)
-        assert import_once.statements() == import_history.statements()
+    import_once("csv", rows, MAP)
+
+    assert import_once.statements() == import_history.statements()
 
 
 def test_a_replay_of_the_journal_tells_what_the_import_told(import_history: Importing, rows: Path) -> None:
