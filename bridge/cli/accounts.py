@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from sqlalchemy import Connection
 
 from bridge import passwords
 from bridge.audit.access.login_throttle import account_subject
 from bridge.audit.access.roles import ROLES
-from bridge.cli.database import open_connection, open_database
+from bridge.cli.database import errors_as_messages, open_connection, open_transaction
 from bridge.cli.options import AS_JSON, BY, OPTIONAL_REASON, YES
 from bridge.cli.output import print_items, print_table
 from bridge.clock import format_timestamp, system_now
@@ -23,7 +20,6 @@ from bridge.passwords import PasswordError
 from bridge.settings import Settings
 from storage import accounts as stored_accounts
 from storage.accounts import NewAccount, StoredAccount
-from storage.engine import writing
 
 PASSWORD_FILE = click.option(
     "--password-file",
@@ -34,6 +30,8 @@ SEES_NAMES = click.option(
     "--sees-names", is_flag=True, help="Let a reader see learners' names; auditors and admins always do."
 )
 ROLE = click.Choice(list(ROLES))
+
+_ERRORS = (AccountError, PasswordError)
 
 
 @click.group()
@@ -56,10 +54,10 @@ def create(
 
     A reader sees no raw CMI data, an auditor sees everything, an admin may also change things.
     """
-    with _errors_as_messages():
+    with errors_as_messages(*_ERRORS):
         operations.validate_name(name)
     digest = _hash_password(password_file)
-    with _writing(settings) as connection:
+    with open_transaction(settings, *_ERRORS) as connection:
         context = AuditContext(by, reason, system_now())
         operations.create_account(connection, NewAccount(name, role, sees_names, digest), context)
     click.echo(f"Created {name} with the role {role}.", err=True)
@@ -110,7 +108,7 @@ def list_accounts(settings: Settings, *, as_json: bool) -> None:
 @click.pass_obj
 def set_role(settings: Settings, *, name: str, role: str, sees_names: bool, by: str, reason: str) -> None:
     """Change the ROLE of the account NAME, from its next request on."""
-    with _writing(settings) as connection:
+    with open_transaction(settings, *_ERRORS) as connection:
         context = AuditContext(by, reason, system_now())
         operations.set_role(connection, name, role, context, sees_names=sees_names)
     click.echo(f"Changed the role of {name} to {role}.", err=True)
@@ -126,7 +124,7 @@ def set_password(settings: Settings, *, name: str, password_file: Path | None, b
     """Change the password of the account NAME, and sign it out everywhere."""
     _check_exists(settings, name)
     digest = _hash_password(password_file)
-    with _writing(settings) as connection:
+    with open_transaction(settings, *_ERRORS) as connection:
         context = AuditContext(by, reason, system_now())
         operations.set_password(connection, name, digest, context, account_subject(name))
     click.echo(f"Changed the password of {name} and signed it out everywhere.", err=True)
@@ -143,7 +141,7 @@ def remove(settings: Settings, *, name: str, yes: bool, by: str, reason: str) ->
     _check_exists(settings, name)
     if not yes:
         click.confirm(f"Remove {name}?", abort=True, err=True)
-    with _writing(settings) as connection:
+    with open_transaction(settings, *_ERRORS) as connection:
         operations.remove_account(connection, name, AuditContext(by, reason, system_now()))
     click.echo(f"Removed {name}.", err=True)
 
@@ -153,22 +151,8 @@ def _sees_names(account: StoredAccount) -> bool:
 
 
 def _check_exists(settings: Settings, name: str) -> None:
-    with _errors_as_messages(), open_connection(settings) as connection:
+    with errors_as_messages(*_ERRORS), open_connection(settings) as connection:
         operations.find_account(connection, name)
-
-
-@contextmanager
-def _writing(settings: Settings) -> Iterator[Connection]:
-    with _errors_as_messages(), open_database(settings) as engine, writing(engine) as connection:
-        yield connection
-
-
-@contextmanager
-def _errors_as_messages() -> Iterator[None]:
-    try:
-        yield
-    except (AccountError, PasswordError) as error:
-        raise click.ClickException(str(error)) from None
 
 
 def _hash_password(file: Path | None) -> str:
@@ -181,5 +165,5 @@ def _hash_password(file: Path | None) -> str:
                 password = opened.readline().rstrip("\r\n")
             except UnicodeDecodeError:
                 raise click.ClickException(f"{file} cannot be read as text.") from None
-    with _errors_as_messages():
+    with errors_as_messages(*_ERRORS):
         return passwords.hash_password(password)

@@ -17,7 +17,7 @@ from bridge.cli.output import print_json, print_table
 from bridge.settings import Settings
 from storage.backup import Backup, BackupError, copy_sqlite, postgresql_commands
 from storage.database_files import sqlite_path
-from storage.engine import open_engine, reading
+from storage.engine import open_engine, reading, writing
 from storage.migrations import UnknownRevisionError, describe_misfit, fits
 from storage.migrations import migrate as migrate_schema
 from storage.migrations.plan import MigrationPlan, plan_migration
@@ -43,6 +43,22 @@ def open_database(settings: Settings) -> Iterator[Engine]:
 def open_connection(settings: Settings) -> Iterator[Connection]:
     """Yield a connection for reading."""
     with open_database(settings) as engine, reading(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def errors_as_messages(*errors: type[Exception]) -> Iterator[None]:
+    """Turn these errors inside the block into messages of the command."""
+    try:
+        yield
+    except errors as error:
+        raise click.ClickException(str(error)) from None
+
+
+@contextmanager
+def open_transaction(settings: Settings, *errors: type[Exception]) -> Iterator[Connection]:
+    """Yield a connection in a transaction; these errors inside the block roll it back and become messages."""
+    with errors_as_messages(*errors), open_database(settings) as engine, writing(engine) as connection:
         yield connection
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 from rich.console import Console
 from rich.progress import Progress
-from sqlalchemy import Connection
 
-from bridge.cli.database import open_connection, open_database
+from bridge.cli.database import errors_as_messages, open_connection, open_database, open_transaction
 from bridge.cli.options import AS_JSON, BY, OPTIONAL_REASON, YES
 from bridge.cli.output import print_items, print_table
 from bridge.clock import format_timestamp, random_id, system_now
@@ -20,7 +16,8 @@ from bridge.operations.lms import LmsChange, LmsError
 from bridge.operations.lms_removal import remove_lms_with_data
 from bridge.settings import Settings
 from storage import lms_contents
-from storage.engine import writing
+
+_ERRORS = (LmsError,)
 
 
 @click.group()
@@ -89,7 +86,7 @@ def change(
     reason: str,
 ) -> None:
     """Change the LMS NAME: its origins, and its home page as long as no statement can have it."""
-    with _writing(settings) as connection:
+    with open_transaction(settings, *_ERRORS) as connection:
         context = AuditContext(by, reason, system_now())
         changed = operations.change_lms(connection, name, LmsChange(home_page, added, removed), context)
     origins = ", ".join(changed.origins) or "none"
@@ -109,7 +106,7 @@ def remove(settings: Settings, *, name: str, with_data: bool, yes: bool, by: str
     What LRSs have of them stays there; `erase` removes a learner there, too. A run that is interrupted goes on when it
     is repeated.
     """
-    with _errors_as_messages(), open_connection(settings) as connection:
+    with errors_as_messages(*_ERRORS), open_connection(settings) as connection:
         contents = lms_contents.count(connection, operations.find_lms(connection, name).id)
     lost = f" with {operations.describe_contents(contents)}" if contents.enrollments else ""
     if lost and not with_data:
@@ -123,14 +120,14 @@ def remove(settings: Settings, *, name: str, with_data: bool, yes: bool, by: str
     if lost:
         _remove_with_data(settings, name, context)
     else:
-        with _writing(settings) as connection:
+        with open_transaction(settings, *_ERRORS) as connection:
             operations.remove_lms(connection, name, context)
     click.echo(f"Removed {name}{lost}.", err=True)
 
 
 def _remove_with_data(settings: Settings, name: str, context: AuditContext) -> None:
     with (
-        _errors_as_messages(),
+        errors_as_messages(*_ERRORS),
         open_database(settings) as engine,
         Progress(console=Console(stderr=True), transient=True) as progress,
     ):
@@ -144,17 +141,3 @@ def _remove_with_data(settings: Settings, name: str, context: AuditContext) -> N
             new_id=random_id,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
-
-
-@contextmanager
-def _writing(settings: Settings) -> Iterator[Connection]:
-    with _errors_as_messages(), open_database(settings) as engine, writing(engine) as connection:
-        yield connection
-
-
-@contextmanager
-def _errors_as_messages() -> Iterator[None]:
-    try:
-        yield
-    except LmsError as error:
-        raise click.ClickException(str(error)) from None

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
-from sqlalchemy import Connection
 
-from bridge.cli.database import open_connection, open_database
+from bridge.cli.database import errors_as_messages, open_connection, open_database, open_transaction
 from bridge.cli.options import AS_JSON, BY, OPTIONAL_REASON, REASON, DurationType
 from bridge.cli.output import print_items, print_table
 from bridge.clock import format_timestamp, system_now
@@ -24,6 +20,8 @@ from storage.states import TokenScope
 
 NUMBER = click.argument("number", type=click.IntRange(1, 2**63 - 1))
 SOON = f"running bridges refuse it within {TOKEN_INTERVAL:g} s"
+
+_ERRORS = (LmsError, TokenError)
 
 
 @click.group()
@@ -65,7 +63,7 @@ def create(  # noqa: PLR0913 -- one for each option
 ) -> None:
     """Create a token for an LMS and print it, alone, on standard output. It is shown only once."""
     now = system_now()
-    with _errors_as_messages(), open_database(settings) as engine, writing(engine) as connection:
+    with errors_as_messages(*_ERRORS), open_database(settings) as engine, writing(engine) as connection:
         issued = operations.create_token(
             connection,
             LmsRegistration(name, home_page, origins),
@@ -131,7 +129,7 @@ def rotate(settings: Settings, *, number: int, overlap: int, by: str, reason: st
 
     The new token has the same scopes, and a lifetime as long as the old one had. The old one ends after the overlap.
     """
-    with _writing(settings) as connection:
+    with open_transaction(settings, *_ERRORS) as connection:
         issued = operations.rotate_token(connection, number, AuditContext(by, reason, system_now()), overlap=overlap)
         old = operations.find_token(connection, number)
     click.echo(
@@ -152,20 +150,6 @@ def revoke(settings: Settings, *, number: int, by: str, reason: str) -> None:
 
     Commit URLs that the LMS received with it stay valid until they expire.
     """
-    with _writing(settings) as connection:
+    with open_transaction(settings, *_ERRORS) as connection:
         revoked = operations.revoke_token(connection, number, AuditContext(by, reason, system_now()))
     click.echo(f"Revoked token {number} of {revoked.lms.name}: {SOON}.", err=True)
-
-
-@contextmanager
-def _writing(settings: Settings) -> Iterator[Connection]:
-    with _errors_as_messages(), open_database(settings) as engine, writing(engine) as connection:
-        yield connection
-
-
-@contextmanager
-def _errors_as_messages() -> Iterator[None]:
-    try:
-        yield
-    except (LmsError, TokenError) as error:
-        raise click.ClickException(str(error)) from None
