@@ -58,6 +58,20 @@ token = Table(
     Column("replaced_by", _Id, comment="the token that it was rotated into"),
 )
 
+browser_key = Table(
+    "browser_key",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("lms_id", _Id, ForeignKey("lms.id"), nullable=False, index=True),
+    Column("key", Text, nullable=False, unique=True, comment="stands in the LMS's pages: no secret"),
+    Column("origins", Text, nullable=False, comment="JSON list of origins whose pages may use it"),
+    Column("activities", Text, nullable=False, comment="JSON list of ids that sessions may be of; empty: all"),
+    Column("created_at", _Time, nullable=False),
+    Column("expires_at", _Time, comment="none: it does not expire"),
+    Column("revoked_at", _Time),
+    Column("last_used_at", _Time, comment="noted once a minute"),
+)
+
 signing_key = Table(
     "signing_key",
     metadata,
@@ -171,7 +185,7 @@ attempt = Table(
     sqlite_autoincrement=True,
 )
 
-_IS_LIVE = "ended IS NULL AND source = 'server'"
+_IS_LIVE = "ended IS NULL AND source <> 'import'"
 
 session = Table(
     "session",
@@ -186,7 +200,7 @@ session = Table(
         Text,
         nullable=False,
         server_default=text("'server'"),
-        comment="server or import: where its commits come from",
+        comment="server, browser or import: where its commits come from",
     ),
     Column("last_commit_at", _Time),
     Column("ended_at", _Time),

@@ -156,7 +156,11 @@ class UnitOfWork:
         attempt = self._meant(launch)
         if attempt is None:
             return None
-        sessions = [session for session in self._rows.sessions.values() if session.attempt is attempt]
+        sessions = [
+            session
+            for session in self._rows.sessions.values()
+            if session.attempt is attempt and session.row.source != SessionSource.BROWSER
+        ]
         begun_here = any(session.row.new for session in sessions)
         row = None if begun_here else attempts.newest_session(self._connection, attempt.row)
         if row is not None and row.session_id not in self._rows.sessions:
@@ -205,7 +209,7 @@ class UnitOfWork:
         attempt.row.changed = True
         entry = _entry(attempt, state)
         its_id = session_id or time_ordered_id(self._now, self._new_id())
-        source = (SessionSource.SERVER if launch.past is None else SessionSource.IMPORT).value
+        source = SessionSource(launch.data.source if launch.past is None else SessionSource.IMPORT).value
         row = Session(its_id, attempt.row, entry, "", at, source, changed=True, new=True)
         session = self._rows.sessions[row.session_id] = CachedSession(row, attempt, state)
         return session

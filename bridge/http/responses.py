@@ -36,6 +36,14 @@ CommitUrl = Annotated[
         extra_json_schema={"format": "uri"},
     ),
 ]
+BrowserCommitUrl = Annotated[
+    str,
+    Meta(
+        description="Where the page posts the session's commits to, as `text/plain` so that no preflight is needed. It"
+        ' answers `{"result": true, "errorCode": 0}` and nothing else.',
+        extra_json_schema={"format": "uri"},
+    ),
+]
 WaitingCount = Annotated[int, Meta(le=COUNT_LIMIT, description=f"{COUNT_LIMIT} means that many or more.")]
 Cursor = Annotated[str, Meta(description="What to send as `…_after` for the following ones; null at the end.")]
 
@@ -49,6 +57,13 @@ class SessionOpenedResponse(SuccessResponse, frozen=True, gc=False, kw_only=True
     enrollment: EnrollmentSummary
     cmi: CmiData
     warnings: Sequence[CmiWarning]
+
+
+class BrowserSessionResponse(msgspec.Struct, frozen=True, gc=False):
+    """A session that a page may commit to. It says nothing of anybody."""
+
+    session_id: UuidText
+    commit_url: BrowserCommitUrl
 
 
 class DeliverySummary(msgspec.Struct, frozen=True, gc=False):
@@ -275,6 +290,7 @@ class ProblemResponse(msgspec.Struct, frozen=True, gc=False):
 
 RESPONSES = (
     SessionOpenedResponse,
+    BrowserSessionResponse,
     CommitResponse,
     SessionResponse,
     AttemptResponse,
