@@ -82,9 +82,9 @@ class BrowserKeys:
                 " another one for the page."
             )
         if origin not in key.origins:
-            said = "says no Origin" if origin is None else f"is of a page of {origin[:200]!r}"
+            page = "says no Origin" if origin is None else f"is of a page of {origin[:200]!r}"
             raise BrowserOriginForbidden(
-                f"This browser key is for pages of {', '.join(key.origins)}, and the request {said};"
+                f"This browser key is for pages of {', '.join(key.origins)}, and the request {page};"
                 " `scorm-bridge keys create --origin` makes a key for other pages."
             )
         self._uses[key.id] = now

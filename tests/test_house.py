@@ -46,6 +46,7 @@ SMALL = {
 """Modules of fewer lines, and why each stands alone."""
 LARGE = {
     "bridge/commits/unit_of_work.py": "one transaction's rows, all of which know each other",
+    "bridge/errors.py": "the one tree of errors",
     "bridge/formats/native.py": "the format with all names that clients use",
     "bridge/forwarding/forwarder.py": "the life of one batch",
     "bridge/http/openapi_paths.py": "a table of all paths",

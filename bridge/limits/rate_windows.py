@@ -61,13 +61,13 @@ class RateWindows(Storage):
         return True
 
     def reset(self) -> int:
-        """Forget all windows; return how many there were."""
+        """Drop all windows; return how many there were."""
         number = len(self._counts)
         self._counts.clear()
         return number
 
     def clear(self, key: str) -> None:
-        """Forget the window of a key."""
+        """Drop the window of a key."""
         self._counts.pop(key, None)
 
 

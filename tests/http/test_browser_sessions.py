@@ -10,11 +10,12 @@ from sqlalchemy import select
 
 from bridge.operations.audit_context import AuditContext
 from bridge.operations.browser_keys import NewBrowserKey, create_browser_key, revoke_browser_key
-from bridge.operations.erasure import ErasureRequest, Learner, erase_learner
+from bridge.operations.erasure import ErasureRequest, erase_learner
 from bridge.settings import LimitSettings
 from storage.browser_keys import BrowserKey, of_lms
 from storage.engine import reading, writing
 from storage.erasures import Later
+from storage.queries.learner_data import Learner
 from storage.states import SessionSource
 from storage.tables import refusal, session
 from tests.support.accounts import HOME_PAGE
@@ -296,7 +297,9 @@ async def test_floods_are_refused_by_key_learner_and_address(
     start: StartBridge, setting: str, other: dict[str, Any]
 ) -> None:
     monotonic = FakeMonotonic()
-    bridge = await start(limits=LimitSettings(**{setting: "2/minute"}), monotonic=lambda: monotonic.seconds)
+    bridge = await start(
+        limits=LimitSettings.model_validate({setting: "2/minute"}), monotonic=lambda: monotonic.seconds
+    )
     key = create(bridge)
     url = await open_page(bridge, key.key)
     assert (await send(bridge, url, PASSED))[0] == 200
