@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, insert, or_, select, update
 
+from storage.learner_ids import decode_rules
 from storage.lms import Lms
 from storage.states import TokenStatus
 from storage.tables import browser_key, lms
@@ -103,16 +104,16 @@ def note_uses(connection: Connection, uses: Mapping[int, int]) -> None:
 
 
 def _query() -> Select[Any]:
-    return select(browser_key, lms.c.name, lms.c.home_page, lms.c.origins.label("lms_origins")).join_from(
-        browser_key, lms
-    )
+    return select(
+        browser_key, lms.c.name, lms.c.home_page, lms.c.origins.label("lms_origins"), lms.c.learner_ids
+    ).join_from(browser_key, lms)
 
 
 def _stored(row: Row[Any]) -> BrowserKey:
     return BrowserKey(
         row.id,
         row.key,
-        Lms(row.lms_id, row.name, row.home_page, tuple(json.loads(row.lms_origins))),
+        Lms(row.lms_id, row.name, row.home_page, tuple(json.loads(row.lms_origins)), decode_rules(row.learner_ids)),
         tuple(json.loads(row.origins)),
         tuple(json.loads(row.activities)),
         row.created_at,

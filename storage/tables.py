@@ -36,6 +36,7 @@ lms = Table(
     Column("home_page", Text, nullable=False),
     Column("origins", Text, nullable=False, comment="JSON list of origins whose pages may post commits"),
     Column("created_at", _Time, nullable=False),
+    Column("learner_ids", Text, comment="JSON: how ids are rewritten that its pages say; none: not"),
 )
 
 token = Table(

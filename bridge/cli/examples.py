@@ -24,7 +24,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "keys list": ("keys list", "keys list --json"),
     "keys revoke": ('keys revoke 3 --reason "the pages are gone"',),
     "lms list": ("lms list",),
-    "lms change": ("lms change campus --origin https://learn.example.org",),
+    "lms change": (
+        "lms change campus --origin https://learn.example.org",
+        "lms change campus --learner-pattern 'user-{id}' --learner-case lower",
+    ),
     "lms remove": ("lms remove trial --reason 'the trial is over'",),
     "accounts create": ("accounts create ada --role admin --sees-names",),
     "accounts list": ("accounts list",),

@@ -35,11 +35,12 @@ from bridge.http.services import public_url, services
 from bridge.metrics.catalog import BROWSER_SESSIONS
 from mappings.attempt.launch import BROWSER
 from storage.browser_keys import BrowserKey
+from storage.learner_ids import LearnerIdRules
 
 MAX_OPENING_BYTES = 16 * 1024
 """Bytes of a body that opens a session: ids and names, no CMI data."""
-HASHED_ID = re.compile(r"sha256:[0-9a-f]{64}")
-"""A learner's id that the page has hashed: what it was cannot be told from it."""
+HASHED_PREFIX = "sha256:"
+"""What a learner's id begins with that the page has hashed; the hash follows, in hexadecimal."""
 
 _LAUNCH_ID = re.compile(r"[A-Za-z0-9_-]{8,100}", re.ASCII)
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
@@ -144,7 +145,7 @@ def parse_browser_launch(fields: BrowserSessionBody, key: BrowserKey) -> Launch:
     """
     if fields.launch_id is not None and _LAUNCH_ID.fullmatch(fields.launch_id) is None:
         raise MalformedField("launch_id has 8 to 100 letters, digits, - and _, and is another one for each launch.")
-    learner_id, name = _learner(fields.learner)
+    learner_id, name = _learner(fields.learner, key.lms.learner_ids)
     opening = {
         "learner": {"id": learner_id, "name": name},
         "activity": msgspec.to_builtins(fields.activity),
@@ -180,17 +181,28 @@ async def _authenticate(request: web.Request, content: object) -> BrowserKey:
     return keys.check(key, request.headers.get(hdrs.ORIGIN))
 
 
-def _learner(learner: BrowserLearnerFields | str | int) -> tuple[str, str | None]:
-    """Return a learner's id as it is stored, and the name; one that is hashed has none."""
-    if not isinstance(learner, BrowserLearnerFields):
-        return str(learner), None
-    if (learner.id is None) is (learner.sha256 is None):
+def _learner(learner: BrowserLearnerFields | str | int, rules: LearnerIdRules) -> tuple[str, str | None]:
+    """Return a learner's id as it is stored, and the name; one that is hashed has none, and is not rewritten."""
+    fields = learner if isinstance(learner, BrowserLearnerFields) else BrowserLearnerFields(learner)
+    if (fields.id is None) is (fields.sha256 is None):
         raise MalformedBody("learner has either an id or, where the page has hashed it, sha256.")
-    if learner.sha256 is None:
-        return str(learner.id), learner.name
-    if _SHA256.fullmatch(learner.sha256) is None:
-        raise MalformedField("learner.sha256 is a SHA-256 in hexadecimal: 64 of the digits 0 to 9 and a to f.")
-    return f"sha256:{learner.sha256.lower()}", None
+    if fields.sha256 is not None:
+        if _SHA256.fullmatch(fields.sha256) is None:
+            raise MalformedField("learner.sha256 is a SHA-256 in hexadecimal: 64 of the digits 0 to 9 and a to f.")
+        return f"{HASHED_PREFIX}{fields.sha256.lower()}", None
+    learner_id = str(fields.id)
+    if learner_id.startswith(HASHED_PREFIX) and _SHA256.fullmatch(learner_id.removeprefix(HASHED_PREFIX)):
+        return learner_id.lower(), None
+    if not learner_id.strip():
+        return learner_id, fields.name  # refused as an empty one of any body
+    rewritten = rules.rewrite(learner_id)
+    if rewritten is None:
+        # who learners are stays out of the log
+        raise MalformedField(
+            f"learner.id is not written as the LMS's pages write ids: {rules.describe()}; `scorm-bridge lms change"
+            " --learner-pattern` says how they do."
+        )
+    return rewritten, fields.name
 
 
 def _convert(content: object) -> BrowserSessionBody:

@@ -27,6 +27,7 @@ from bridge.system_alarms import AlarmCode
 from mappings.cmi.warnings import CmiWarning
 
 SessionEnding = Annotated[str, one_of("SessionEnding")]
+Source = Annotated[str, one_of("SessionSource")]
 CommitUrl = Annotated[
     str,
     Meta(
@@ -111,6 +112,7 @@ class SessionSummary(msgspec.Struct, frozen=True, gc=False):
     last_commit_at: Timestamp | None
     ended_at: Timestamp | None
     ended: SessionEnding | None
+    source: Source
 
 
 class AttemptCommit(SessionCommit, frozen=True, gc=False):
@@ -155,6 +157,7 @@ class SessionResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
     last_commit_at: Timestamp | None
     ended_at: Timestamp | None
     ended: SessionEnding | None
+    source: Source
     attempt: AttemptSummary
     enrollment: EnrollmentSummary
     cmi: CmiData

@@ -41,6 +41,7 @@ class LaunchData(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     (-1 to 1), `completion_threshold` a progress measure (0 to 1). `registration` is the LMS's own UUID of the learner
     in the course, which it gave with this session or before. `of_package` says that another session of the same launch
     stands for the package: the package's total time is not this session's. `source` is who opened the session.
+    `joins` says of a server's session that it is of the launch which a page had sent commits of before.
     """
 
     scorm_version: ScormVersion | None = None
@@ -55,6 +56,7 @@ class LaunchData(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     registration: str | None = None
     of_package: bool = False
     source: Source = SERVER
+    joins: bool = False
 
     @property
     def records(self) -> bool:

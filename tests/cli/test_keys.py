@@ -139,3 +139,15 @@ def test_a_table_of_keys_says_for_which_pages_they_are(run: Run) -> None:
     table = run("keys", "list").stdout
     assert key in table
     assert PAGE in table
+
+
+def test_rules_for_ids_that_pages_say_are_changed_one_by_one(run: Run) -> None:
+    run("migrate")
+    run(*CREATE, PAGE)
+    assert run("lms", "change", "campus", "--learner-pattern", "user-{id}", "--learner-trim").exit_code == 0
+    assert run("lms", "change", "campus", "--learner-case", "lower", "--no-learner-trim").exit_code == 0
+
+    (item,) = json.loads(run("lms", "list", "--json").stdout)["items"]
+    assert item["learner_ids"] == {"trim": False, "pattern": "user-{id}", "case": "lower", "prefix": ""}
+    refused = run("lms", "change", "campus", "--learner-pattern", "user")
+    assert (refused.exit_code, "{id}" in refused.stderr) == (1, True)

@@ -9,66 +9,21 @@ import pytest
 from sqlalchemy import select
 
 from bridge.operations.audit_context import AuditContext
-from bridge.operations.browser_keys import NewBrowserKey, create_browser_key, revoke_browser_key
+from bridge.operations.browser_keys import revoke_browser_key
 from bridge.operations.erasure import ErasureRequest, erase_learner
+from bridge.operations.lms import LmsChange, change_lms
 from bridge.settings import LimitSettings
-from storage.browser_keys import BrowserKey, of_lms
+from storage.browser_keys import of_lms
 from storage.engine import reading, writing
 from storage.erasures import Later
+from storage.learner_ids import LearnerCase
 from storage.queries.learner_data import Learner
 from storage.states import SessionSource
 from storage.tables import refusal, session
 from tests.support.accounts import HOME_PAGE
 from tests.support.bridge import Bridge, FakeMonotonic, StartBridge
+from tests.support.browser_keys import PAGE, PASSED, PATH, STORED, ask, create_key, open_page, path_of, send
 from tests.support.waiting import poll
-
-PATH = "/v1/browser/sessions"
-PAGE = "https://pages.example.org"
-WHO = {"learner": {"id": "u1", "name": "Ada"}, "activity": {"id": "235"}, "scorm_version": "1.2"}
-PASSED = {"cmi.core.lesson_status": "passed", "cmi.core.score.raw": "80"}
-STORED = {"result": True, "errorCode": 0}
-
-
-def create(bridge: Bridge, **fields: Any) -> BrowserKey:
-    """Create a key of the bridge's LMS for `PAGE`."""
-    with writing(bridge.engine) as connection:
-        return create_browser_key(
-            connection,
-            NewBrowserKey(**({"lms": "lms", "origins": [PAGE]} | fields)),
-            AuditContext("ada", "", bridge.clock()),
-        )
-
-
-async def ask(
-    bridge: Bridge, key: str, *, origin: str | None = PAGE, **fields: Any
-) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Open a session as a page does; return status, answer and headers."""
-    headers = {"Content-Type": "text/plain;charset=UTF-8"} | ({} if origin is None else {"Origin": origin})
-    body = json.dumps({"key": key} | WHO | fields)
-    async with bridge.client.post(PATH, data=body, headers=headers) as response:
-        return response.status, await response.json(content_type=None), dict(response.headers)
-
-
-async def open_page(bridge: Bridge, key: str, **fields: Any) -> str:
-    """Open a session that must open; return where it is committed to."""
-    status, answer, _ = await ask(bridge, key, **fields)
-    assert status == 200, answer
-    return str(answer["commit_url"])
-
-
-async def send(
-    bridge: Bridge, url: str, cmi: dict[str, Any], *, origin: str | None = PAGE, **fields: Any
-) -> tuple[int, dict[str, Any]]:
-    """Commit as a page does."""
-    headers = {"Content-Type": "text/plain;charset=UTF-8"} | ({} if origin is None else {"Origin": origin})
-    return await bridge.post(
-        path_of(url), token=None, data=json.dumps({"cmi": cmi, "scorm_version": "1.2"} | fields), headers=headers
-    )
-
-
-def path_of(url: str) -> str:
-    """Return an address without scheme and host."""
-    return "/" + url.split("//", 1)[1].split("/", 1)[1]
 
 
 def sources(bridge: Bridge) -> list[str]:
@@ -80,7 +35,7 @@ def sources(bridge: Bridge) -> list[str]:
 
 
 async def test_a_page_records_what_its_learner_does(bridge: Bridge) -> None:
-    key = create(bridge)
+    key = create_key(bridge)
     url = await open_page(bridge, key.key)
 
     assert await send(bridge, url, PASSED, sequence=1, terminated=True) == (200, STORED)
@@ -91,7 +46,7 @@ async def test_a_page_records_what_its_learner_does(bridge: Bridge) -> None:
 
 
 async def test_opening_says_nothing_but_where_commits_go(bridge: Bridge) -> None:
-    key = create(bridge)
+    key = create_key(bridge)
     await bridge.commit({"suspend_data": "canary-suspend", "core": {"lesson_location": "canary-place"}})
 
     known, unknown = await ask(bridge, key.key), await ask(bridge, key.key, learner={"id": "nobody"})
@@ -104,7 +59,7 @@ async def test_opening_says_nothing_but_where_commits_go(bridge: Bridge) -> None
 
 @pytest.mark.parametrize("body", [b'{"cmi":{}}', b'{"cmi":{"core":{"exit":"suspend"}}}'])
 async def test_a_commit_is_answered_with_no_result_and_no_state(bridge: Bridge, body: bytes) -> None:
-    key = create(bridge)
+    key = create_key(bridge)
     await bridge.commit(PASSED | {"cmi.suspend_data": "canary-suspend"})
     url = await open_page(bridge, key.key)
 
@@ -115,7 +70,7 @@ async def test_a_commit_is_answered_with_no_result_and_no_state(bridge: Bridge, 
 
 @pytest.mark.parametrize("wire_format", ["native", "aicc", "openedx", "rpc"])
 async def test_a_page_cannot_ask_what_a_session_holds(bridge: Bridge, wire_format: str) -> None:
-    key = create(bridge)
+    key = create_key(bridge)
     await bridge.commit(PASSED | {"cmi.suspend_data": "canary-suspend"})
     path = path_of(await open_page(bridge, key.key)).replace("/v1/", f"/v1/formats/{wire_format}/")
 
@@ -126,7 +81,7 @@ async def test_a_page_cannot_ask_what_a_session_holds(bridge: Bridge, wire_forma
 
 
 async def test_a_format_that_asks_by_post_is_refused_as_well(bridge: Bridge) -> None:
-    key = create(bridge)
+    key = create_key(bridge)
     await bridge.commit(PASSED | {"cmi.suspend_data": "canary-suspend"})
     url = await open_page(bridge, key.key)
 
@@ -139,7 +94,7 @@ async def test_a_format_that_asks_by_post_is_refused_as_well(bridge: Bridge) -> 
 
 async def test_values_of_another_sco_reach_no_session_of_that_sco(bridge: Bridge) -> None:
     """Formats that post all SCOs of a package to one address would open sessions of activities the key is not for."""
-    key = create(bridge, activities=["235"])
+    key = create_key(bridge, activities=["235"])
     url = await open_page(bridge, key.key)
 
     status, answer = await bridge.post(
@@ -151,7 +106,7 @@ async def test_values_of_another_sco_reach_no_session_of_that_sco(bridge: Bridge
 
 
 async def test_the_same_launch_has_the_same_session(bridge: Bridge) -> None:
-    key = create(bridge)
+    key = create_key(bridge)
     launch = {"launch_id": "launch-0001"}
     first, second = (await ask(bridge, key.key, **launch))[1], (await ask(bridge, key.key, **launch))[1]
     other = (await ask(bridge, key.key, launch_id="launch-0002"))[1]
@@ -162,7 +117,7 @@ async def test_the_same_launch_has_the_same_session(bridge: Bridge) -> None:
 
 
 async def test_a_key_of_no_lms_is_refused(bridge: Bridge) -> None:
-    create(bridge)
+    create_key(bridge)
     status, answer, headers = await ask(bridge, "pk_" + "x" * 43)
 
     assert (status, answer["code"]) == (401, "browser-key-unknown")
@@ -170,7 +125,7 @@ async def test_a_key_of_no_lms_is_refused(bridge: Bridge) -> None:
 
 
 async def test_a_revoked_key_opens_nothing_and_its_commit_urls_end_with_it(bridge: Bridge) -> None:
-    key = create(bridge)
+    key = create_key(bridge)
     url = await open_page(bridge, key.key)
     with writing(bridge.engine) as connection:
         revoke_browser_key(connection, key.id, AuditContext("ada", "leaked", bridge.clock()))
@@ -184,7 +139,7 @@ async def test_a_revoked_key_opens_nothing_and_its_commit_urls_end_with_it(bridg
 
 
 async def test_an_expired_key_says_since_when(bridge: Bridge) -> None:
-    key = create(bridge, expires_at=bridge.clock() + 60_000)
+    key = create_key(bridge, expires_at=bridge.clock() + 60_000)
     url = await open_page(bridge, key.key)
     bridge.clock.advance(60)
 
@@ -200,7 +155,7 @@ async def test_an_expired_key_says_since_when(bridge: Bridge) -> None:
 )
 async def test_pages_of_other_origins_are_refused_and_cannot_read_why(bridge: Bridge, origin: str | None) -> None:
     """The LMS's own origins as well: they are for pages that have its players' commit URLs."""
-    key = create(bridge)
+    key = create_key(bridge)
     status, answer, headers = await ask(bridge, key.key, origin=origin)
 
     assert (status, answer["code"]) == (403, "browser-origin-forbidden")
@@ -208,7 +163,7 @@ async def test_pages_of_other_origins_are_refused_and_cannot_read_why(bridge: Br
 
 
 async def test_another_page_cannot_commit_with_a_url_that_it_came_by(bridge: Bridge) -> None:
-    url = await open_page(bridge, create(bridge).key)
+    url = await open_page(bridge, create_key(bridge).key)
 
     status, answer = await send(bridge, url, PASSED, origin="https://evil.example")
     assert (status, answer["code"]) == (403, "browser-origin-forbidden")
@@ -216,7 +171,7 @@ async def test_another_page_cannot_commit_with_a_url_that_it_came_by(bridge: Bri
 
 @pytest.mark.parametrize("origin", ["null", None])
 async def test_a_beacon_that_does_not_say_its_page_is_stored(bridge: Bridge, origin: str | None) -> None:
-    url = await open_page(bridge, create(bridge).key)
+    url = await open_page(bridge, create_key(bridge).key)
 
     assert await send(bridge, url, PASSED, origin=origin) == (200, STORED)
 
@@ -234,7 +189,7 @@ async def test_a_beacon_that_does_not_say_its_page_is_stored(bridge: Bridge, ori
 async def test_a_key_is_for_its_activities(
     bridge: Bridge, activities: tuple[str, ...], activity: str, status: int
 ) -> None:
-    key = create(bridge, activities=activities)
+    key = create_key(bridge, activities=activities)
     answered, answer, headers = await ask(bridge, key.key, activity={"id": activity})
 
     assert answered == status
@@ -259,26 +214,26 @@ async def test_a_key_is_for_its_activities(
     ],
 )
 async def test_what_a_page_may_not_say_is_refused_in_words(bridge: Bridge, fields: dict[str, Any], code: str) -> None:
-    status, answer, _ = await ask(bridge, create(bridge).key, **fields)
+    status, answer, _ = await ask(bridge, create_key(bridge).key, **fields)
 
     assert (status, answer["code"]) == (400, code)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"pk_x"', b'{"key": 1}', b"\xff\xfe"])
 async def test_what_is_no_opening_is_refused(bridge: Bridge, body: bytes) -> None:
-    create(bridge)
+    create_key(bridge)
     async with bridge.client.post(PATH, data=body, headers={"Origin": PAGE}) as response:
         assert (response.status, (await response.json(content_type=None))["code"]) == (400, "malformed-body")
 
 
 async def test_a_body_that_is_too_long_is_refused(bridge: Bridge) -> None:
-    status, answer, _ = await ask(bridge, create(bridge).key, activity={"id": "235", "description": "x" * 20_000})
+    status, answer, _ = await ask(bridge, create_key(bridge).key, activity={"id": "235", "description": "x" * 20_000})
 
     assert (status, answer["code"]) == (413, "body-too-large")
 
 
 async def test_a_hashed_learner_has_its_hash_as_id_and_no_name(bridge: Bridge) -> None:
-    url = await open_page(bridge, create(bridge).key, learner={"sha256": "AB" * 32, "name": "Ada"})
+    url = await open_page(bridge, create_key(bridge).key, learner={"sha256": "AB" * 32, "name": "Ada"})
     await send(bridge, url, PASSED)
 
     (report,) = bridge.reports(learner="sha256:" + "ab" * 32)
@@ -300,7 +255,7 @@ async def test_floods_are_refused_by_key_learner_and_address(
     bridge = await start(
         limits=LimitSettings.model_validate({setting: "2/minute"}), monotonic=lambda: monotonic.seconds
     )
-    key = create(bridge)
+    key = create_key(bridge)
     url = await open_page(bridge, key.key)
     assert (await send(bridge, url, PASSED))[0] == 200
 
@@ -314,7 +269,7 @@ async def test_floods_are_refused_by_key_learner_and_address(
 
 async def test_the_flood_of_one_learners_page_holds_up_no_other_and_not_the_lms(start: StartBridge) -> None:
     bridge = await start(limits=LimitSettings(browser_requests_per_learner="2/minute"))
-    key = create(bridge)
+    key = create_key(bridge)
     for _ in range(3):
         refused = await ask(bridge, key.key)
     assert refused[0] == 429
@@ -324,7 +279,7 @@ async def test_the_flood_of_one_learners_page_holds_up_no_other_and_not_the_lms(
 
 
 async def test_a_preflight_is_answered_for_origins_of_keys_alone(bridge: Bridge) -> None:
-    key = create(bridge)
+    key = create_key(bridge)
     headers = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
     for origin, allowed in ((PAGE, PAGE), ("https://evil.example", None), (HOME_PAGE, None)):
         async with bridge.client.options(PATH, headers=headers | {"Origin": origin}) as response:
@@ -334,7 +289,7 @@ async def test_a_preflight_is_answered_for_origins_of_keys_alone(bridge: Bridge)
 
 
 async def test_refusals_are_kept_for_the_lms_whose_key_it_is(bridge: Bridge) -> None:
-    key = create(bridge, activities=["1"])
+    key = create_key(bridge, activities=["1"])
     await ask(bridge, key.key, origin="https://evil.example")
     await ask(bridge, key.key)
     await bridge.close()
@@ -345,7 +300,7 @@ async def test_refusals_are_kept_for_the_lms_whose_key_it_is(bridge: Bridge) -> 
 
 
 async def test_a_keys_last_use_is_noted(bridge: Bridge) -> None:
-    key, unused = create(bridge), create(bridge)
+    key, unused = create_key(bridge), create_key(bridge)
     await ask(bridge, key.key)
     await bridge.close()
 
@@ -354,7 +309,7 @@ async def test_a_keys_last_use_is_noted(bridge: Bridge) -> None:
 
 
 async def test_an_erased_learner_is_answered_as_anybody_and_nothing_is_stored(bridge: Bridge) -> None:
-    key = create(bridge)
+    key = create_key(bridge)
     await bridge.commit({"core": {"lesson_status": "incomplete"}})
     request = ErasureRequest(Learner("u1"), Later.REFUSE, {}, AuditContext("ada", "", bridge.clock()))
     erase_learner(bridge.engine, request, now=bridge.clock, new_id=lambda: "6f3c2a9e-1111-4111-8111-111111111111")
@@ -362,3 +317,21 @@ async def test_an_erased_learner_is_answered_as_anybody_and_nothing_is_stored(br
     url = await open_page(bridge, key.key)
     assert await send(bridge, url, PASSED) == (200, STORED)
     assert bridge.reports() == []
+
+
+async def test_ids_of_learners_are_rewritten_as_their_lms_says_and_the_servers_are_not(bridge: Bridge) -> None:
+    with writing(bridge.engine) as connection:
+        rules = {"trim": True, "pattern": "user-{id}", "case": LearnerCase.LOWER, "prefix": "u"}
+        change_lms(connection, "lms", LmsChange(learner_ids=rules), AuditContext("ada", "", bridge.clock()))
+    key = create_key(bridge)
+    await send(bridge, await open_page(bridge, key.key, learner={"id": " user-1 "}), PASSED)
+    await bridge.commit(PASSED, learner={"id": "user-1"})
+
+    assert [report.attempt.success_status for report in bridge.reports(learner="u1")] == ["passed"]
+    assert len(bridge.reports(learner="user-1")) == 1
+    status, answer, _ = await ask(bridge, key.key, learner="admin-canary")
+    assert (status, answer["code"]) == (400, "malformed-field")
+    assert "user-{id}" in answer["detail"]
+    assert "canary" not in answer["detail"]
+    assert (await ask(bridge, key.key, learner={"sha256": "ab" * 32}))[0] == 200
+    assert (await ask(bridge, key.key, learner="sha256:" + "AB" * 32))[0] == 200
