@@ -6,6 +6,7 @@ no query.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 
 import structlog
@@ -24,6 +25,8 @@ KEY_PREFIX = "pk_"
 """What every key begins with, so that it is recognized as one that may be published."""
 KEYS_TTL = 30_000
 """Milliseconds for which the keys are not read again, where no change is noticed."""
+RETRY_INTERVAL = 1_000
+"""Milliseconds after which they are, where the database did not answer."""
 
 
 def new_key() -> str:
@@ -40,7 +43,10 @@ class BrowserKeys:
     def __init__(self, database: Database, now: Now) -> None:
         self._database = database
         self._now = now
+        self._reading = asyncio.Lock()
         self._read_at: int | None = None
+        self._is_known = False
+        self._changes = 0
         self._by_key: dict[str, BrowserKey] = {}
         self._by_id: dict[int, BrowserKey] = {}
         self._uses: dict[int, int] = {}
@@ -92,6 +98,7 @@ class BrowserKeys:
 
     def forget(self) -> None:
         """Read the keys anew when one is asked for next."""
+        self._changes += 1
         self._read_at = None
 
     def take_uses(self) -> dict[int, int]:
@@ -100,17 +107,28 @@ class BrowserKeys:
         return uses
 
     async def _refresh(self) -> None:
-        if self._read_at is not None and self._now() - self._read_at < KEYS_TTL:
+        """Read the keys where it is time, once for all who wait for them."""
+        if self._is_fresh():
             return
-        was_read = self._read_at is not None or bool(self._by_id)
-        try:
-            stored = await self._database.read(browser_keys.of_lms)
-        except DBAPIError as error:
-            if not was_read:
-                raise
-            # what was known still holds: the request itself will tell if it needs the database
-            log_failure(log, "browser_keys_not_read", error)
-            return
-        self._by_key = {key.key: key for key in stored}
-        self._by_id = {key.id: key for key in stored}
-        self._read_at = self._now()
+        async with self._reading:
+            if self._is_fresh():
+                return
+            changes = self._changes
+            try:
+                stored = await self._database.read(browser_keys.of_lms)
+            except DBAPIError as error:
+                if not self._is_known:
+                    raise
+                # what was known still holds for a while: the request itself will tell if it needs the database
+                log_failure(log, "browser_keys_not_read", error)
+                self._read_at = self._now() - KEYS_TTL + RETRY_INTERVAL
+                return
+            self._by_key = {key.key: key for key in stored}
+            self._by_id = {key.id: key for key in stored}
+            self._is_known = True
+            # what was read before a change must not be kept after it
+            if changes == self._changes:
+                self._read_at = self._now()
+
+    def _is_fresh(self) -> bool:
+        return self._read_at is not None and self._now() - self._read_at < KEYS_TTL
