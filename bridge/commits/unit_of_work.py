@@ -202,13 +202,13 @@ class UnitOfWork:
             self._latest[owner.id] = attempt
         if launch.scorm_version is not None and attempt.state.commits == 0:
             attempt.row.scorm_version = launch.scorm_version
-        data = self._registered(owner, launch.data)
+        before, data = attempt.state, self._registered(owner, launch.data)
         if attempt.state.browser_base is not None and leads(data):
             data = replace(data, joins=joins(attempt, launch, at))
             take_over(attempt, self._rows.attempts_of(owner))
         prior_total_time = (latest or attempt).state.client_total_time
         attempt.state, state = begin_session(
-            attempt.state,
+            before,
             data,
             launched_at=at if launching or launch.past is not None else 0,
             prior_total_time=owner.total_time if prior_total_time is None else prior_total_time,

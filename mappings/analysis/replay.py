@@ -99,9 +99,9 @@ class _Attempt:
             key=lambda session: -session[0],
         )
 
-    def note_status(self) -> None:
-        """Note what was reached by now."""
-        snapshot = self.state.snapshot
+    def note_status(self, state: AttemptState) -> None:
+        """Note what a state of the attempt has reached."""
+        snapshot = state.snapshot
         self.completed = self.completed or snapshot.completion_status == CompletionStatus.COMPLETED
         self.passed = self.passed or snapshot.success_status == SuccessStatus.PASSED
 
@@ -155,7 +155,7 @@ class Replay:
             PriorCommit(journalled.number, received_commit.digest, commit.sequence, received_commit.idempotency_key)
         )
         if transition.session.for_credit:
-            attempt.note_status()
+            attempt.note_status(attempt.state)
         return replayed
 
     def skip(self, session_id: str) -> None:
@@ -196,8 +196,7 @@ class Replay:
             if attempt.state.browser_base is not None and leads(story.launch):
                 # what pages had reached counts no more
                 attempt.completed = attempt.passed = False
-                attempt.state = without_browser(attempt.state)
-                attempt.note_status()
+                attempt.note_status(without_browser(attempt.state))
             attempt.state, state = open_session(
                 attempt.state, story.launch, launched_at=story.launched_at, prior_total_time=story.prior_total_time
             )

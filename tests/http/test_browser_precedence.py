@@ -46,7 +46,7 @@ class Launch:
         self.page_url = await open_page(self.bridge, self.key)
 
     async def open_server(self, **fields: Any) -> None:
-        self.opened = await self.bridge.open(scorm_version="1.2", **fields)
+        self.opened = await self.bridge.open(learner={"id": "u1", "name": "Ada"}, scorm_version="1.2", **fields)
         self.server_url = self.opened["commit_url"]
 
     async def page(self, cmi: dict[str, Any], **fields: Any) -> None:
