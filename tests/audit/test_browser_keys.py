@@ -24,7 +24,7 @@ async def test_a_new_key_works_and_stays_shown_with_its_line_for_pages(bridge: B
     text = await admin.text("/audit/lms")
     (key,) = KEY.findall(text)
 
-    assert answer.status == 200
+    assert answer.status == 303
     assert (await ask(bridge, key))[0] == 200
     with reading(bridge.engine) as connection:
         (stored,) = browser_keys.of_lms(connection)
@@ -57,7 +57,7 @@ async def test_a_key_is_revoked_with_a_reason(bridge: Bridge, admin: Visitor) ->
     await admin.post("/audit/lms/keys", **NEW)
 
     assert (await admin.post("/audit/lms/keys/1/revoke")).status == 400
-    assert (await admin.post("/audit/lms/keys/1/revoke", reason="the pages are gone")).status == 200
+    assert (await admin.post("/audit/lms/keys/1/revoke", reason="the pages are gone")).status == 303
     assert (await admin.post("/audit/lms/keys/1/revoke", reason="again")).status == 409
     assert (await admin.post("/audit/lms/keys/x/revoke", reason="again")).status == 404
     with reading(bridge.engine) as connection:
@@ -67,7 +67,7 @@ async def test_a_key_is_revoked_with_a_reason(bridge: Bridge, admin: Visitor) ->
 
 async def test_rules_for_ids_are_set_shown_and_taken_back(bridge: Bridge, admin: Visitor) -> None:
     rules = {"lms": "lms", "learner_trim": "yes", "learner_pattern": "user-{id}", "learner_case": "lower"}
-    assert (await admin.post("/audit/lms", **rules)).status == 200
+    assert (await admin.post("/audit/lms", **rules)).status == 303
     assert "spaces around left out, written as user-{id}, in lower case" in await admin.text("/audit/lms")
     with reading(bridge.engine) as connection:
         stored = lms.by_name(connection, "lms")
@@ -76,5 +76,5 @@ async def test_rules_for_ids_are_set_shown_and_taken_back(bridge: Bridge, admin:
 
     assert (await admin.post("/audit/lms", lms="lms", learner_case="shout")).status == 400
     assert (await admin.post("/audit/lms", lms="lms", learner_case="keep", learner_pattern="user")).status == 409
-    assert (await admin.post("/audit/lms", lms="lms", learner_case="keep")).status == 200
+    assert (await admin.post("/audit/lms", lms="lms", learner_case="keep")).status == 303
     assert "Ids of learners on its pages" not in await admin.text("/audit/lms")
