@@ -133,6 +133,7 @@ def test_numbers_of_rows_are_not_given_again(engine: Engine) -> None:
         after = [
             connection.execute(select(func.min(table.c.id))).scalar_one() for table in (enrollment, attempt, delivery)
         ]
+
     assert all(new > old for new, old in zip(after, before, strict=True))
 
 
@@ -196,6 +197,7 @@ def test_an_enrollment_that_others_have_in_memory_is_seen_to_have_changed_by_eve
 
     erase_learner(engine, _request(), now=lambda: NOW, new_id=random_id, transact=observed)
     numbers = [version[1] for version in versions[1:] if version]
+
     assert len(numbers) > 5
     assert len(set(numbers)) == len(numbers)
     assert versions[-1] == {}
