@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from tests.browser.tap_pages import LMS, MAKE_API, SCO, Ear, listening
+from tests.browser.tap_pages import LMS, MAKE_API, SCO, Ear
 from tests.support.waiting import poll
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("ear")]
+# servers that outlive the page: what it sends as it is closed finds them
 
 PLAY = """
   function play() {
@@ -66,13 +65,6 @@ IN_THE_LMS = {
     "property": "Object.defineProperty(window, 'NAME', { value: makeApi(VERSION) });",
 }
 """Ways in which an LMS's page gets its API, after the tap."""
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def ear() -> AsyncIterator[Ear]:
-    """The servers of a test."""
-    async with listening() as running:
-        yield running
 
 
 def _lms(head: str, api: str, version: str) -> str:

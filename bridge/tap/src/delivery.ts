@@ -166,7 +166,7 @@ export class Delivery {
     } else if (!status || status === 408 || status === 425 || status === 429 || status >= 500) {
       this.failures++;
       this.keep();
-      const backoff = Math.min(MAX_BACKOFF, 1000 * Math.pow(2, this.failures)) * (0.5 + Math.random());
+      const backoff = Math.min(MAX_BACKOFF, 500 * Math.pow(2, this.failures)) * (0.5 + Math.random());
       this.timer = setTimeout(() => this.retry(), Math.max(answer.retryAfter * 1000, backoff)) as unknown as number;
     } else if (opening || ((status === 401 || status === 404) && this.reopened)) {
       this.giveUp();
