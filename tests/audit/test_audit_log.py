@@ -168,7 +168,7 @@ async def test_what_was_done_is_told_in_words_with_links_to_what_it_was_done_to(
         ),
         ("export", '{"learner":"u1"}'): ("exported all that is held about learner u1 at all LMSs", ""),
         ("erase", '{"erasure":"e-1","lms":"moodle","deleted":{"commits":3}}'): (
-            "erased a learner at moodle, receipt e-1: commits 3", "",
+            "erased a learner at moodle, receipt e-1: commits 3", "/audit/erasures/e-1",
         ),
         ("revoke-token", "moodle, token 3"): ("revoked, of the LMS moodle, token 3", "/audit/lms"),
         ("make-account", "rita"): ("created the account rita", ""),

@@ -57,6 +57,14 @@ def test_each_role_sees_what_is_disclosed(evidence: Evidence) -> None:
     assert seen == disclosed("On the pages")
 
 
+def test_the_pages_of_an_erasure_name_nobody_but_who_ordered_it(evidence: Evidence) -> None:
+    pages = {where: text for where, text in evidence.pages["auditor"].items() if where.startswith("/erasures")}
+    assert {where.partition(" ")[0] for where in pages} == {
+        "/erasures", "/erasures/{uuid}", "/erasures/{uuid}/receipt",
+    }  # fmt: skip
+    assert {where: evidence.kinds(text) for where, text in pages.items()} == {where: {"account"} for where in pages}
+
+
 def test_targets_get_what_is_disclosed(evidence: Evidence) -> None:
     assert {target: evidence.kinds(text) for target, text in evidence.sent.items()} == disclosed("At LRSs")
 
