@@ -10,6 +10,7 @@ from bridge.audit.pages import (
     browser_keys,
     deliveries,
     documents,
+    erasures,
     learners,
     lms,
     mapping_actions,
@@ -49,6 +50,7 @@ ROUTES: tuple[Route, ...] = (
     *targets.ROUTES,
     *lms.ROUTES,
     *browser_keys.ROUTES,
+    *erasures.ROUTES,
     *audit_log.ROUTES,
 )
 

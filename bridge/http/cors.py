@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from bridge.browser_keys import BrowserKeys
 from bridge.clock import Now
 from bridge.database import Database, log_failure
+from bridge.tap.script import PATH
 from storage import lms
 from storage.browser_keys import BrowserKey
 
@@ -71,8 +72,9 @@ def cors(origins: Origins, browser_keys: BrowserKeys) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get("Origin")
-        # the audit pages are no LMS's business: a course there would read them with its viewer's cookies
-        if origin is None or request.path == "/audit" or request.path.startswith("/audit/"):
+        # the audit pages are no LMS's business: a course there would read them with its viewer's cookies; the tap is
+        # for everybody's pages, and says so itself
+        if origin is None or request.path in {"/audit", PATH} or request.path.startswith("/audit/"):
             return await handler(request)
         for_browsers = request.path.startswith(BROWSER_PATHS)
         with_credentials = not for_browsers and await origins.allows(origin)

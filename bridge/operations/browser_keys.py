@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from sqlalchemy import Connection
 
@@ -13,13 +12,13 @@ from bridge.clock import format_timestamp
 from bridge.commit_model.launch import MAX_ID_BYTES
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.operations.lms import ANY_ORIGIN, LmsRegistration, parse_origin, register_lms
+from bridge.tap.script import load_script
 from storage import browser_keys, lms
 from storage.browser_keys import ANY_SUFFIX, BrowserKey
 from storage.lms import Lms
 
 MAX_ORIGINS = 50
 MAX_ACTIVITIES = 500
-TAP_PATH = "/tap.js"
 PLACEHOLDER_URL = "https://bridge.example.org"
 """Stands for the bridge's own address where the settings do not say it."""
 
@@ -108,8 +107,7 @@ def script_tag(public_url: str, key: str) -> str:
 
     `public_url` is the bridge's address without a slash at its end, empty where it is not known.
     """
-    source = f"{public_url or PLACEHOLDER_URL}{TAP_PATH}"
-    return f'<script src="{escape(source)}" data-key="{escape(key)}"></script>'
+    return load_script().element(public_url or PLACEHOLDER_URL, key)
 
 
 def _owner(connection: Connection, new: NewBrowserKey, origins: Sequence[str], context: AuditContext) -> Lms:

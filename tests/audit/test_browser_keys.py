@@ -23,7 +23,6 @@ async def test_a_new_key_works_and_stays_shown_with_its_line_for_pages(bridge: B
     answer = await admin.post("/audit/lms/keys", **NEW)
     text = await admin.text("/audit/lms")
     (key,) = KEY.findall(text)
-
     assert answer.status == 303
     assert (await ask(bridge, key))[0] == 200
     with reading(bridge.engine) as connection:
@@ -47,7 +46,6 @@ async def test_a_key_that_cannot_be_is_refused_in_words(
     bridge: Bridge, admin: Visitor, changed: dict[str, str], status: int, fault: str
 ) -> None:
     answer = await admin.post("/audit/lms/keys", **(NEW | changed))
-
     assert (answer.status, fault in await answer.text()) == (status, True)
     with reading(bridge.engine) as connection:
         assert browser_keys.of_lms(connection) == []
@@ -55,7 +53,6 @@ async def test_a_key_that_cannot_be_is_refused_in_words(
 
 async def test_a_key_is_revoked_with_a_reason(bridge: Bridge, admin: Visitor) -> None:
     await admin.post("/audit/lms/keys", **NEW)
-
     assert (await admin.post("/audit/lms/keys/1/revoke")).status == 400
     assert (await admin.post("/audit/lms/keys/1/revoke", reason="the pages are gone")).status == 303
     assert (await admin.post("/audit/lms/keys/1/revoke", reason="again")).status == 409
@@ -73,7 +70,6 @@ async def test_rules_for_ids_are_set_shown_and_taken_back(bridge: Bridge, admin:
         stored = lms.by_name(connection, "lms")
     assert stored is not None
     assert stored.learner_ids == LearnerIdRules(trim=True, pattern="user-{id}", case=LearnerCase.LOWER)
-
     assert (await admin.post("/audit/lms", lms="lms", learner_case="shout")).status == 400
     assert (await admin.post("/audit/lms", lms="lms", learner_case="keep", learner_pattern="user")).status == 409
     assert (await admin.post("/audit/lms", lms="lms", learner_case="keep")).status == 303

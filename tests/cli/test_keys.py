@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.browser_keys import KEY_PREFIX
+from bridge.tap.script import load_script
 from storage import audit_log, browser_keys
 from storage.browser_keys import BrowserKey
 from storage.engine import open_engine, reading
@@ -39,7 +40,7 @@ def test_the_key_stands_alone_on_standard_output_and_the_line_for_pages_before_i
 
     assert result.returncode == 0
     assert re.fullmatch(re.escape(KEY_PREFIX) + r"[A-Za-z0-9_-]{43}\n", result.stdout)
-    assert f'src="https://bridge.example.org/tap.js" data-key="{result.stdout.strip()}"' in result.stderr
+    assert load_script().element("https://bridge.example.org", result.stdout.strip()) in result.stderr
 
 
 def test_a_key_has_what_it_was_created_with_on_both_databases(run: Run, database_url: str) -> None:
@@ -47,7 +48,6 @@ def test_a_key_has_what_it_was_created_with_on_both_databases(run: Run, database
         *CREATE, PAGE, "--origin", "http://localhost:8000/", "--activity", "235", "--activity", "lessons/*",
         "--expires", "90d", SCORM_BRIDGE_DATABASE__URL=database_url,
     )  # fmt: skip
-
     assert result.exit_code == 0
     (item,) = _items(run, SCORM_BRIDGE_DATABASE__URL=database_url)
     assert item["key"] == result.stdout.strip()
@@ -100,7 +100,6 @@ def test_what_cannot_be_is_refused_in_words_and_nothing_is_stored(
 def test_a_key_is_revoked_once_with_a_reason(run: Run) -> None:
     run("migrate")
     run(*CREATE, PAGE)
-
     assert run("keys", "revoke", "1").exit_code == 2
     assert run("keys", "revoke", "1", "--reason", "the pages are gone").exit_code == 0
     again = run("keys", "revoke", "1", "--reason", "once more")
@@ -117,6 +116,7 @@ def test_what_was_done_with_keys_is_in_the_audit_log(run: Run) -> None:
     with reading(engine) as connection:
         entries = audit_log.newest(connection)
     engine.dispose()
+
     assert [(entry.action, entry.subject) for entry in entries] == [
         ("revoke-browser-key", "campus, key 1"),
         ("create-browser-key", "campus, key 1"),
@@ -137,6 +137,7 @@ def test_a_table_of_keys_says_for_which_pages_they_are(run: Run) -> None:
     key = run(*CREATE, PAGE).stdout.strip()
 
     table = run("keys", "list").stdout
+
     assert key in table
     assert PAGE in table
 

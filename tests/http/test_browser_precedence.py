@@ -96,6 +96,7 @@ async def test_the_servers_statements_are_those_of_a_bridge_without_pages(bridge
     await launch.server_plays()
 
     bodies = [json.loads(statement.body) for report in bridge.reports() for statement in report.statements]
+
     assert all(SOURCE not in body["context"].get("extensions", {}) for body in bodies)
     assert bridge.rules() == ["initialized", "responded", "scored", "completed", "passed", "terminated"]
 
@@ -104,6 +105,7 @@ async def test_a_pages_statements_say_that_a_page_sent_them(bridge: Bridge, laun
     await launch.page_plays()
 
     bodies = [json.loads(statement.body) for report in bridge.reports() for statement in report.statements]
+
     assert [body["context"]["extensions"][SOURCE] for body in bodies] == ["browser"] * 6
     assert bridge.rules() == ["initialized", "responded", "scored", "completed", "passed", "terminated"]
 
@@ -154,7 +156,6 @@ async def test_forged_results_end_with_the_servers_first_word(bridge: Bridge, la
     await launch.open_server()
     await launch.server({"cmi.core.lesson_status": "failed", "cmi.core.score.raw": "30"}, sequence=1)
     await launch.page(DONE, sequence=2)
-
     assert "canary-of-the-page" not in json.dumps(launch.opened)
     assert launch.opened["attempt"]["entry"] == "ab-initio"
     assert summary(bridge) == (None, "failed", 30, 0)
@@ -175,6 +176,7 @@ async def test_a_value_that_the_server_says_otherwise_is_told_and_is_the_last(br
         for statement in report.statements
         if statement.rule == "scored"
     ]
+
     assert scores == [80, 70]
 
 
@@ -199,7 +201,6 @@ async def test_a_commit_that_names_no_session_goes_to_none_of_a_page(bridge: Bri
     await launch.open_page()
     await launch.page(DONE, sequence=1)
     await bridge.commit({"core": {"lesson_status": "failed", "score": {"raw": "30"}}}, scorm_version="1.2")
-
     assert summary(bridge)[1:3] == ("failed", 30)
     await launch.page(DONE, sequence=2)
     assert dispositions(bridge) == ["applied", "applied", "superseded"]
@@ -213,6 +214,7 @@ async def test_a_page_changes_no_name_and_adds_what_is_not_known(bridge: Bridge,
     await send(bridge, url, BEGUN)
 
     (report,) = bridge.reports()
+
     assert (report.attempt.enrollment.learner_name, report.attempt.enrollment.activity_name) == (
         "Ada Lovelace",
         "Lesson 1",
@@ -227,8 +229,8 @@ async def test_the_idle_end_of_a_page_beside_the_server_is_not_told(bridge: Brid
     bridge.clock.advance(86_400)
     assert bridge.client.app is not None
     parts = bridge.client.app[SERVICES]
-    assert await IdleSessionReaper(parts.database, parts.commits, bridge.clock, 3_600).reap() == 1
 
+    assert await IdleSessionReaper(parts.database, parts.commits, bridge.clock, 3_600).reap() == 1
     assert bridge.rules() == ["initialized", "responded", "scored", "completed", "passed", "terminated"]
     assert replayed(bridge.engine, DEFAULT) == stored(bridge.engine)
 

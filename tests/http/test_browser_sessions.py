@@ -37,7 +37,6 @@ def sources(bridge: Bridge) -> list[str]:
 async def test_a_page_records_what_its_learner_does(bridge: Bridge) -> None:
     key = create_key(bridge)
     url = await open_page(bridge, key.key)
-
     assert await send(bridge, url, PASSED, sequence=1, terminated=True) == (200, STORED)
 
     (report,) = bridge.reports()
@@ -77,6 +76,7 @@ async def test_a_page_cannot_ask_what_a_session_holds(bridge: Bridge, wire_forma
     async with bridge.client.get(path, headers={"Origin": PAGE}) as response:
         text = await response.text()
         assert (response.status, json.loads(text)["code"]) == (403, "browser-read-forbidden")
+
     assert "canary" not in text
 
 
@@ -129,7 +129,6 @@ async def test_a_revoked_key_opens_nothing_and_its_commit_urls_end_with_it(bridg
     url = await open_page(bridge, key.key)
     with writing(bridge.engine) as connection:
         revoke_browser_key(connection, key.id, AuditContext("ada", "leaked", bridge.clock()))
-
     assert (await poll(lambda: ask(bridge, key.key), lambda answer: answer[0] != 200))[1][
         "code"
     ] == "browser-key-unknown"
@@ -144,6 +143,7 @@ async def test_an_expired_key_says_since_when(bridge: Bridge) -> None:
     bridge.clock.advance(60)
 
     status, answer, _ = await ask(bridge, key.key)
+
     assert (status, answer["code"]) == (401, "browser-key-expired")
     assert "2026-01-01T00:01:00" in answer["detail"]
     assert (await send(bridge, url, PASSED))[1]["code"] == "browser-key-expired"
@@ -166,6 +166,7 @@ async def test_another_page_cannot_commit_with_a_url_that_it_came_by(bridge: Bri
     url = await open_page(bridge, create_key(bridge).key)
 
     status, answer = await send(bridge, url, PASSED, origin="https://evil.example")
+
     assert (status, answer["code"]) == (403, "browser-origin-forbidden")
 
 
@@ -237,6 +238,7 @@ async def test_a_hashed_learner_has_its_hash_as_id_and_no_name(bridge: Bridge) -
     await send(bridge, url, PASSED)
 
     (report,) = bridge.reports(learner="sha256:" + "ab" * 32)
+
     assert report.attempt.enrollment.learner_name == ""
 
 
@@ -272,8 +274,8 @@ async def test_the_flood_of_one_learners_page_holds_up_no_other_and_not_the_lms(
     key = create_key(bridge)
     for _ in range(3):
         refused = await ask(bridge, key.key)
-    assert refused[0] == 429
 
+    assert refused[0] == 429
     assert (await ask(bridge, key.key, learner={"id": "u2"}))[0] == 200
     assert (await bridge.commit(PASSED))["disposition"] == "applied"
 
@@ -284,7 +286,8 @@ async def test_a_preflight_is_answered_for_origins_of_keys_alone(bridge: Bridge)
     for origin, allowed in ((PAGE, PAGE), ("https://evil.example", None), (HOME_PAGE, None)):
         async with bridge.client.options(PATH, headers=headers | {"Origin": origin}) as response:
             assert response.headers.get("Access-Control-Allow-Origin") == allowed
-            assert "Access-Control-Allow-Credentials" not in response.headers
+            assert "Access-Control-Allow-Credentials" not in response.headers, origin
+
     assert "Access-Control-Allow-Credentials" not in (await ask(bridge, key.key))[2]
 
 
@@ -296,6 +299,7 @@ async def test_refusals_are_kept_for_the_lms_whose_key_it_is(bridge: Bridge) -> 
 
     with reading(bridge.engine) as connection:
         kept = connection.execute(select(refusal.c.code, refusal.c.path)).all()
+
     assert {tuple(row) for row in kept} == {("browser-origin-forbidden", PATH), ("browser-activity-forbidden", PATH)}
 
 
@@ -315,6 +319,7 @@ async def test_an_erased_learner_is_answered_as_anybody_and_nothing_is_stored(br
     erase_learner(bridge.engine, request, now=bridge.clock, new_id=lambda: "6f3c2a9e-1111-4111-8111-111111111111")
 
     url = await open_page(bridge, key.key)
+
     assert await send(bridge, url, PASSED) == (200, STORED)
     assert bridge.reports() == []
 
@@ -326,7 +331,6 @@ async def test_ids_of_learners_are_rewritten_as_their_lms_says_and_the_servers_a
     key = create_key(bridge)
     await send(bridge, await open_page(bridge, key.key, learner={"id": " user-1 "}), PASSED)
     await bridge.commit(PASSED, learner={"id": "user-1"})
-
     assert [report.attempt.success_status for report in bridge.reports(learner="u1")] == ["passed"]
     assert len(bridge.reports(learner="user-1")) == 1
     status, answer, _ = await ask(bridge, key.key, learner="admin-canary")

@@ -111,6 +111,7 @@ def test_a_mapping_can_leave_the_source_out_or_name_it_otherwise() -> None:
         for mapping in (without, renamed)
     ]
     keys = [{*body["context"].get("extensions", {})} for body in bodies]
+
     assert not any("source" in key for key in keys[0])
     assert "https://example.org/from" in keys[1]
 
@@ -126,7 +127,7 @@ def test_all_else_of_a_pages_statements_is_as_the_servers_to_the_byte() -> None:
         assert (mine.id, mine.rule) == (theirs.id, theirs.rule)
         body, other = json.loads(mine.body), json.loads(theirs.body)
         extensions = body["context"]["extensions"]
-        assert extensions.popitem() == ("https://lms.example.org/xapi/extensions/session-source", "browser")
+        assert extensions.popitem() == ("https://lms.example.org/xapi/extensions/session-source", "browser"), mine
         if "extensions" not in other["context"]:
             del body["context"]["extensions"]
-        assert body == other
+        assert body == other, mine

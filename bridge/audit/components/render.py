@@ -42,6 +42,7 @@ NAVIGATION = (
     ("/mappings", "Mappings"),
     ("/targets", "Targets"),
     ("/lms", "LMSs"),
+    ("/erasures", "Erasures"),
     ("/alerts", "Alerts"),
     ("/log", "Audit log"),
 )

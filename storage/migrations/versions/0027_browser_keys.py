@@ -1,12 +1,12 @@
-"""Keys by which pages of an LMS open sessions, and sessions that were opened so."""
+"""Keys by which pages of an LMS open sessions, sessions opened so, and how ids are rewritten that pages say."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0026"
-down_revision = "0025"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 WORKS_THROUGH = {"sqlite": ("session",), "postgresql": ("session",)}
@@ -30,6 +30,10 @@ def upgrade() -> None:
         sa.Column("revoked_at", _time),
         sa.Column("last_used_at", _time, comment="noted once a minute"),
     )
+    op.add_column(
+        "lms",
+        sa.Column("learner_ids", sa.Text, comment="JSON: how ids are rewritten that its pages say; none: not"),
+    )
     _describe_source("server, browser or import: where its commits come from")
     _replace_index("ended IS NULL AND source <> 'import'")
 
@@ -40,6 +44,7 @@ def downgrade() -> None:
     op.execute(sa.text("UPDATE session SET source = 'server' WHERE source = 'browser'"))
     _describe_source("server or import: where its commits come from")
     _create_index("ended IS NULL AND source = 'server'")
+    op.drop_column("lms", "learner_ids")
     op.drop_table("browser_key")
 
 
