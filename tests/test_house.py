@@ -37,6 +37,7 @@ SMALL = {
     "mappings/attempt/enrollment.py": "a state, beside those of attempt and session",
     "mappings/attempt/resuming.py": "one rule, with its table of settings",
     "mappings/described_enum.py": "tables of every package of the core are made with it",
+    "mappings/generation/session_source.py": "what statements of pages' sessions have beside those of servers'",
     "mappings/definition/errors.py": "readers and compilers raise it",
     "mappings/xapi/timestamps.py": "every layer writes times with it",
     "storage/migrations/env.py": "Alembic's entry",

@@ -20,19 +20,19 @@ def open_session(
         launched_at: when the LMS opened it, in milliseconds since the epoch; 0 where its first commit does.
         prior_total_time: centiseconds that are known of the enrollment.
     """
-    begun = attempt.commits > 0
+    resumes = attempt.commits > 0
     if not precedence.leads(launch):
         attempt = replace(attempt, other_sessions=attempt.other_sessions + 1)
     else:
         if attempt.browser_base is not None:
-            begun = attempt.browser_base.commits > 0
+            resumes = attempt.browser_base.commits > 0
             attempt = precedence.without_browser(attempt)
         if attempt.told_by_browser and not launch.joins:
             attempt = precedence.without_session_turns(attempt)
     session = SessionState(
         number=attempt.sessions + 1,
         history_length_at_open=attempt.history_length,
-        resumes=begun,
+        resumes=resumes,
         launch=launch,
         launched_at=launched_at,
         mode=launch.mode,
