@@ -90,14 +90,6 @@ class ToldByBrowser:
             self.digests[_key(name, change)] = _digest(change)
 
 
-def told_by_browser(attempt: AttemptState, session: SessionState) -> ToldByBrowser | None:
-    """Return what is told of pages' sessions where that matters to a session: None for nearly all."""
-    is_browser = session.launch.source == BROWSER
-    if not is_browser and not attempt.told_by_browser:
-        return None
-    return ToldByBrowser(attempt.told_by_browser, is_browser=is_browser)
-
-
 def _key(name: str, change: Change) -> str:
     # of comments, which have no id, each is told
     mark = f"\n{_digest(change)}" if isinstance(change.about, Comment) else ""

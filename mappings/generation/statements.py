@@ -16,7 +16,7 @@ from mappings.attempt.changes import ABOUT_SESSIONS, Change
 from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
 from mappings.attempt.launch import BROWSER
 from mappings.attempt.policy import EndsRetold
-from mappings.attempt.precedence import told_by_browser
+from mappings.attempt.precedence import ToldByBrowser
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.interactions import Interaction
 from mappings.cmi.objectives import Objective, descriptions
@@ -159,10 +159,13 @@ class _StatementGenerator:
         self._described: dict[str, str] | None = None
         self._statements: list[Statement] = []
         self._settled: SettledValues | None = None  # not every rule has a condition
-        self._told = told_by_browser(attempt, session)
-        self._source_key = (
-            source_key(mapping.definition, self._bound_templates) if session.launch.source == BROWSER else None
-        )
+        self._told: ToldByBrowser | None = None
+        self._source_key: str | None = None
+        if session.launch.source == BROWSER:
+            self._told = ToldByBrowser(attempt.told_by_browser, is_browser=True)
+            self._source_key = source_key(mapping.definition, self._bound_templates)
+        elif attempt.told_by_browser:
+            self._told = ToldByBrowser(attempt.told_by_browser, is_browser=False)
         self._beyond, self._unknown = self._bound_templates.slots, _NOTHING
         self._commit_values: tuple[str, ...] = ()
         self._part = session_part(session) if mapping.tracks_sessions else ""
