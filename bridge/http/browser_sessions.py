@@ -11,6 +11,7 @@ import uuid
 
 import msgspec
 from aiohttp import hdrs, web
+from msgspec import UNSET, UnsetType
 
 from bridge.access import CommitOwner
 from bridge.commit_model.launch import Launch
@@ -53,8 +54,8 @@ _Text = str | int
 class BrowserLearnerFields(msgspec.Struct, forbid_unknown_fields=True):
     """A learner as a page describes one: by `id`, or by `sha256`, the SHA-256 of the id in hexadecimal."""
 
-    id: _Text | None = None
-    sha256: str | None = None
+    id: _Text | UnsetType = UNSET
+    sha256: str | UnsetType = UNSET
     name: str | None = None
 
 
@@ -184,9 +185,9 @@ async def _authenticate(request: web.Request, content: object) -> BrowserKey:
 def _learner(learner: BrowserLearnerFields | str | int, rules: LearnerIdRules) -> tuple[str, str | None]:
     """Return a learner's id as it is stored, and the name; one that is hashed has none, and is not rewritten."""
     fields = learner if isinstance(learner, BrowserLearnerFields) else BrowserLearnerFields(learner)
-    if (fields.id is None) is (fields.sha256 is None):
+    if (fields.id is UNSET) is (fields.sha256 is UNSET):
         raise MalformedBody("learner has either an id or, where the page has hashed it, sha256.")
-    if fields.sha256 is not None:
+    if not isinstance(fields.sha256, UnsetType):
         if _SHA256.fullmatch(fields.sha256) is None:
             raise MalformedField("learner.sha256 is a SHA-256 in hexadecimal: 64 of the digits 0 to 9 and a to f.")
         return f"{HASHED_PREFIX}{fields.sha256.lower()}", None
