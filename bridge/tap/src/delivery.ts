@@ -76,7 +76,13 @@ export class Delivery {
       const [older, newer] = commits.splice(1, 2);
       commits.splice(1, 0, Object.assign({}, newer, { cmi: Object.assign({}, older.cmi, newer.cmi) }));
     }
-    this.advance();
+    this.courier.deliveries.add(this);
+    if (this.courier.leaving) {
+      this.leave();
+    } else {
+      // starting a request takes longer than content is to wait for its call
+      Promise.resolve().then(() => this.advance());
+    }
   }
 
   /** Sends what can be sent now. */
@@ -193,6 +199,7 @@ export class Delivery {
     parcel.commits = parcel.commits.filter((each) => each !== commit);
     if (!parcel.commits.length) {
       forget(parcel);
+      this.courier.deliveries.delete(this);
     } else if (this.failures || parcel.closed) {
       this.keep();
     }
