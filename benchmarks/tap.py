@@ -1,7 +1,7 @@
 """What the tap adds to calls of SCORM's API, in Chromium.
 
-Run with `python -m benchmarks.tap`; it needs chromium. The API does nothing but store the value, so that the difference is
-all the tap's. What it posts is answered at once by the browser's side of the benchmark.
+Run with `python -m benchmarks.tap`; it needs chromium. The API does nothing but store the value, so that the difference
+is all the tap's. What it posts is answered at once by the browser's side of the benchmark.
 """
 
 from __future__ import annotations
