@@ -79,7 +79,7 @@ class ScoProof(NamedTuple):
 
 
 async def prove(original: Path, wrapped: Path, player: Path, play: Play | None = None) -> list[ScoProof]:
-    """Play each SCO of two packages and return what their LMSs heard.
+    """Return what an LMS hears of each SCO of two packages.
 
     Args:
         original: an archive or a folder.
@@ -215,13 +215,13 @@ def _without_reads(original: Sequence[Call], wrapped: Sequence[Call]) -> tuple[l
     """
     heard: list[Call] = []
     reads, place = 0, 0
-    begun = False
+    initialized = False
     for call in wrapped:
         expected = original[place] if place < len(original) else None
-        if begun and call != expected and call[0].endswith("GetValue") and call[1][0] in _IDENTITY:
+        if initialized and call != expected and call[0].endswith("GetValue") and call[1][0] in _IDENTITY:
             reads += 1
             continue
-        begun = call[0].endswith("Initialize") or (begun and call[0].endswith("GetValue"))
+        initialized = call[0].endswith("Initialize") or (initialized and call[0].endswith("GetValue"))
         heard.append(call)
         place += 1
     return heard, reads
