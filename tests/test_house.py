@@ -50,6 +50,7 @@ LARGE = {
     "bridge/errors.py": "the one tree of errors",
     "bridge/formats/native.py": "the format with all names that clients use",
     "bridge/forwarding/forwarder.py": "the life of one batch",
+    "mappings/generation/statements.py": "what is known while a commit's statements are made",
     "bridge/http/openapi_paths.py": "a table of all paths",
     "storage/attempts.py": "three tables that are read and written together",
     "storage/outbox.py": "one queue",
