@@ -8,7 +8,6 @@ revision = "0027"
 down_revision = "0026"
 branch_labels = None
 depends_on = None
-WORKS_THROUGH = {"sqlite": ("removal",), "postgresql": ("removal",)}
 
 
 def upgrade() -> None:
