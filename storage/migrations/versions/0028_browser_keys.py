@@ -34,7 +34,7 @@ def upgrade() -> None:
         "lms",
         sa.Column("learner_ids", sa.Text, comment="JSON: how ids are rewritten that its pages say; none: not"),
     )
-    _describe_source("server, browser or import: where its commits come from")
+    _describe_source("server, browser or import")
     _replace_index("ended IS NULL AND source <> 'import'")
 
 
