@@ -156,5 +156,9 @@ async def test_metrics_are_of_all_workers_and_stay_when_one_dies(served: tuple[S
         # as many as the workers have told each other of, whichever of them is asked
         for _ in range(5):
             assert (await poll(counted, lambda now: now == (20, WORKERS))) == (20, WORKERS)
-        os.kill(min(children(server.pid)), signal.SIGTERM)
-        assert (await poll(counted, lambda now: now == (20, WORKERS - 1))) == (20, WORKERS - 1)
+        ended = min(children(server.pid))
+        os.kill(ended, signal.SIGTERM)
+        await wait_until(lambda: not runs(ended))
+        assert (await poll(counted, lambda now: now[0] == 20))[0] == 20
+        await wait_until(lambda: len(children(server.pid)) == WORKERS)
+        assert (await poll(counted, lambda now: now == (20, WORKERS))) == (20, WORKERS)
