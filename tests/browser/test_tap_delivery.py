@@ -131,7 +131,6 @@ async def test_what_was_recorded_offline_is_sent_when_the_network_is_back(page: 
     assert await page.evaluate(KEPT) == 1
     await page.context.set_offline(False)
     await ear.wait_for(STATUS, "completed")
-
     assert [commit["cmi"].get(PLACE) for commit in ear.of()] == [None, "page 1", "page 2"]
     assert await poll(lambda: page.evaluate(KEPT), lambda count: count == 0) == 0
 
@@ -214,8 +213,8 @@ async def test_a_policy_that_forbids_requests_is_told_once_to_who_has_the_consol
     await poll(lambda: _async(watch.complaints), lambda seen: any("connect-src of" in each for each in seen))
     told = len(watch.complaints)
     await _set(frame, place="page 1")
-    assert await frame.evaluate("() => call('Terminate', '')") == "true"
 
+    assert await frame.evaluate("() => call('Terminate', '')") == "true"
     assert len(watch.complaints) == told
     assert ear.methods == []
     assert await page.evaluate(KEPT) == 0
@@ -294,6 +293,7 @@ async def test_a_page_can_say_by_itself_who_plays_what(page: Page, ear: Ear) -> 
     await ear.wait_for("cmi.suspend_data", "bookmark")
 
     launch = ear.launches[0]
+
     assert launch["activity"] == {"id": "Campus 1", "name": "Engines"}
     assert launch["course"] == {"id": "c7"}
     assert launch["learner"] == {"id": "77", "name": "Grace Hopper"}
