@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from alembic import command
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, inspect
 
 from bridge.sandbox.lrs import Match
 from mappings.xapi.voiding import VOIDED
@@ -105,8 +105,10 @@ async def test_an_operator_goes_through_all_that_comes_with_a_bridge(
 async def _install(site: Site, database_url: str) -> None:
     """From nothing: the commands say what is to be done, and then that all is well."""
     engine = create_engine(open_engine(database_url).url)
-    metadata.drop_all(engine)
     with engine.begin() as connection:
+        for view in inspect(connection).get_view_names():
+            connection.exec_driver_sql(f"DROP VIEW {view}")
+        metadata.drop_all(connection)
         connection.exec_driver_sql("DROP TABLE alembic_version")
     engine.dispose()
 

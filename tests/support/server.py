@@ -17,7 +17,7 @@ from tests.support.accounts import HOME_PAGE, add_account, register_lms
 from tests.support.sql import closing_engine
 
 SCRIPT = Path(sys.executable).with_name("scorm-bridge")
-START_DEADLINE = 30
+START_DEADLINE = 90
 
 
 class Server:
