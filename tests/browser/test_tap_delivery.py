@@ -316,6 +316,7 @@ async def test_a_page_can_say_by_itself_who_plays_what(page: Page, ear: Ear) -> 
     await ear.wait_for("cmi.suspend_data", "bookmark")
 
     launch = ear.launches[0]
+
     assert launch["activity"] == {"id": "Campus 1", "name": "Engines"}
     assert launch["course"] == {"id": "c7"}
     assert launch["learner"] == {"id": "77", "name": "Grace Hopper"}

@@ -30,7 +30,7 @@ from tests.support.sql import closing_engine
 CASES = {"": 15, "full": 700}[os.environ.get("CHAOS", "")]
 """Requests made at random for each operation and database, beside those that are made of every edge described."""
 SESSION = "6f3c2a9e-0000-4000-8000-000000000001"
-ANSWER_TIMEOUT = 10
+ANSWER_TIMEOUT = 30
 """Seconds after which a request counts as hanging."""
 KNOWN = {"session_id": SESSION}
 """What can be asked for, by parameter; the attempt is known once a bridge is served."""
