@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from bridge.backlog import COUNT_LIMIT, count_webhooks
 from bridge.cli.database import errors_as_messages, open_connection, open_database, open_transaction
 from bridge.cli.exit_codes import ExitCode
 from bridge.cli.options import (
@@ -32,14 +33,12 @@ from bridge.operations.webhooks import NewWebhook, WebhookChange, WebhookError, 
 from bridge.settings import Settings
 from bridge.webhooks.connection_trial import try_endpoint
 from bridge.webhooks.event_types import WebhookEventType
-from storage import webhook_deliveries, webhook_endpoints
+from storage import webhook_deliveries
 from storage.engine import transactions
 from storage.states import DeliveryState
 from storage.webhook_deliveries import WebhookCounts, WebhookDelivery
 from storage.webhook_endpoints import WebhookEndpoint
 
-COUNT_LIMIT = 10_000
-"""Deliveries of an endpoint that a list counts; beyond that there are at least so many."""
 SOON = "running bridges follow within a second"
 _ERRORS = (LmsError, WebhookError)
 
@@ -65,10 +64,7 @@ def webhooks() -> None:
 def list_webhooks(settings: Settings, *, as_json: bool) -> None:
     """List the webhooks by name: where each goes to, what waits for it and what is dead. Secrets are not shown."""
     with open_connection(settings) as connection:
-        rows = [
-            (endpoint, webhook_deliveries.counts(connection, endpoint.id, COUNT_LIMIT))
-            for endpoint in webhook_endpoints.endpoints(connection)
-        ]
+        rows = count_webhooks(connection)
     if as_json:
         print_items([_as_object(endpoint, counts) for endpoint, counts in rows])
         return

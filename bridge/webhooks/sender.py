@@ -207,8 +207,9 @@ class WebhookSender(PollingLoop):
         now = self._now()
         if gone is not None:
             webhook_endpoints.pause(connection, endpoint.id, f"{describe_reply(gone)} (Gone)", now)
+            webhook_endpoints.begin_trouble(connection, endpoint.id, describe_reply(gone), now)
             log.error("webhook_gone", webhook=self._name, remedy="correct its address, or remove it; then resume it")
-        if trouble:
+        elif trouble:
             webhook_endpoints.begin_trouble(connection, endpoint.id, trouble, now)
         elif trouble is not None and endpoint.trouble_since is not None:
             webhook_endpoints.end_trouble(connection, endpoint.id)

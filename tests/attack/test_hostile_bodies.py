@@ -154,6 +154,7 @@ async def test_every_hostile_body_is_answered_and_nobody_waits_for_it(attacks: l
         assert len(answer) < 2 * 1024 * 1024, attack.name
 
     print(watched.summary(f"{number + 1} hostile bodies"))
+
     assert wrong == []
 
 
@@ -208,6 +209,7 @@ async def test_hostile_sign_in_forms_are_refused(watched: Watched) -> None:
     }
 
     print(watched.summary(f"sign-in forms {statuses}"))
+
     assert statuses == {
         **dict.fromkeys(("many fields", "many parts", "parameters", "a mebibyte"), 413),
         **dict.fromkeys(("nested", "cut short", "no such charset", "NUL"), 400),

@@ -61,6 +61,7 @@ async def test_forty_exports_of_one_account_are_two_at_a_time_and_commits_go_on(
     record_property("commit_p50_ms", sorted(times)[COMMITS // 2])
     record_property("commit_p99_ms", sorted(times)[COMMITS * 99 // 100])
     counts = Counter(answers)
+
     assert counts[200, None] >= MAX_PER_ACCOUNT[WorkKind.FILE]
     assert counts[200, None] + counts[429, "10"] == EXPORTS
     assert counts[429, "10"] > EXPORTS // 2

@@ -59,6 +59,7 @@ async def test_without_a_sign_in_a_program_is_answered_401_and_a_browser_is_sent
         assert "Please sign in" in await sent.text()
     browser = {"Accept": "text/html,*/*;q=0.8"}
     sent = await stranger.client.request(route.method, _path(route), headers=browser, allow_redirects=False)
+
     if route.method == "GET":
         assert (sent.status, sent.headers["Location"].partition("?")[0]) == (303, "/audit/sign-in")
     else:
@@ -89,6 +90,7 @@ async def test_a_form_without_its_browsers_own_token_is_answered_403(
         answer = await admin.client.post(_path(route), data=token, allow_redirects=False)
         assert answer.status == 403
         assert "belongs to another browser" in await answer.text()
+
     assert (await admin.get("/audit/targets")).status == 200
 
 
@@ -108,6 +110,7 @@ async def test_pages_of_lmss_cannot_read_the_audit_pages_of_who_looks_at_both(br
         )
         assert "Access-Control-Allow-Origin" not in answer.headers
     answer = await admin.get("/audit/targets", Origin=HOME_PAGE)
+
     assert (answer.status, "Access-Control-Allow-Origin" in answer.headers) == (200, False)
 
 
@@ -168,10 +171,12 @@ async def test_a_compressed_form_is_answered_400(bridge: Bridge, admin: Visitor)
     csrf = csrf_token(await admin.text("/audit/targets"))
     headers = {"Content-Type": URLENCODED, "Content-Encoding": "gzip"}
     answer = await admin.client.post("/audit/sign-out", data=gzip.compress(f"csrf={csrf}".encode()), headers=headers)
+
     assert (answer.status, "compressed" in await answer.text()) == (400, True)
 
 
 async def test_the_pages_can_be_switched_off(start: StartBridge) -> None:
     bridge = await start(audit=AuditSettings(enabled=False))
+
     for path in ("/audit", "/audit/", "/audit/sign-in"):
         assert (await bridge.client.get(path, allow_redirects=False)).status == 404

@@ -69,6 +69,7 @@ async def test_all_statements_of_a_commit_are_there_page_after_page(
     with bridge.engine.connect() as connection:
         rows = connection.exec_driver_sql("SELECT id FROM statement WHERE commit_number = 3 ORDER BY position")
         assert ids_on_pages == [row[0] for row in rows]
+
     assert len(ids_on_pages) > 50
 
 
@@ -88,6 +89,7 @@ async def test_an_attempt_of_very_many_sessions_is_told_page_after_page(
         ids_on_pages += re.findall(r'<tr id="session-([^"]+)"', page)
         following = re.search(r'href="([^"]+)">Next sessions', page)
         path = None if following is None else following[1].replace("&amp;", "&")
+
     assert ids_on_pages == ids
     assert "Session 5</a>" in page, "commits tell the number of their session, wherever the list of sessions is"
 

@@ -49,6 +49,7 @@ async def learn(bridge: Bridge, minutes: int = 3) -> None:
 
 async def test_nothing_to_look_after_is_said_and_what_to_do_without_an_lrs(start: StartBridge, meet: Meet) -> None:
     page = await (await meet(await start(), "rita", "reader")).text("/audit/")
+
     assert "No alarms." in page
     assert "Add a [[targets]] section" in page
 
@@ -90,6 +91,7 @@ async def test_alarms_come_first_each_with_what_to_do(bridge: Bridge, reader: Vi
         connection.execute(text("UPDATE delivery SET state = 'quarantined' WHERE id IN (SELECT max(id) FROM delivery)"))
     page = await reader.text("/audit/")
     alarms = re.findall(r"<strong>([^<]+)</strong>.*?<a href=\"([^\"]+)\"", page, re.DOTALL)
+
     assert alarms == [
         ("1 dead delivery at lrs", "/audit/deliveries?state=dead&amp;target=lrs"),
         ("1 quarantined delivery at lrs", "/audit/deliveries?state=quarantined&amp;target=lrs"),
@@ -110,6 +112,7 @@ async def test_a_target_that_does_not_let_the_bridge_in_is_an_alarm_without_its_
             connection, TargetAlarm("lrs", "statements", "not-allowed", bridge.clock(), bridge.clock(), "CANARY")
         )
     page = await reader.text("/audit/")
+
     assert "lrs denies the bridge access" in page
     assert "CANARY" not in page
 
@@ -135,6 +138,7 @@ async def test_charts_are_pictures_with_a_policy_of_their_own_that_lets_nothing_
 
 async def test_charts_are_drawn_of_nothing_too(start: StartBridge, meet: Meet) -> None:
     person = await meet(await start(), "rita", "reader")
+
     for name in CHARTS:
         assert (await person.get(f"/audit/charts/{name}.svg")).status == 200
 

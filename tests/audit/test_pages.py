@@ -11,6 +11,7 @@ from tests.support.browser import Visitor
 
 async def test_pages_show_who_is_signed_in_and_only_what_the_role_may_follow(reader: Visitor, admin: Visitor) -> None:
     text = await admin.text("/audit/targets")
+
     assert re.findall(r'<a href="(/audit/\w*)"( aria-current="page")?>', text)[-4:] == [
         ("/audit/targets", ' aria-current="page"'),
         ("/audit/lms", ""),
@@ -23,6 +24,7 @@ async def test_pages_show_who_is_signed_in_and_only_what_the_role_may_follow(rea
 
 async def test_an_address_that_leads_nowhere_is_told_on_a_page(admin: Visitor) -> None:
     answer = await admin.get("/audit/nothing")
+
     assert answer.status == 404
     assert "Page not found" in await answer.text()
 

@@ -141,6 +141,7 @@ async def test_what_was_voided_and_what_voids_it_lead_to_each_other(bridge: Brid
     link = re.search(r'Voided by a re-issue.*?href="(/audit/statements/[^"]+)"', voided, re.DOTALL)
     assert link is not None
     voiding = await admin.text(link[1])
+
     assert f'voids <a href="/audit/statements/{old[0]}"' in voiding
     assert TARGET in voiding
 
@@ -229,6 +230,7 @@ async def test_commits_after_the_preview_are_not_told_anew_by_it(bridge: Bridge,
     bridge.clock.advance(1)
     await bridge.commit({"core": {"lesson_status": "passed", "score": {"raw": "85"}}}, learner={"id": "later"})
     await _run(admin, bridge, preview)
+
     assert "voided" not in bridge.rules("later")
 
 
@@ -253,6 +255,7 @@ async def test_a_choice_that_cannot_be_is_told_on_the_form_itself(
         await jobs_of(bridge).wait()
         assert "Nothing to do." in await admin.text(answer.headers["Location"])
         return
+
     assert (answer.status, words in page, "Replaces statements" in page) == (400, True, True)
 
 

@@ -16,7 +16,6 @@ from tests.support.replay import replayed, stored
 async def test_each_sco_of_a_package_has_its_own_data_whether_posted_apart_or_together(bridge: Bridge) -> None:
     case = Case(bridge, "ilias-multi-sco-package")
     await case.play()
-
     assert case.answers == ["ok"] * 3
     openings = [request["body"] for request in case.case["requests"] if request["path"] == "/v1/sessions"]
     for opening in openings:
@@ -43,7 +42,6 @@ async def test_the_scos_of_a_course_have_one_registration(bridge: Bridge) -> Non
         else:
             answer = await bridge.commit(**value, activity=None, learner=None, session_id=opened["session_id"])
             enrollments.append(answer["enrollment"])
-
     assert len(enrollments) == 4
     assert {enrollment["activity"]["id"] for enrollment in enrollments} == {"sco1", "sco2"}
     (registration,) = {enrollment["course"]["registration"] for enrollment in enrollments}

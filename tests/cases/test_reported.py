@@ -52,6 +52,7 @@ async def test_the_exit_that_was_said_last_counts_empty_or_not(bridge: Bridge) -
         statements = case.statements(suffix)
         assert "terminated" in verbs(statements), suffix
         assert not {"suspended", "abandoned"} & set(verbs(statements)), suffix
+
     assert (case.opened[1]["attempt"]["number"], case.opened[1]["attempt"]["entry"]) == (2, "ab-initio")
 
 
@@ -75,6 +76,7 @@ async def test_a_review_records_nothing(bridge: Bridge) -> None:
         assert (enrollment["success_status"], enrollment["total_time"]) == ("failed", "PT10M")
         assert (enrollment["total_attempts"], enrollment["best_score"]["scaled"]) == (1, 0.4)
         assert not {"passed", "responded"} & set(verbs(statements))
+
     assert [warning["code"] for warning in case.answers[-1]["warnings"]] == ["not-recorded"]
 
 

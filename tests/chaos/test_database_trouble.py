@@ -75,7 +75,6 @@ class TestPostgreSQL:
             # one session that is killed: the server ends all others, recovers from its log and starts again
             _signal(signal.SIGKILL, _children(cluster.get_pid(), " bridge ")[:1])
         await arena.finish()
-
         assert arena.ledger.statuses[503] or arena.ledger.unknown
         assert 500 not in arena.ledger.statuses
         arena.tell(restarts=arena.scale.restarts, statuses=dict(arena.ledger.statuses))

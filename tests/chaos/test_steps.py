@@ -74,4 +74,5 @@ async def test_a_commit_is_stored_whole_or_not_at_all_whatever_fails(bridge: Bri
     else:
         pytest.fail("no run got through")
     tables = {word for sql in hit for word in sql.split() if word in metadata.tables}
+
     assert {"enrollment", "session", "journal", "statement", "delivery"} <= tables

@@ -218,6 +218,7 @@ async def test_a_target_that_keeps_what_it_has_is_sent_nothing(
     count = len(lrs.ids())
     receipt = erase("--yes", settings=_settings(lrs, erase="keep"))
     (target,) = receipt["targets"]
+
     assert target["kept"] == receipt["deleted"]["statements"] + receipt["deleted"]["documents"]
     assert target["waiting"] == 0
     assert _found(database_url) == {}
@@ -271,6 +272,7 @@ async def test_in_one_batch_the_refused_one_is_answered_alone(start: StartBridge
     bodies = [{"learner": {"id": f"n{number}"}, "activity": {"id": "1"}, "cmi": OTHER} for number in range(5)]
     bodies.insert(2, {"learner": LEARNER, "activity": {"id": "1"}, "cmi": CMI})
     answers = await asyncio.gather(*(bridge.post("/v1/commits", body) for body in bodies))
+
     assert [status for status, _ in answers] == [200, 200, 410, 200, 200, 200]
 
 
@@ -311,6 +313,7 @@ async def test_profiles_of_activities_stay_for_others(start: StartBridge, lrs: L
     with reading(bridge.engine) as connection:
         assert removals.waiting(connection)["lrs"] > 0
         resources = set(connection.execute(select(removal.c.resource)).scalars())
+
     assert "activities/profile" not in resources
     assert scalar(bridge, "SELECT count(*) FROM document WHERE resource = 'activities/profile'") == 1
 
@@ -330,6 +333,7 @@ async def test_what_cannot_be_erased_is_told(
     bridge = await start()
     await bridge.commit(CMI, learner=LEARNER)
     result = run("erase", *options, SCORM_BRIDGE_DATABASE__URL=database_url)
+
     assert result.exit_code in {1, 2}
     assert words in result.stderr
     assert _found(database_url)

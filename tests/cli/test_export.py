@@ -103,6 +103,7 @@ async def test_the_same_data_gives_the_same_bytes(bridge: Bridge, run: Run, data
         assert "personal data" in result.stderr
         with closing_engine(database_url) as engine, writing(engine) as connection:
             connection.execute(delete(audit_log))  # which has the export
+
     assert _bytes("a.zip") == _bytes("b.zip")
 
 

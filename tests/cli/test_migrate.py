@@ -70,6 +70,7 @@ def test_a_database_that_cannot_be_reached_is_told_without_its_password(run: Run
 def test_a_file_that_is_no_database_is_told(run: Run) -> None:
     Path("scorm-bridge.db").write_bytes(b"no database " * 1_000)
     result = run("migrate")
+
     assert (result.exit_code, result.stdout) == (1, "")
     assert "The database cannot be migrated: file is not a database" in result.stderr
 
@@ -87,7 +88,6 @@ def test_a_plan_tells_the_revisions_that_are_missing_and_changes_nothing(run: Ru
     assert "statement (0 rows)" in table.stdout
     assert f"From revision 0006 to {plan['newest']}" in table.stderr
     assert _revision(fresh_url) == "0006"
-
     assert run("migrate", **environment).exit_code == 0
     plan = json.loads(run("migrate", "--plan", "--json", **environment).stdout)
     assert (plan["current"], plan["steps"]) == (plan["newest"], [])
@@ -96,6 +96,7 @@ def test_a_plan_tells_the_revisions_that_are_missing_and_changes_nothing(run: Ru
 
 def test_a_plan_for_a_file_that_is_not_there_creates_none(run: Run) -> None:
     result = run("migrate", "--plan")
+
     assert result.exit_code == 1
     assert "does not exist yet" in result.stderr
     assert not Path("scorm-bridge.db").exists()

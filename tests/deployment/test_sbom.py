@@ -27,6 +27,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_the_document_is_valid_cyclonedx(document: str) -> None:
     version = SchemaVersion.from_version(json.loads(document)["specVersion"])
+
     assert JsonStrictValidator(version).validate_str(document) is None
 
 

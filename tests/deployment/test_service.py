@@ -59,6 +59,7 @@ async def _message(manager: socket.socket) -> bytes:
 @needs_systemd
 def test_systemd_finds_no_fault_in_the_unit(unit: Path) -> None:
     check = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False)
+
     assert (check.returncode, [line for line in check.stderr.splitlines() if UNIT.name in line]) == (0, [])
 
 
@@ -78,6 +79,7 @@ def test_the_unit_runs_commands_that_there_are() -> None:
 
 def test_the_unit_is_not_restarted_where_that_would_not_help() -> None:
     (codes,) = re.findall(r"^RestartPreventExitStatus=(.*)$", TEXT, re.MULTILINE)
+
     assert {int(code) for code in codes.split()} == {ExitCode.USAGE, ExitCode.CONFIG}
 
 
@@ -110,4 +112,5 @@ async def test_a_manager_that_is_gone_changes_nothing(
     manager.close()
     server: Server = new_server(sqlite_url)
     await server.start()
+
     assert await server.stop() == 0

@@ -46,6 +46,7 @@ def test_javascript_is_javascript(block: Block, tmp_path: Path) -> None:
     file = tmp_path / "block.mjs"
     file.write_text(block.text, encoding="utf-8")
     check = subprocess.run([node, "--check", file], capture_output=True, text=True, check=False)
+
     assert check.returncode == 0, check.stderr
 
 

@@ -287,6 +287,7 @@ async def test_what_of_the_data_cannot_be_used_is_warned_of(bridge: Bridge) -> N
     warnings = [
         [(warning["element"], warning["code"]) for warning in json.loads(str(reply))["warnings"]] for reply in replies
     ]
+
     assert [sorted(listed) for listed in warnings] == [
         [
             ("cmi.core.lesson_staus", "unknown-element"),

@@ -206,6 +206,7 @@ async def test_who_has_no_token_is_asked_for_a_password(bridge: Bridge, authoriz
     async with bridge.client.post(DOOR, json=BODY, headers=headers) as response:
         assert response.status == 401
         assert response.headers["WWW-Authenticate"].startswith("Basic ")
+
     assert bridge.reports("u7", "C-1") == []
 
 

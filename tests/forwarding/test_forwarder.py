@@ -37,6 +37,7 @@ async def test_statements_arrive_in_order_and_byte_for_byte_as_they_were_stored(
     await wait_until(lambda: is_settled(bridge))
     assert_in_order(lrs, bridge)
     bodies = {statement.id: statement.body for statement in statements(bridge)}
+
     for raw, arrival in zip(lrs.bodies, lrs.posts(), strict=True):
         assert (
             raw.decode() == "[" + ",".join(bodies[statement_id or ""] for statement_id in arrival.statement_ids) + "]"
@@ -54,6 +55,7 @@ async def test_many_statements_go_together_but_never_too_many(lrs: Lrs, start: S
     bridge = await start(targets=(lrs.settings(),), token=bridge.token, ids=ids)
     await wait_until(lambda: is_settled(bridge))
     assert_in_order(lrs, bridge)
+
     assert [len(post.statement_ids) for post in lrs.posts()] == [50, len(lrs.ids()) - 50]
 
 
@@ -146,6 +148,7 @@ async def test_stopping_waits_for_the_request_under_way_and_notes_what_came_of_i
     await wait_until(lambda: not _listens(bridge))
     go_on.set()
     await stopping
+
     assert {
         statement_id for statement_id, way in deliveries_by_id(bridge).items() if way.state == "delivered"
     } == under_way
@@ -198,4 +201,5 @@ async def test_what_a_process_without_an_lrs_stores_goes_on_its_way_in_order(lrs
     await wait_until(lambda: len(lrs.ids()) == 10)
 
     (report,) = sending.reports()
+
     assert lrs.ids() == [statement.id for statement in report.statements]

@@ -37,6 +37,7 @@ async def test_a_document_that_is_let_in_does_not_resume_statements_that_are_not
     await wait_until(lambda: alarms(bridge) == {"statements": "not-allowed"})
     await bridge.let_documents_follow()
     await wait_until(lambda: len(list(lrs.app[DOCUMENTS].matching(lambda _: True))) == 4)
+
     assert alarms(bridge) == {"statements": "not-allowed"}
 
 
@@ -55,6 +56,7 @@ async def test_a_target_that_lets_statements_in_and_no_documents_says_so(
     await wait_until(lambda: is_settled(bridge))
     await bridge.commit(PASSED)
     await wait_until(lambda: is_settled(bridge))
+
     assert alarms(bridge) == {"documents": "not-allowed"}
 
 

@@ -133,6 +133,7 @@ async def test_a_name_that_resolves_elsewhere_the_next_time_is_checked_the_next_
             aiohttp.ClientConnectorError, match=r"lrs.example.org has the address 127.0.0.1, an address"
         ):
             await send_request(session, "GET", url, max_bytes=100)
+
     assert server.app[ARRIVALS] == ["/about"]
 
 
@@ -140,6 +141,7 @@ async def test_one_address_among_others_that_must_not_be_used_is_enough(server: 
     guard = OutgoingGuard(["127.0.0.2"])
     with pytest.raises(aiohttp.ClientConnectorError, match=r"has the address 127.0.0.1"):
         await _get(guard, f"http://lrs.example.org:{server.port}/", "127.0.0.2 127.0.0.1")
+
     assert server.app[ARRIVALS] == []
 
 
@@ -150,6 +152,7 @@ async def test_one_address_among_others_that_must_not_be_used_is_enough(server: 
 async def test_however_this_machine_is_written_nothing_arrives(server: TestServer, host: str) -> None:
     with pytest.raises((aiohttp.ClientError, ValueError)):
         await _get(OutgoingGuard(), f"http://{host}:{server.port}/")
+
     assert server.app[ARRIVALS] == []
 
 
@@ -157,6 +160,7 @@ async def test_a_proxy_is_checked_like_any_other_address(server: TestServer) -> 
     proxy = f"http://127.0.0.1:{server.port}"
     with pytest.raises(aiohttp.ClientConnectorError, match=r"127.0.0.1 is an address of this machine"):
         await _get(OutgoingGuard(), "http://lrs.example.org/", proxy=proxy)
+
     assert server.app[ARRIVALS] == []
     assert await _get(OutgoingGuard(urls=[proxy]), "http://lrs.example.org/", proxy=proxy) == 200
 
@@ -256,5 +260,6 @@ def test_connections_to_other_servers_are_opened_in_one_place_alone() -> None:
         for path in sources
         if "node_modules" not in path.parts and (names := _clients(path.read_text(encoding="utf-8")))
     }
+
     assert clients == {"bridge/http_client.py": ["ClientSession"]}
     assert _clients("import aiohttp\naiohttp.request('GET', url)\nimport httpx") == ["httpx", "request"]

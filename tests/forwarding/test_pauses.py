@@ -80,5 +80,6 @@ async def test_a_pause_of_people_outlasts_an_lrs_that_lets_the_bridge_in(lrs: Lr
     again = await start(targets=(lrs.settings(),), token=bridge.token, ids=ids)
     await again.commit(DONE, learner={"id": "u2"})
     await again.close()
+
     assert _paused(again) == {"lrs": BY_PEOPLE}
     assert {delivery.state for line in again.reports("u2")[0].statements for delivery in line.deliveries} == {"waiting"}

@@ -56,6 +56,7 @@ async def test_trouble_with_the_lrs_or_the_way_is_outlasted_and_everything_store
     await bridge.commit(DONE)
     await wait_until_settled(bridge)
     assert_in_order(lrs, bridge)
+
     assert len(lrs.posts()) >= 4
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
     # what the LRS breaks on (500) is parted, so that some of it is tried once more
@@ -75,6 +76,7 @@ async def test_trouble_that_comes_in_between_puts_nothing_out_of_order(lrs: Lrs,
             await bridge.commit({"core": {"score": {"raw": str(number)}}}, learner={"id": learner})
     await wait_until(lambda: is_settled(bridge))
     assert_in_order(lrs, bridge)
+
     assert sum(lrs.app[FAULTS].report().fired) >= 4
 
 
@@ -88,6 +90,7 @@ async def test_the_second_half_of_a_batch_waits_for_the_first(lrs: Lrs, start: S
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
     assert_in_order(lrs, bridge)
+
     assert [len(post.statement_ids) for post in lrs.posts()] == [9, 4, 4, 5]
 
 
@@ -112,6 +115,7 @@ async def test_what_was_read_ahead_does_not_overtake_what_failed(
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until_settled(bridge)
     assert_in_order(lrs, bridge)
+
     assert sum(lrs.app[FAULTS].report().fired) == 3
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
 
@@ -125,6 +129,7 @@ async def test_a_poison_dies_alone_and_its_reason_is_kept(lrs: Lrs, start: Start
     await wait_until(lambda: is_settled(bridge))
     assert_in_order(lrs, bridge, but=[poison])
     dead = deliveries_by_id(bridge)[poison]
+
     assert (dead.state, dead.last_status, dead.last_answer) == ("dead", status, "actor: ☃ is missing")
     assert {way.state for statement_id, way in deliveries_by_id(bridge).items() if statement_id != poison} == {
         "delivered"
@@ -138,6 +143,7 @@ async def test_a_statement_that_is_dead_does_not_hold_back_what_comes_after_it(l
     await bridge.commit({"core": {"score": {"raw": "1"}}})
     await bridge.commit(DONE)
     await wait_until(lambda: is_settled(bridge))
+
     assert lrs.ids()
     assert bridge.rules()[-1] in {line.rule for line in statements(bridge) if line.id == lrs.ids()[-1]}
 
@@ -176,6 +182,7 @@ async def test_how_long_a_statement_that_broke_the_lrs_waits_does_not_grow_with_
     await wait_until(lambda: deliveries_by_id(bridge)[first].tries == 13)
     bridge.clock.advance(2)
     await wait_until(lambda: is_settled(bridge))
+
     assert sorted(lrs.ids()) == sorted(ids)
 
 
@@ -189,6 +196,7 @@ async def test_an_lrs_that_is_never_idempotent_gets_every_statement_once(lrs: Lr
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
     assert_in_order(lrs, bridge)
+
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
     assert 409 in {way.last_status for way in deliveries_by_id(bridge).values()}
 
@@ -218,6 +226,7 @@ async def test_a_conflict_that_cannot_be_looked_at_now_is_looked_at_later(
     await bridge.commit(DONE)
     await wait_until(lambda: is_settled(bridge))
     assert_in_order(lrs, bridge)
+
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
 
 
@@ -248,6 +257,7 @@ async def test_a_statement_whose_id_has_another_content_at_the_lrs_is_dead(
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
     dead = deliveries_by_id(bridge)[line.id]
+
     assert (dead.state, dead.last_status) == ("dead", 409)
     assert line.id in (dead.last_answer or "")
     assert [statement_id for statement_id, way in deliveries_by_id(bridge).items() if way.state != "delivered"] == [
@@ -267,6 +277,7 @@ async def test_a_statement_that_somebody_voided_before_the_bridge_heard_of_it_is
     lrs.script(FaultRule(faults.KnownIsConflict()))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
+
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
     assert deliveries_by_id(bridge)[voided.id].last_status == 409
     assert sorted(statement_id for statement_id in lrs.ids() if statement_id in ids) == sorted(ids)
@@ -305,6 +316,7 @@ async def test_an_lrs_that_takes_little_at_once_gets_smaller_batches(lrs: Lrs, s
     await wait_until(lambda: is_settled(bridge))
     assert_in_order(lrs, bridge, but=[too_large])
     dead = deliveries_by_id(bridge)[too_large]
+
     assert (dead.state, dead.last_status, dead.last_answer) == ("dead", 413, "far too large")
 
 

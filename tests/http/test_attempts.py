@@ -22,7 +22,6 @@ async def test_an_attempt_tells_all_its_sessions_with_commits_statements_documen
     first = await bridge.commit(SUSPENDED, terminated=True)
     second = await bridge.commit({"core": {"lesson_status": "passed", "score": {"raw": "90"}}})
     status, attempt = await bridge.get(f"/v1/attempts/{first['attempt']['id'].upper()}")
-
     assert status == 200
     assert attempt["attempt"] == second["attempt"]
     assert attempt["enrollment"] == second["enrollment"]
@@ -86,6 +85,7 @@ async def test_a_long_attempt_is_told_a_part_at_a_time(bridge: Bridge, monkeypat
         assert [row[key] for row in await _all_of(bridge, path, name)] == wanted[name]
 
     mine = await _all_of(bridge, f"/v1/sessions/{opened[0]['session_id']}", "commits")
+
     assert [commit["number"] for commit in mine] == [1, 2, 3, 4]
 
 

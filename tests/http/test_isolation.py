@@ -138,7 +138,6 @@ async def test_at_no_format_s_door_is_there_a_session_of_another_lms(two: Two) -
                 status, answer = await two.ask(method, (address, None if method == "GET" else body), two.stranger)
                 answers.append((status, _without(answer, session_id)))
             assert answers[0] == answers[1], (name, method)
-
     assert await two.everything() == before
 
 

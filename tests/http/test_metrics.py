@@ -148,6 +148,7 @@ async def test_openmetrics_is_given_to_whoever_asks_for_it(bridge: Bridge) -> No
     ) as response:
         assert response.content_type == "application/openmetrics-text"
         names = [family.name for family in parse_openmetrics(await response.text())]
+
     assert "scorm_bridge_build" in {name.removesuffix("_info") for name in names}
 
 

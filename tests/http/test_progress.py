@@ -16,7 +16,6 @@ BODY = {
 
 async def test_a_first_commit_without_a_session_id_is_stored_under_one_that_was_made(bridge: Bridge) -> None:
     status, answer = await bridge.post(PATH, BODY)
-
     assert status == 200
     assert answer["result"] is True
     assert answer["errorCode"] == 0

@@ -109,6 +109,7 @@ async def test_a_refusal_is_logged_once_for_a_client_and_shown_as_an_alarm_for_a
         clock.seconds += 601
         assert alarms.current() == []
     names = [entry["event"] for entry in logged]
+
     assert (names.count("client_over_limit"), names.count("alarm_raised"), names.count("alarm_cleared")) == (2, 1, 1)
     assert not [entry for entry in logged if "u1" in str(entry)]
 

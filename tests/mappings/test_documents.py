@@ -89,6 +89,7 @@ def test_a_sound_document_loads_and_compiles(text):
     compiled = compile_definition(load_definition(text, "test.toml"), "test.toml")
 
     all_rules = [rule for rules in compiled.rules.values() for rule in rules]
+
     assert sorted(rule.name for rule in all_rules) == sorted(rule.name for rule in compiled.definition.rules)
     for rules in compiled.rules.values():
         assert rules == [rule for rule in compiled.definition.rules if rule in rules]

@@ -107,6 +107,7 @@ def test_the_order_of_a_sessions_commits_does_not_change_what_was_reached(pages,
     if "failed" not in words and words.count("passed") < 2:
         # a result that only the order of its words decides about is another one where that order is not known
         fields += ["success_status", "lesson_status", "score_raw"]
+
     for field in fields:
         assert getattr(scrambled.known, field) == getattr(in_order.known, field)
     assert scrambled.attempt.total_time == in_order.attempt.total_time

@@ -171,5 +171,4 @@ def test_a_context_with_a_fault_is_refused_each_time_and_a_sound_one_beside_it_i
     assert faulty != sound
 
     problems = [validator.problem(body, b"", "rule", item=True) for body in (sound, faulty, sound, faulty)]
-
     assert [problem is None for problem in problems] == [True, False, True, False]

@@ -29,6 +29,7 @@ async def test_stopped_by_sigterm_it_ends_with_status_nought_and_goes_on_when_st
         assert await server.stop() == 0
 
     (enrollment,) = await server.verify("u1", "1")
+
     assert [statement["rule"] for statement in enrollment["attempts"][0]["statements"]] == [
         "initialized",
         "scored",
@@ -51,6 +52,7 @@ async def test_load_balancers_are_told_before_it_stops_listening(
     async with http.get(f"{server.url}/healthz") as response:
         assert response.status == 200
     server.signal()
+
     assert await server.ended() == -signal.SIGTERM
 
 

@@ -48,4 +48,5 @@ async def test_every_lone_commit_is_synced_before_it_is_answered(
         elif "HTTP/1.1 200" in line:
             answers += 1
             assert synced >= answers, "an answer went out before its sync"
+
     assert answers == COMMITS

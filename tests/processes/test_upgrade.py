@@ -111,7 +111,6 @@ async def test_a_rolling_upgrade_fails_no_commit(
             assert await poll(lambda: asyncio.sleep(0, len(balancer.ready)), lambda count: count == 2) == 2
         is_over.set()
     looking.cancel()
-
     assert set(statuses) == {200}
     assert _count(servers[0], "SELECT count(*) FROM journal") == len(statuses)
     waiting = "SELECT count(*) FROM delivery WHERE state = 'waiting'"

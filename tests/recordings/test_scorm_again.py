@@ -50,7 +50,6 @@ async def test_a_recording_of_a_resumed_attempt_continues_it(bridge: Bridge, nam
     await bridge.commit(**SUSPENDED_EARLIER[name], scorm_version=recording.version(name), terminated=True)
     opened = await bridge.open(scorm_version=recording.version(name))
     answers = await recording.play(bridge, opened["commit_url"], recording.load(name))
-
     assert opened["attempt"]["entry"] == "resume"
     assert answers[-1]["attempt"]["total_time"] == "PT1H10M"
     await _compare(bridge, f"{name}.resumed", answers)

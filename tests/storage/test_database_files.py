@@ -93,6 +93,7 @@ def test_while_a_file_is_lost_no_connection_is_made_that_would_create_it_anew(
     engine.dispose()
     with pytest.raises(DatabaseFileLostError), reading(engine):
         pass
+
     assert not path.exists()
 
 

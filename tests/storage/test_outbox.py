@@ -270,6 +270,7 @@ def test_settling_touches_no_other_delivery(engine: Engine) -> None:
         before = _rows(connection)
         tried(connection, [before[2].id], "delivered")
         after = _rows(connection)
+
     assert [old == new for old, new in zip(before, after, strict=True)] == [True, True, False, True, True, True]
 
 

@@ -110,6 +110,7 @@ def test_a_cursor_holds_its_key_and_can_stand_in_an_address(key: list[int | str 
         cursor = encode(key)
     except UnicodeEncodeError:
         return
+
     assert decode(cursor) == key
     assert set(cursor) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
