@@ -61,6 +61,7 @@ from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
 from bridge.token_monitor import TokenMonitor
 from bridge.tracing import Tracing, open_tracing
+from bridge.webhooks.endpoint_monitor import EndpointMonitor
 from bridge.webhooks.service import WebhookService
 from bridge.write_health import WriteHealth
 from mappings.definition import CompiledMapping
@@ -74,6 +75,7 @@ log = structlog.get_logger(__name__)
 
 DOCUMENT_BUILDER = web.AppKey("document_builder", DocumentBuilder)
 MAPPING_RELOADER = web.AppKey("mapping_reloader", MappingReloader)
+ENDPOINT_MONITOR = web.AppKey("endpoint_monitor", EndpointMonitor)
 SEARCH_INDEXER = web.AppKey("search_indexer", SearchIndexer)
 PAUSE_MONITOR = web.AppKey("pause_monitor", PauseMonitor)
 
@@ -211,6 +213,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     app[DOCUMENT_BUILDER] = DocumentBuilder(database, commits, now)
     app[MAPPING_RELOADER] = MappingReloader(database, versions, settings.targets, latest)
     app[PAUSE_MONITOR] = PauseMonitor(database, now, wake)
+    app[ENDPOINT_MONITOR] = webhooks.monitor
     app[SEARCH_INDEXER] = SearchIndexer(database, now)
     if settings.audit.enabled:
         parts = AuditDependencies(

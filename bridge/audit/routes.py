@@ -25,6 +25,7 @@ from bridge.audit.pages import (
     subjects,
     targets,
     timeline,
+    webhooks,
 )
 
 ROUTES: tuple[Route, ...] = (
@@ -48,6 +49,7 @@ ROUTES: tuple[Route, ...] = (
     *mappings.ROUTES,
     *targets.ROUTES,
     *lms.ROUTES,
+    *webhooks.ROUTES,
     *erasures.ROUTES,
     *audit_log.ROUTES,
 )

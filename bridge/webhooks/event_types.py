@@ -128,3 +128,7 @@ class EndpointTestEvent(msgspec.Struct, frozen=True, gc=False):
     type: Annotated[str, Meta(examples=[TEST_EVENT])]
     timestamp: Annotated[Timestamp, Meta(description="When it was sent.")]
     data: EndpointTestData
+
+
+EVENTS: tuple[type[msgspec.Struct], ...] = (EnrollmentEvent, AttemptEvent, ErasureEvent, EndpointTestEvent)
+"""The types of all bodies."""

@@ -77,12 +77,20 @@ async def test_a_commit_tells_what_became_of_the_learner(start_sending: StartSen
     msgspec.json.decode(receiver.accepted[3].text, type=AttemptEvent)
 
 
-async def test_the_registration_is_that_of_the_api(start_sending: StartSending) -> None:
-    sending = await start_sending("enrollment.passed")
+async def test_what_is_told_is_what_the_api_answers(start_sending: StartSending) -> None:
+    sending = await start_sending("enrollment.best_score_changed")
     await sending.bridge.commit(PASSED)
     await wait_until(lambda: sending.receiver.accepted)
-    _, enrollment = await sending.bridge.get("/v1/learners/u1/enrollments?activity=235")
-    assert sending.receiver.accepted[0].event["data"]["registration"] in str(enrollment)
+    _, answer = await sending.bridge.get("/v1/enrollments?learner=u1")
+    (enrollment,) = answer["enrollments"]
+    told = sending.receiver.accepted[0].event["data"]
+    shared = told.keys() & enrollment.keys() - {"learner", "activity", "course"}
+
+    assert {name: told[name] for name in shared} == {name: enrollment[name] for name in shared}
+    assert len(shared) == 6
+    assert {name: told[name]["id"] for name in ("learner", "activity", "course")} == {
+        name: enrollment[name]["id"] for name in ("learner", "activity", "course")
+    }
 
 
 async def test_only_what_is_better_is_told(start_sending: StartSending) -> None:

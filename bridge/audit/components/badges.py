@@ -12,7 +12,15 @@ from mappings.attempt.state import Ending
 from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
 from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import RuleOutcome
-from storage.states import AlarmState, AttemptStatus, DeliveryState, NotificationState, TokenStatus, TryOutcome
+from storage.states import (
+    AlarmState,
+    AttemptStatus,
+    DeliveryState,
+    NotificationState,
+    TokenStatus,
+    TryOutcome,
+    WebhookState,
+)
 
 
 class BadgeColor(StrEnum):
@@ -32,7 +40,7 @@ class BadgeColor(StrEnum):
 
 STATES: Final = (
     AlarmState, AttemptStatus, CompletionStatus, DeliveryState, DifferenceKind, Disposition, Ending, NotificationState,
-    RuleOutcome, SuccessStatus, TargetState, TokenStatus, TryOutcome,
+    RuleOutcome, SuccessStatus, TargetState, TokenStatus, TryOutcome, WebhookState,
 )  # fmt: skip
 """The states that pages show as badges. The same word has the same color, whatever it is the state of."""
 
@@ -51,6 +59,7 @@ BY_COLOR: Mapping[BadgeColor, tuple[str, ...]] = {
         TargetState.UNAUTHORIZED, TargetState.REFUSING, TargetState.UNREACHABLE, TargetState.INTERRUPTED,
         DeliveryState.DEAD, TryOutcome.CONFLICT, TryOutcome.DIVERGED, TryOutcome.FAULT, TryOutcome.NOT_ALLOWED,
         TryOutcome.REFUSED, TryOutcome.TOO_LARGE, TryOutcome.UNVERIFIED, DifferenceKind.DROPPED, SuccessStatus.FAILED,
+        WebhookState.FAILING,
     ),
     BadgeColor.PLAIN: (
         TargetState.NOT_CONFIGURED, DeliveryState.DISCARDED, AttemptStatus.TERMINATED, AttemptStatus.ABANDONED,
