@@ -91,12 +91,12 @@ class Watched:
         for number in range(1_000_000):
             began = time.perf_counter()
             async with self.client.get(f"{self.server.url}/healthz") as answer:
-                assert answer.status == 200
+                assert answer.status == 200, number
             self.health.append((time.perf_counter() - began) * 1000)
             began = time.perf_counter()
             body: dict[str, Any] = WHO | {"cmi": {"core": {"lesson_location": f"p{number}"}}, "sequence": number}
             async with self.client.post(f"{self.server.url}/v1/commits", json=body, headers=self.headers) as answer:
-                assert (answer.status, (await answer.json())["disposition"]) == (200, "applied")
+                assert (answer.status, (await answer.json())["disposition"]) == (200, "applied"), number
             self.commits.append((time.perf_counter() - began) * 1000)
             await asyncio.sleep(0.005)
 

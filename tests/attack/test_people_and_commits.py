@@ -95,8 +95,8 @@ async def test_the_page_of_an_attempt_with_thirty_large_commits_stays_small(
     for path in (f"attempts/{attempt}", f"sessions/{session}"):
         async with http.get(f"{server.url}/v1/{path}", headers=lms.headers) as response:
             page = await response.json()
-        assert len(page["statements"]) <= 500
-        assert page["next"]["statements"] is not None
+        assert len(page["statements"]) <= 500, path
+        assert page["next"]["statements"] is not None, path
 
 
 @pytest.mark.parametrize("ends", ["signs out", "account is removed"])

@@ -39,8 +39,8 @@ async def test_those_in_trouble_are_shown_by_cause_each_with_what_to_do(bridge: 
     assert "lrs-canary (number)" in text
     for state, outcome in (("dead", "refused"), ("dead", "conflict"), ("dead", "too-large"), ("quarantined", None)):
         remediation = remediation_for(state, outcome)
-        assert remediation.problem in text
-        assert all(step in text for step in remediation.steps)
+        assert remediation.problem in text, state
+        assert all(step in text for step in remediation.steps), state
     assert "Retry…" not in text
 
 
@@ -48,7 +48,7 @@ async def test_the_numbers_of_targets_are_those_of_the_database(bridge: Bridge, 
     text = await auditor.text("/audit/deliveries")
     for state in ("waiting", "dead", "quarantined"):
         match = re.search(rf'target={TARGET}&amp;state={state}"><span class="number">(\d+)<', text)
-        assert match is not None
+        assert match is not None, state
         assert int(match[1]) == _in_state(bridge, state)
 
 
@@ -189,8 +189,8 @@ async def test_a_reader_sees_causes_but_not_what_lrss_said(bridge: Bridge, reade
 async def test_what_people_and_lrss_said_is_shown_and_does_nothing(bridge: Bridge, admin: Visitor) -> None:
     for path in ("/audit/deliveries", f"/audit/deliveries/discard?target={TARGET}"):
         text = await admin.text(path)
-        assert SCRIPT not in text
-        assert "<b>" not in text
+        assert SCRIPT not in text, path
+        assert "<b>" not in text, path
     page = await admin.text(f"/audit/deliveries/discard?rule={quote(COMMENT)}")
 
     assert "<img src=x" not in page

@@ -71,6 +71,7 @@ async def test_an_erasure_is_listed_with_what_its_targets_have_still_to_remove(
     text = await (await meet(bridge, "otto", "auditor")).text("/audit/erasures")
     waiting = scalar(bridge, "SELECT count(*) FROM removal")
     (row,) = table(text, "Erasures")
+
     assert waiting
     assert row[1:4] == ["lms", "otto", "request 17"]
     assert row[5:] == [str(sum(erasure.counts.values())), f"{waiting} at lrs", erasure.uuid[:8]]

@@ -111,8 +111,8 @@ async def test_what_is_shown_by_its_beginning_can_be_had_whole(
     ):
         assert f'href="{path}/{file}"' in await auditor.text(path)
         answer = await auditor.get(f"{path}/{file}")
-        assert answer.headers["Content-Disposition"].startswith("attachment")
-        assert answer.content_type == "text/plain"
+        assert answer.headers["Content-Disposition"].startswith("attachment"), path
+        assert answer.content_type == "text/plain", path
         assert await answer.read() == whole
         assert (await reader.get(f"{path}/{file}")).status == 403
         assert (await auditor.get(f"{path[:-4]}0000/{file}")).status == 404

@@ -149,7 +149,7 @@ async def test_a_stored_commit_is_explained_by_any_version(bridge: Bridge, admin
         text = await auditor.text(f"/audit/mappings/{version}/preview?session={session}&number={number}")
         fired_row = r'data-label="Rule"[^>]*>passed</td><td data-label="State"><span class="badge good">fired'
         assert bool(re.search(fired_row, text)) == fired
-        assert SCRIPT not in text
+        assert SCRIPT not in text, version
         rules = re.findall(r"<summary>([\w-]+) <small>", text)
         assert ("passed" in rules) == fired
 
@@ -171,7 +171,7 @@ async def test_a_pasted_commit_is_shown_with_what_it_becomes_and_nothing_is_stor
     ):
         answer = await auditor.post(page, page=page, **wrong)
         text = await answer.text()
-        assert (answer.status, 'class="fault"' in text, SCRIPT in text) == (400, True, False)
+        assert (answer.status, 'class="fault"' in text, SCRIPT in text) == (400, True, False), wrong
     for query in ("session=x&number=1", "session=&number=1", f"session={'0' * 8}-0000-0000-0000-{'0' * 12}&number=1"):
         assert (await auditor.get(f"{page}?{query}")).status == 400
     assert scalar(bridge, "SELECT count(*) FROM journal") == before
@@ -230,4 +230,4 @@ async def test_forms_of_other_sites_change_nothing(bridge: Bridge, admin: Visito
         answer = await admin.client.post(
             path, data={"text": STRICTER, "reason": "x", "days": "1"}, allow_redirects=False
         )
-        assert answer.status == 403
+        assert answer.status == 403, path

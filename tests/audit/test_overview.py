@@ -72,7 +72,7 @@ async def test_minutes_of_charts_are_those_of_plain_counts(bridge: Bridge, reade
         ("statement", "created_at", "Statements per minute"),
     ):
         minutes = table(page, title)
-        assert len(minutes) == 60
+        assert len(minutes) == 60, name
         assert [int(number) for _, number in minutes[-3:]] == [
             scalar(
                 bridge,
@@ -124,16 +124,16 @@ async def test_charts_are_pictures_with_a_policy_of_their_own_that_lets_nothing_
     for name in CHARTS:
         answer = await reader.get(f"/audit/charts/{name}.svg")
         drawing = await answer.text()
-        assert (answer.status, answer.content_type) == (200, "image/svg+xml")
+        assert (answer.status, answer.content_type) == (200, "image/svg+xml"), name
         root = ET.fromstring(drawing)
         kinds = {element.tag.rpartition("}")[2] for element in root.iter()}
-        assert not kinds & {"script", "a", "image", "foreignObject", "use"}
-        assert not any("style" in element.attrib or "href" in str(element.attrib) for element in root.iter())
+        assert not kinds & {"script", "a", "image", "foreignObject", "use"}, name
+        assert not any("style" in element.attrib or "href" in str(element.attrib) for element in root.iter()), name
         (style,) = (element.text for element in root.iter("{http://www.w3.org/2000/svg}style"))
         digest = base64.b64encode(hashlib.sha256(str(style).encode()).digest()).decode()
         policy = answer.headers["Content-Security-Policy"]
-        assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}'")
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}'"), name
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", name
 
 
 async def test_charts_are_drawn_of_nothing_too(start: StartBridge, meet: Meet) -> None:

@@ -110,7 +110,7 @@ async def test_it_is_done_with_a_reason_told_in_words_and_kept(
     before, preview = _statements(bridge), await _previewed(admin, bridge)
     for fields in ({}, {"reason": "  "}):
         refused = await admin.post(f"{preview}/run", page=preview, **fields)
-        assert (refused.status, "A reason is required" in await refused.text()) == (400, True)
+        assert (refused.status, "A reason is required" in await refused.text()) == (400, True), fields
     assert _statements(bridge) == before
     bridge.clock.advance(60)
 
@@ -194,7 +194,7 @@ async def test_one_job_works_at_a_time_and_its_page_tells_how_far_it_is(bridge: 
     assert '<span class="number">3</span> of <span class="number">17</span> enrollments' in await answer.text()
     for path, fields in ((f"{preview}/run", {"reason": "x"}), (CHOICE, {"since": "2020-01-01"})):
         busy = await admin.post(path, page="/audit/targets", **fields)
-        assert (busy.status, "Nothing was done. Try again" in await busy.text()) == (409, True)
+        assert (busy.status, "Nothing was done. Try again" in await busy.text()) == (409, True), path
     assert (await admin.post(f"/audit/mappings/reissues/{running.id}/run", reason="x")).status == 409
     gate.set()
     await jobs_of(bridge).wait()

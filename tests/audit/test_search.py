@@ -57,7 +57,7 @@ async def test_one_box_on_every_page_finds_learners_courses_and_activities_each_
     assert results(page, "Activities") == ["/audit/activity?lms=lms&id=235", "/audit/activity?lms=lms&id=236"]
     for query in ("hop", "safe", "topic", SCRIPT):
         page = await auditor.text(f"/audit/search?{urlencode({'q': query})}")
-        assert SCRIPT not in page
+        assert SCRIPT not in page, query
         for group in ("Learners", "Courses", "Activities"):
             for href in results(page, group):
                 assert (await auditor.get(href)).status == 200
@@ -75,8 +75,8 @@ async def test_a_reader_who_may_not_see_names_finds_nobody_by_them(
     assert "Hopper" not in await reader.text(learner_path("u1"))
     for order in ("learner", "-learner"):
         text = await reader.text(f"/audit/course?lms=lms&id=c%2F1&sort={order}")
-        assert "Hopper" not in text
-        assert 'aria-sort="' not in text
+        assert "Hopper" not in text, order
+        assert 'aria-sort="' not in text, order
     person = await meet(learned, "nora", "reader", sees_names=True)
     assert results(await person.text("/audit/search?q=grace"), "Learners") == [learner_path("u1")]
 
@@ -159,13 +159,13 @@ async def test_the_page_of_a_learner_course_or_activity_has_the_numbers_of_the_d
             assert int(fact(page, name)) == number, (kind, name)
         shown = re.findall(r'href="/audit/enrollments/([0-9a-f-]{36})"', page)
         query = f"SELECT registration FROM enrollment WHERE {where} ORDER BY last_commit_at DESC, id DESC"
-        assert shown == column(learned, query)
+        assert shown == column(learned, query), kind
         made = (
             "SELECT count(*) FROM statement s JOIN attempt a ON a.id = s.attempt_id"
             f" JOIN enrollment e ON e.id = a.enrollment_id WHERE {where}"
         )
         if kind != "course":
-            assert len(table(page, "Newest statements")) == min(10, scalar(learned, made))
+            assert len(table(page, "Newest statements")) == min(10, scalar(learned, made)), kind
 
 
 async def test_a_course_lists_its_activities_with_what_their_learners_achieved(

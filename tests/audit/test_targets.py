@@ -59,7 +59,7 @@ async def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it_and_why(
 async def test_a_pause_wants_a_reason(bridge: Bridge, admin: Visitor) -> None:
     for fields in ({}, {"reason": "  "}):
         answer = await admin.post("/audit/targets/analytics/pause", **fields)
-        assert (answer.status, "A reason is required" in await answer.text()) == (400, True)
+        assert (answer.status, "A reason is required" in await answer.text()) == (400, True), fields
     with reading(bridge.engine) as connection:
         assert pauses.current(connection) == {}
 
@@ -130,7 +130,7 @@ async def test_an_lrs_that_lets_nobody_in_is_an_alarm(bridge: Bridge, reader: Vi
         target_alarms.begin(connection, alarm)
     for person, is_told in ((admin, True), (reader, False)):
         text = await person.text("/audit/targets")
-        assert "The LRS denies the bridge access" in text
+        assert "The LRS denies the bridge access" in text, person
         assert ("the LRS answered 401: no" in text) is is_told
 
 

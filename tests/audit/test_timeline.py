@@ -160,15 +160,15 @@ async def test_auditors_see_what_came_as_it_came(bridge: Bridge, attempt: str, a
         with reading(bridge.engine) as connection:
             query = text("SELECT body FROM journal WHERE number = :number")
             assert await answer.read() == bytes(connection.execute(query, {"number": stored_number}).scalar_one())
-        assert answer.content_type == "text/plain"
-        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.content_type == "text/plain", number
+        assert answer.headers["Content-Disposition"].startswith("attachment"), number
 
 
 async def test_a_reader_sees_neither_names_nor_what_learners_and_lrss_said(attempt: str, reader: Visitor) -> None:
     for path in (f"/audit/attempts/{attempt}", *(f"/audit/commits/{SESSION}/{number}" for number in (1, 2, 3))):
         page = await reader.text(path)
-        assert not [canary for canary in ("NAMECANARY", *SECRETS) if canary in page]
-        assert "u1" in page
+        assert not [canary for canary in ("NAMECANARY", *SECRETS) if canary in page], path
+        assert "u1" in page, path
 
     assert (await reader.get(f"/audit/commits/{SESSION}/1/body")).status == 403
 
@@ -184,7 +184,7 @@ async def test_a_reader_who_may_sees_names_and_nothing_more(bridge: Bridge, atte
 async def test_what_people_typed_comes_back_escaped(attempt: str, auditor: Visitor) -> None:
     for path in (f"/audit/attempts/{attempt}", f"/audit/commits/{SESSION}/2"):
         page = await auditor.text(path)
-        assert not [typed for typed in ("<b>Ada", "<i>drill", "CANARY<script>") if typed in page]
+        assert not [typed for typed in ("<b>Ada", "<i>drill", "CANARY<script>") if typed in page], path
 
 
 async def test_a_long_attempt_comes_in_pages_and_changes_reach_over_them(

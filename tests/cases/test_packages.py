@@ -23,12 +23,12 @@ async def test_each_sco_of_a_package_has_its_own_data_whether_posted_apart_or_to
         with reading(bridge.engine) as connection:
             (five,) = find_enrollments(connection, learner, activity)
             (six,) = find_enrollments(connection, learner, "6", activity)
-        assert (five["success_status"], five["best_score"]["raw"]) == ("passed", 90)
-        assert (six["success_status"], six["completion_status"]) == ("unknown", "incomplete")
+        assert (five["success_status"], five["best_score"]["raw"]) == ("passed", 90), opening
+        assert (six["success_status"], six["completion_status"]) == ("unknown", "incomplete"), opening
         (of_five,), (of_six,) = five["attempts"], six["attempts"]
-        assert (of_five["cmi"]["suspend_data"], of_five["cmi"]["core"]["lesson_location"]) == ("five", "end")
-        assert (of_six["cmi"]["suspend_data"], of_six["cmi"]["core"]["lesson_location"]) == ("six", "p1")
-        assert of_six["score"]["raw"] == 10
+        assert (of_five["cmi"]["suspend_data"], of_five["cmi"]["core"]["lesson_location"]) == ("five", "end"), opening
+        assert (of_six["cmi"]["suspend_data"], of_six["cmi"]["core"]["lesson_location"]) == ("six", "p1"), opening
+        assert of_six["score"]["raw"] == 10, opening
     assert replayed(bridge.engine, DEFAULT) == stored(bridge.engine)
 
 

@@ -117,7 +117,7 @@ def test_names_are_given_once_and_unknown_ones_are_told(run: Run, database_url: 
     assert (again.exit_code, "There is an account ada already" in again.stderr) == (1, True)
     for command in (("set-role", "bob", "admin"), ("set-password", "bob"), ("remove", "bob")):
         result = run("accounts", *command, **environment)
-        assert (result.exit_code, "There is no account bob" in result.stderr) == (1, True)
+        assert (result.exit_code, "There is no account bob" in result.stderr) == (1, True), command
 
 
 def test_who_signs_in_elsewhere_gets_no_password_here(run: Run, database_url: str, password_file: str) -> None:

@@ -138,7 +138,7 @@ async def test_nothing_of_the_learner_is_left_here_and_the_lrs_voids_and_deletes
     sent = [statement for statement in lrs.store.in_order() if "canary-id" in str(statement.statement)]
     others = [statement for statement in lrs.store.in_order() if statement not in sent]
     assert sent
-    assert {"enrollment", "journal", "attempt", "statement", "document", "audit_log"} <= set(_found(database_url))
+    assert set(_found(database_url)) >= {"enrollment", "journal", "attempt", "statement", "document", "audit_log"}
 
     receipt = erase("--yes", "--reason", "request 17", settings=_settings(lrs))
     assert receipt["deleted"]["enrollments"] == 2
@@ -252,7 +252,7 @@ async def test_what_comes_later_is_refused_by_a_record_that_names_nobody(
     body = {"learner": LEARNER, "activity": {"id": "235"}, "cmi": CMI}
     for path in ("/v1/commits", "/v1/sessions"):
         status, problem = await bridge.post(path, body if path == "/v1/commits" else {**body, "cmi": None})
-        assert (status, problem["code"]) == (410, "learner-erased")
+        assert (status, problem["code"]) == (410, "learner-erased"), path
     status, problem = await bridge.post(f"/v1/sessions/{answer['session_id']}/commits", {"cmi": CMI})
     assert (status, problem["code"]) == (404, "session-unknown")
     await bridge.commit(OTHER, learner={"id": "u2"})
@@ -286,7 +286,7 @@ async def test_a_session_in_a_process_s_memory_brings_nothing_back(
         status, _ = await bridge.post(
             URL(answer["commit_url"]).relative(), {"cmi": {"core": {"score": {"raw": score}}}}, token=None
         )
-        assert status == 200
+        assert status == 200, score
     erase("--yes", "--later", "accept")
     status, problem = await bridge.post(
         URL(answer["commit_url"]).relative(), {"cmi": {"core": {"score": {"raw": "30"}}}}, token=None
@@ -299,7 +299,7 @@ async def test_a_session_in_a_process_s_memory_brings_nothing_back(
         status, _ = await bridge.post(
             URL(other["commit_url"]).relative(), {"cmi": {"core": {"score": {"raw": score}}}}, token=None
         )
-        assert status == 200
+        assert status == 200, score
     assert _found(database_url) == {}
     assert bridge.reports("u9")[0].attempt.score_raw == 30
 

@@ -86,7 +86,7 @@ async def test_a_document_with_faults_is_not_activated_and_all_of_them_are_liste
     assert "'past' is not a verb" in result.stderr
     assert "rules[19].name: must be lower-case letters" in result.stderr
     assert [fault["place"] for fault in faults] == ["rules[5].verb", "rules[11].verb", "rules[19].name"]
-    assert {"place", "line", "message"} == {*faults[0]}
+    assert {*faults[0]} == {"place", "line", "message"}
 
 
 def _spoil(document: str) -> None:

@@ -80,7 +80,7 @@ async def test_sessions_are_chosen_by_the_statuses_that_pages_offer(run_json: An
         chosen = [
             [item["learner_id"] for item in run_json("sessions", "list", option, word.value)["items"]] for word in words
         ]
-        assert sorted(chain(*chosen)) == ["u1", "u2", "u3"]
+        assert sorted(chain(*chosen)) == ["u1", "u2", "u3"], option
 
     assert [item["learner_id"] for item in run_json("sessions", "list", "--completion", "not attempted")["items"]] == [
         "u3"

@@ -109,9 +109,9 @@ def test_a_document_that_the_mapping_document_does_not_have_is_told_with_those_t
 def test_a_database_that_does_not_answer_is_told_without_its_password(run: Run) -> None:
     for url in ("sqlite:////no/such/directory/bridge.db", f"postgresql://bridge:{CANARY}@127.0.0.1:1/bridge"):
         result = run("serve", SCORM_BRIDGE_DATABASE__URL=url)
-        assert (result.exit_code, result.stdout) == (69, "")
-        assert "The database does not answer" in result.stderr
-        assert CANARY not in result.stderr
+        assert (result.exit_code, result.stdout) == (69, ""), url
+        assert "The database does not answer" in result.stderr, url
+        assert CANARY not in result.stderr, url
 
 
 def test_it_serves_until_it_is_told_to_stop_and_leaves_with_0(run: Run) -> None:

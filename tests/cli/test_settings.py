@@ -71,10 +71,10 @@ def test_the_installed_script_tells_it_on_standard_error_and_leaves_with_78(scri
     Path("scorm-bridge.toml").write_text(MANY_WRONGS)
     for command in (["serve"], ["verify", "u1", "235"]):
         result = script(*command)
-        assert (result.returncode, result.stdout) == (78, "")
-        assert "server.port" in result.stderr
-        assert "targets[1].endpoint" in result.stderr
-        assert CANARY not in result.stderr
+        assert (result.returncode, result.stdout) == (78, ""), command
+        assert "server.port" in result.stderr, command
+        assert "targets[1].endpoint" in result.stderr, command
+        assert CANARY not in result.stderr, command
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_a_password_file_that_is_no_text_is_told_before_anything_starts(run: Run
 def test_the_endpoint_ends_with_a_slash_however_it_was_written() -> None:
     for written in (TARGET, TARGET.replace("/xapi", "/xapi/")):
         Path("scorm-bridge.toml").write_text(written)
-        assert load_settings(None).targets[0].endpoint == "https://lrs.example.org/xapi/"
+        assert load_settings(None).targets[0].endpoint == "https://lrs.example.org/xapi/", written
 
 
 def test_settings_that_cannot_be_used_are_an_error_for_programs_too() -> None:

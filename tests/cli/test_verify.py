@@ -124,9 +124,9 @@ async def test_what_went_wrong_at_the_lrs_is_shown_without_its_password(
     await bridge.close()
     for flag in ([], ["--json"]):
         result = run("verify", "u1", "235", *flag, **{KEY: database_url})
-        assert "lrs" in result.stdout
-        assert "waiting" in result.stdout
-        assert "canary-7c1e" not in result.stdout + result.stderr
+        assert "lrs" in result.stdout, flag
+        assert "waiting" in result.stdout, flag
+        assert "canary-7c1e" not in result.stdout + result.stderr, flag
     (attempt,) = json.loads(result.stdout)["items"][0]["attempts"]
     (suspended,) = (document for document in attempt["documents"] if document["name"] == "adl-suspend-data")
 
@@ -141,7 +141,7 @@ async def test_names_that_look_like_markup_are_shown_as_they_are(
     for name in ("[red]x[/red]", "[/]", "[bold", ":smile:", "☃ \\[a]"):
         await bridge.commit(PASSED, learner={"id": name}, activity={"id": name})
         result = run("verify", name, name, **{KEY: database_url})
-        assert result.exit_code == 0
+        assert result.exit_code == 0, name
         assert f"{name} in {name} of lms" in result.stdout
 
 

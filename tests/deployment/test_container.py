@@ -193,8 +193,8 @@ def test_the_compose_file_starts_the_image_as_the_image_wants_to_be_started(monk
     services = compose["services"]
     for name in ("migrate", "bridge"):
         service = services[name]
-        assert (service["build"], service["read_only"], service["cap_drop"]) == (".", True, ["ALL"])
-        assert service["tmpfs"] == ["/tmp"]
+        assert (service["build"], service["read_only"], service["cap_drop"]) == (".", True, ["ALL"]), name
+        assert service["tmpfs"] == ["/tmp"], name
     assert services["bridge"]["ports"] == ["127.0.0.1:8080:8080"]
     assert services["bridge"]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert services["migrate"]["depends_on"]["database"]["condition"] == "service_healthy"

@@ -48,7 +48,7 @@ def test_it_says_what_the_bridge_itself_depends_on(document: str) -> None:
     (root,) = [entry for entry in decoded["dependencies"] if entry["ref"] == "root-component"]
     names = {component["bom-ref"]: component["name"] for component in decoded["components"]}
 
-    assert {"aiohttp", "sqlalchemy", "scorm-again"} <= {names[ref] for ref in root["dependsOn"]}
+    assert {names[ref] for ref in root["dependsOn"]} >= {"aiohttp", "sqlalchemy", "scorm-again"}
     assert len(root["dependsOn"]) < len(names)
 
 

@@ -256,8 +256,8 @@ async def test_an_unknown_session_is_an_invalid_session_id(bridge: Bridge, comma
         at.address = f"/v1/formats/aicc/sessions/{unknown}/commits"
         answer = await at.post(form(command), Authorization=f"Bearer {bridge.token}")
 
-        assert answer.status == 200
-        assert answer.text.startswith("error=3\r\nerror_text=Invalid Session ID: ")
+        assert answer.status == 200, unknown
+        assert answer.text.startswith("error=3\r\nerror_text=Invalid Session ID: "), unknown
 
 
 async def test_a_wrong_token_is_an_invalid_session_id(bridge: Bridge) -> None:

@@ -27,7 +27,7 @@ TWO_POSTS, ONE_POST = ([FIVE, SIX], [[*FIVE, *SIX]])
 async def _post(at: FormatClient, *cmi: Any, **beside: Any) -> None:
     for elements in cmi:
         answer = await at.post({"cmi": elements} | beside, Content_Type=FORM)
-        assert (answer.status, answer.text) == (200, "ok")
+        assert (answer.status, answer.text) == (200, "ok"), elements
 
 
 async def _enrollments(bridge: Bridge, query: str = "learner=u1") -> dict[str, dict[str, Any]]:

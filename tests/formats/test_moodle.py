@@ -182,4 +182,4 @@ async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
 
     for body in (urlencode(elements), multipart(elements)):
         assert (await at.post(body)).text == "true\n0"
-        assert (await at.session())["cmi"]["suspend_data"] == SUSPEND_DATA
+        assert (await at.session())["cmi"]["suspend_data"] == SUSPEND_DATA, body

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import socket
 from collections.abc import AsyncIterator, Sequence
+from contextlib import nullcontext as does_not_raise
 from pathlib import Path
 
 import aiohttp
@@ -81,8 +82,9 @@ async def _get(guard: OutgoingGuard, url: str, *addresses: str, proxy: str | Non
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses_are_connected_to(address: str) -> None:
-    OutgoingGuard().check("lrs.example.org", 443, address)
-    OutgoingGuard().check(address, 443, address)
+    with does_not_raise():
+        OutgoingGuard().check("lrs.example.org", 443, address)
+        OutgoingGuard().check(address, 443, address)
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
@@ -92,13 +94,14 @@ def test_other_addresses_are_refused_with_the_address_and_the_remedy(address: st
         with pytest.raises(OutgoingAddressError) as raised:
             guard.check(host, 443, address)
         assert host in str(raised.value)
-        assert "add it to `allow` of [outgoing]" in str(raised.value)
+        assert "add it to `allow` of [outgoing]" in str(raised.value), host
 
 
 @pytest.mark.parametrize("allow", ["10.20.0.0/16", "10.20.30.40", "lrs.internal", "LRS.Internal.", "0.0.0.0/0"])
 def test_what_is_allowed_is_connected_to(allow: str) -> None:
     for notation in ("10.20.30.40", "::ffff:10.20.30.40"):
-        OutgoingGuard([allow]).check("lrs.internal", 8080, notation)
+        with does_not_raise():
+            OutgoingGuard([allow]).check("lrs.internal", 8080, notation)
 
 
 @pytest.mark.parametrize("address", LINK_LOCAL)
@@ -222,7 +225,8 @@ def test_every_address_of_the_settings_that_is_connected_to_is_checked() -> None
     oidc = OidcSettings(issuer="http://localhost:4", client_id="bridge", roles={"staff": "reader"})
     guard = Settings(targets=(target,), audit=AuditSettings(oidc=oidc)).outgoing_guard()
     for port in range(1, 5):
-        guard.check("localhost", port, "127.0.0.1")
+        with does_not_raise():
+            guard.check("localhost", port, "127.0.0.1")
 
 
 @pytest.mark.parametrize(

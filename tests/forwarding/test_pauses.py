@@ -10,7 +10,7 @@ from storage.engine import reading, writing
 from storage.pauses import Pause
 from tests.support.accounts import START
 from tests.support.bridge import Bridge, Ids, StartBridge
-from tests.support.deliveries import DONE, assert_in_order, deliveries_by_id, is_settled, store_statements
+from tests.support.deliveries import DONE, deliveries_by_id, expect_in_order, is_settled, store_statements
 from tests.support.lrs import Lrs, StartLrs
 from tests.support.waiting import wait_until
 
@@ -67,7 +67,7 @@ async def test_an_lrs_that_does_not_let_the_bridge_in_is_paused_and_loses_nothin
         return is_settled(bridge) and not _paused(bridge)
 
     await wait_until(later)
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
 
 
 async def test_a_pause_of_people_outlasts_an_lrs_that_lets_the_bridge_in(lrs: Lrs, start: StartBridge) -> None:

@@ -116,7 +116,7 @@ async def test_each_target_gets_its_own_actor_and_only_what_it_may(
     ):
         assert [one["actor"] for one in _statements(lrs)] == [actor] * len(ids)
         faults = [check_statement(one, "it", edition) for one in _statements(lrs) for edition in Edition]
-        assert [fault for listed in faults for fault in listed] == []
+        assert [fault for listed in faults for fault in listed] == [], lrs
     rest = [{name: one[name] for name in one if name != "actor"} for one in _statements(plain)]
     assert [{name: one[name] for name in one if name != "actor"} for one in _statements(hashed)] == rest
     responses = [one["result"]["response"] for one in _statements(research) if "response" in one.get("result", {})]

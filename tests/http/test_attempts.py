@@ -106,7 +106,7 @@ async def test_a_place_that_no_answer_told_is_refused(bridge: Bridge, place: str
     answer = await bridge.commit({"core": {}})
     for path in (f"/v1/attempts/{answer['attempt']['id']}", f"/v1/sessions/{answer['session_id']}"):
         status, problem = await bridge.get(f"{path}?statements_after={place}")
-        assert (status, problem["code"]) == (400, "malformed-field")
+        assert (status, problem["code"]) == (400, "malformed-field"), path
 
 
 async def test_an_lms_that_asks_too_much_at_a_time_is_told_to_wait(
@@ -117,4 +117,4 @@ async def test_an_lms_that_asks_too_much_at_a_time_is_told_to_wait(
     headers = {"Authorization": f"Bearer {bridge.token}"}
     for path in (f"attempts/{answer['attempt']['id']}", f"sessions/{answer['session_id']}", "enrollments"):
         async with bridge.client.get(f"/v1/{path}", headers=headers) as response:
-            assert (response.status, response.headers["Retry-After"]) == (429, "1")
+            assert (response.status, response.headers["Retry-After"]) == (429, "1"), path

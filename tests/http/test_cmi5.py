@@ -230,7 +230,7 @@ async def test_what_is_told_once_an_enrollment_is_told_once_by_two_processes(
     for number in range(1, 9):
         session = await bridge.open(attempt=number)
         process = bridge if number % 2 else other
-        assert (await process.post(f"/v1/sessions/{session['session_id']}/commits", PASSED))[0] == 200
+        assert (await process.post(f"/v1/sessions/{session['session_id']}/commits", PASSED))[0] == 200, number
 
     assert verbs(bridge).count("completed") == verbs(bridge).count("passed") == 1
     assert replayed(bridge.engine, CMI5) == stored(bridge.engine)

@@ -81,7 +81,7 @@ async def test_an_idempotency_key_with_another_body_is_refused_and_nothing_of_it
     for fields in ({}, {"session_id": first["session_id"]}):
         other = body | {"cmi": {"core": {"score": {"raw": "11"}}}} | fields
         status, answer = await bridge.post("/v1/commits", other, headers=headers)
-        assert (status, answer["code"], answer["result"]) == (422, "idempotency-key-reused", False)
+        assert (status, answer["code"], answer["result"]) == (422, "idempotency-key-reused", False), fields
 
     (report,) = bridge.reports()
     assert len(report.commits) == 1

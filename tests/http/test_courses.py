@@ -93,7 +93,7 @@ async def test_commits_that_leave_course_and_session_out_are_of_the_only_course(
     opened = await bridge.open(course={"id": "C1"})
     for location in ("1", "2"):
         answer = await bridge.commit({"location": location}, scorm_version="2004")
-        assert answer["session_id"] == opened["session_id"]
+        assert answer["session_id"] == opened["session_id"], location
 
     assert [enrollment[:2] for enrollment in await _enrollments(bridge)] == [("C1", "235")]
 

@@ -47,8 +47,8 @@ async def test_an_empty_session_id_counts_as_none(bridge: Bridge) -> None:
     for nothing in ("", None):
         status, answer = await bridge.post(PATH, BODY | {"session_id": nothing})
 
-        assert status == 200
-        assert uuid.UUID(answer["session_id"])
+        assert status == 200, nothing
+        assert uuid.UUID(answer["session_id"]), nothing
 
 
 async def test_the_learner_may_be_told_as_user(bridge: Bridge) -> None:

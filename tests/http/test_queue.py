@@ -83,6 +83,7 @@ async def test_a_stop_waits_for_no_commit_that_was_never_queued(
 
     with monkeypatch.context() as patched:
         patched.setattr(WriteQueue, "add", failing)
-        await _all_at_once(bridge)
+        answers = await _all_at_once(bridge)
+    assert {status for status, _ in answers.values()} == {503}
     async with asyncio.timeout(20):
         await bridge.close()

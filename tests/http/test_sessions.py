@@ -216,7 +216,7 @@ async def test_a_session_cannot_be_used_for_another_learner_or_activity(bridge: 
         } | other
         status, answer = await bridge.post("/v1/commits", body)
 
-        assert (status, answer["code"]) == (409, "session-mismatch")
+        assert (status, answer["code"]) == (409, "session-mismatch"), other
 
 
 async def test_a_commit_url_permits_commits_to_its_own_session_until_it_expires(start: StartBridge) -> None:

@@ -70,7 +70,7 @@ def test_below_the_mark_it_is_low_until_a_quarter_more_is_free_and_each_change_i
         for free in (300, 256, 255, 10, 256, 300, 319, 320, 300, 255):
             disk.evaluate(free * MIB, LARGE)
             judged.append(disk.is_low)
-            assert (disk.problem is not None) == disk.is_low == bool(alarms.current())
+            assert (disk.problem is not None) == disk.is_low == bool(alarms.current()), free
 
     assert judged == [False, False, True, True, True, True, True, False, False, True]
     assert [entry["event"] for entry in logged] == ["alarm_raised", "alarm_cleared", "alarm_raised"]

@@ -140,7 +140,7 @@ async def test_back_and_forth_the_version_asked_for_last_is_what_stands(bridge: 
     for mapping in (NEW, DEFAULT, load_mapping("minimal"), NEW, DEFAULT):
         _reissue(bridge, mapping)
         name = mapping.definition.content_hash
-        assert rules_by_version.setdefault(name, sorted(_standing(bridge))) == sorted(_standing(bridge))
+        assert rules_by_version.setdefault(name, sorted(_standing(bridge))) == sorted(_standing(bridge)), mapping
         assert {counts[:3] for counts in _reissue(bridge, mapping, preview=True).values()} == {(0, 0, 0)}
     ids = [statement["id"] for statement in _bodies(bridge)]
 

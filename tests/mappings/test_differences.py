@@ -28,9 +28,9 @@ def test_every_shipped_document_has_all_its_rules_in_words() -> None:
     for path in SHIPPED.glob("*.toml"):
         document = load_definition(path.read_text(encoding="utf-8"), path.name)
         description = describe(document)
-        assert [rule.name for rule in description.rules] == [rule.name for rule in document.rules]
-        assert all(rule.when and rule.verb and rule.object_id and rule.often for rule in description.rules)
-        assert len(description.documents) == len(document.documents)
+        assert [rule.name for rule in description.rules] == [rule.name for rule in document.rules], path
+        assert all(rule.when and rule.verb and rule.object_id and rule.often for rule in description.rules), path
+        assert len(description.documents) == len(document.documents), path
 
 
 def test_a_condition_is_told_with_what_its_names_mean() -> None:

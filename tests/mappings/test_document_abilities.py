@@ -293,7 +293,7 @@ def test_a_learner_can_be_known_by_e_mail_address_or_its_hash(name):
         )
         statement = json.loads(done.statements[0].body)
 
-        assert done.statements[0].problem is None
+        assert done.statements[0].problem is None, identifier
         assert statement["actor"] == {"objectType": "Agent"} | ({"name": name} if name else {}) | expected
         assert json.loads(mapping.bind(who).agent) == {"objectType": "Agent"} | expected
 

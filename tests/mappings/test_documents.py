@@ -258,9 +258,9 @@ def test_a_document_without_rules_is_a_fault(rules, place, message):
 
 
 def test_an_empty_document_lists_every_table_that_is_missing():
-    assert {"mapping", "iris", "status", "actor", "activities", "context", "verbs", "rules"} <= {
-        fault.place for fault in faults("")
-    }
+    places = {fault.place for fault in faults("")}
+
+    assert places >= {"mapping", "iris", "status", "actor", "activities", "context", "verbs", "rules"}
 
 
 @pytest.mark.parametrize(

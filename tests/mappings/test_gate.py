@@ -135,7 +135,7 @@ def test_a_statement_passes_after_others_of_its_rule_only_where_it_would_pass_al
     assert _problem(mapping, {})[0] is None
     for who in several:
         problem, whole = _problem(mapping, who)
-        assert (problem is None) == (whole == [])
+        assert (problem is None) == (whole == []), who
 
 
 @pytest.mark.parametrize(

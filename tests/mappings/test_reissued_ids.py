@@ -27,8 +27,8 @@ def test_each_id_is_new_whether_it_is_asked_for_of_the_first_or_of_the_last_one(
     ids, newest = {ONE, OTHER}, {ONE: ONE, OTHER: OTHER}
     for name in names:
         new = ReissueIds(ids, [HASH]).next_id(newest[name] if of_the_last else name, HASH)
-        assert new not in ids
-        assert uuid.UUID(new).version == 5
+        assert new not in ids, name
+        assert uuid.UUID(new).version == 5, name
         ids.add(new)
         newest[name] = new
 

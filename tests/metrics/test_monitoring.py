@@ -90,7 +90,7 @@ def test_what_a_rules_words_name_is_there() -> None:
         text = json.dumps(rule["annotations"])
         labels = {label.strip() for group in _GROUPED.findall(rule["expr"]) for label in group.split(",")}
         assert set(re.findall(r"\$labels\.(\w+)", text)) <= labels, rule["alert"]
-        assert set(_CONDITION.findall(text)) <= conditions
+        assert set(_CONDITION.findall(text)) <= conditions, rule
         assert rule["labels"]["severity"] in {"critical", "warning", "info"}
 
 

@@ -315,7 +315,7 @@ async def _look_at_pages(bridge: Bridge, evidence: Evidence) -> None:
         async with new_visitor(bridge.url, **HEADERS) as visitor:
             name = f"{ACCOUNT}-{who}".replace(" ", "-")
             add_account(bridge.engine, name, role, sees_names=sees_names)
-            assert (await visitor.sign_in(name)).status == 303
+            assert (await visitor.sign_in(name)).status == 303, who
             evidence.pages[who] = await _pages(bridge, visitor, role, evidence.erasure)
             if role == "reader":
                 parameters = ("name",) if sees_names else ("name", "learner", "learner_name", "q", "search")

@@ -59,6 +59,7 @@ def test_each_role_sees_what_is_disclosed(evidence: Evidence) -> None:
 
 def test_the_pages_of_an_erasure_name_nobody_but_who_ordered_it(evidence: Evidence) -> None:
     pages = {where: text for where, text in evidence.pages["auditor"].items() if where.startswith("/erasures")}
+
     assert {where.partition(" ")[0] for where in pages} == {
         "/erasures", "/erasures/{uuid}", "/erasures/{uuid}/receipt",
     }  # fmt: skip

@@ -108,7 +108,7 @@ async def test_a_rolling_upgrade_fails_no_commit(
         for server in servers:
             assert await server.stop() == 0
             await server.start()
-            assert await poll(lambda: asyncio.sleep(0, len(balancer.ready)), lambda count: count == 2) == 2
+            assert await poll(lambda: asyncio.sleep(0, len(balancer.ready)), lambda count: count == 2) == 2, server
         is_over.set()
     looking.cancel()
     assert set(statuses) == {200}

@@ -354,7 +354,7 @@ def test_junk_in_any_place_is_judged_and_what_passes_can_be_compared(whole, junk
     for path in places(whole):
         odd = changed(whole, path, junk)
         if not list(check_statement(odd, "statement", Edition.TWO)):
-            assert fingerprint(odd).same_as(fingerprint(copy.deepcopy(odd)))
+            assert fingerprint(odd).same_as(fingerprint(copy.deepcopy(odd))), path
 
 
 async def test_a_name_in_the_wrong_case_is_told_how_it_is_spelled(lrs, statement):

@@ -175,6 +175,6 @@ async def test_an_open_page_hears_of_each_request_until_the_lrs_stops(lrs, state
         assert await stream.content.readuntil(b"\n\n") == b": connected\n\n"
         for change in (lrs.post(statement()), lrs.client.delete("/control")):
             await change
-            assert await stream.content.readuntil(b"\n\n") == b"event: change\ndata: new\n\n"
+            assert await stream.content.readuntil(b"\n\n") == b"event: change\ndata: new\n\n", change
         await lrs.app.shutdown()
         assert await stream.content.read() == b""

@@ -113,8 +113,8 @@ async def test_the_lrs_limits_a_page_on_its_own(start, statement, new_id):
     await lrs.post([statement(new_id(number)) for number in range(3)])
     for limit in (0, 3):
         answer = await (await lrs.get(limit=limit)).json()
-        assert len(answer["statements"]) == 2
-        assert answer["more"]
+        assert len(answer["statements"]) == 2, limit
+        assert answer["more"], limit
 
 
 async def test_statements_that_refer_to_each_other_do_not_trap_a_query(lrs, statement, new_id):

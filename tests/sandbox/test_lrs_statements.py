@@ -172,7 +172,7 @@ async def test_an_lrs_of_one_edition_refuses_the_other(start, statement):
 async def test_every_answer_names_the_version_it_is_in(lrs, version):
     for path in ("statements", "nowhere", "activities/state"):
         answer = await lrs.ask("GET", path, version=version)
-        assert answer.headers["X-Experience-API-Version"] == version
+        assert answer.headers["X-Experience-API-Version"] == version, path
 
 
 async def test_every_answer_about_statements_tells_how_far_it_is_consistent(lrs, statement):

@@ -121,7 +121,7 @@ def test_no_name_is_ever_two_processes_and_shares_become_even(
         share(engine, process, names, DAY if stays else GONE)
         alive = alive | {process} if stays else alive - {process}
         each = [held(engine, holder, names) for holder in range(1, 5)]
-        assert sum(map(len, each)) == len(set().union(*each))
+        assert sum(map(len, each)) == len(set().union(*each)), process
     for _ in range(2):
         for process in alive:
             share(engine, process, names)

@@ -116,11 +116,11 @@ def test_going_back_and_forth_keeps_the_rows(fresh_engine: Engine) -> None:
         migrations._run(fresh_engine, partial(command.downgrade, revision=revision))
         with reading(fresh_engine) as connection:
             assert MigrationContext.configure(connection).get_current_revision() == revision
-            assert _rows(connection) == before
+            assert _rows(connection) == before, revision
         migrate(fresh_engine)
         with reading(fresh_engine) as connection:
-            assert _rows(connection) == before
-            assert _differences(connection) == []
+            assert _rows(connection) == before, revision
+            assert _differences(connection) == [], revision
 
 
 def test_a_schema_without_courses_is_not_gone_back_to_once_they_are_needed(fresh_engine: Engine) -> None:

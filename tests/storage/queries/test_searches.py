@@ -286,11 +286,11 @@ def test_of_each_row_the_one_that_is_asked_for_is_given(trial: Trial, new_attemp
         owners: list[Enrollment] = dataset.store(connection, new_attempts)
         for owner in owners:
             row = enrollments.find(connection, owner.registration)
-            assert row is not None
+            assert row is not None, owner
             assert (row.learner_id, row.last_commit_at) == (owner.attempts[0].learner, owner.at)
         for attempt in new_attempts:
             shown = attempts.find(connection, attempt.uuid)
-            assert shown is not None
+            assert shown is not None, attempt
             assert (shown.registration, shown.status, shown.lms) == (attempt.registration, attempt.status, attempt.lms)
             assert [sessions.find(connection, its).attempt_id for its in attempt.sessions] == [  # type: ignore[union-attr]
                 attempt.uuid for _ in attempt.sessions
