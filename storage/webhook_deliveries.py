@@ -217,7 +217,7 @@ def retry_dead(connection: Connection, endpoint_id: int, message_id: str | None 
 
 
 def discard_dead(connection: Connection, endpoint_id: int, now: int, message_id: str | None = None) -> int:
-    """Give up dead deliveries to an endpoint, all or one; return how many there were."""
+    """Discard dead deliveries to an endpoint, all or one; return how many there were."""
     values = {"state": DeliveryState.DISCARDED.value, "settled_at": now}
     return connection.execute(update(webhook_delivery).where(_dead(endpoint_id, message_id)).values(values)).rowcount
 

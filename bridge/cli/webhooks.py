@@ -263,7 +263,7 @@ def retry(settings: Settings, *, name: str, message_id: str | None, by: str, rea
 @OPTIONAL_REASON
 @click.pass_obj
 def discard(settings: Settings, *, name: str, message_id: str | None, by: str, reason: str) -> None:
-    """Give up the dead deliveries of the webhook NAME for good, or one of them."""
+    """Discard the dead deliveries of the webhook NAME for good, or one of them."""
     with open_transaction(settings, *_ERRORS) as connection:
         count = operations.discard_dead(connection, name, AuditContext(by, reason, system_now()), message_id)
     click.echo(f"Discarded {count:,} {'delivery' if count == 1 else 'deliveries'} to {name}.", err=True)

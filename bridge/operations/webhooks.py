@@ -194,7 +194,7 @@ def retry_dead(connection: Connection, name: str, context: AuditContext, message
 
 
 def discard_dead(connection: Connection, name: str, context: AuditContext, message_id: str | None = None) -> int:
-    """Give up dead deliveries to an endpoint for good, all or one; return how many.
+    """Discard dead deliveries to an endpoint for good, all or one; return how many.
 
     Raises:
         WebhookError: there is none of the name, or nothing of it is dead.

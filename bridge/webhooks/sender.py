@@ -50,7 +50,7 @@ class WebhookLease(NamedTuple):
     owner: str
 
 
-class _Result(NamedTuple):
+class _TriedDelivery(NamedTuple):
     """One delivery that was tried, when, and what came of it."""
 
     delivery: ClaimedWebhookDelivery
@@ -125,29 +125,29 @@ class WebhookSender(PollingLoop):
         )
         return endpoint, claimed
 
-    async def _try(self, endpoint: WebhookEndpoint, delivery: ClaimedWebhookDelivery) -> _Result:
+    async def _try(self, endpoint: WebhookEndpoint, delivery: ClaimedWebhookDelivery) -> _TriedDelivery:
         started_at = self._now()
         reply = await post_event(self._session, endpoint, delivery.message_id, delivery.body, self._now)
         outcome = classify_answer(reply)
         self._metrics.count(WEBHOOK_TRIES, (self._name, outcome))
         self._metrics.observe(WEBHOOK_DURATION, reply.took, (self._name,))
-        return _Result(delivery, started_at, reply, outcome)
+        return _TriedDelivery(delivery, started_at, reply, outcome)
 
-    async def _settle(self, endpoint: WebhookEndpoint, results: list[_Result]) -> None:
+    async def _settle(self, endpoint: WebhookEndpoint, results: list[_TriedDelivery]) -> None:
         """Store what came of some deliveries, and decide when the endpoint may be tried again."""
         delivered = [result for result in results if result.outcome is TryOutcome.DELIVERED]
         for result in delivered:
             self._isolation.record_success()
             self._isolation.forget(result.delivery.id)
         settlements = [_settlement(result, DeliveryState.DELIVERED, 0, self._now()) for result in delivered]
-        gone: Reply | None = None
-        trouble: _Result | None = None
+        final_reply: Reply | None = None
+        trouble: _TriedDelivery | None = None
         failures = 0
         for result in results:
             if result.outcome is TryOutcome.DELIVERED:
                 continue
             if result.reply.status == GONE:
-                gone = result.reply
+                final_reply = result.reply
             if result.outcome is TryOutcome.REFUSED or may_be_of_one(result.reply, result.outcome):
                 settlement, is_target_wide, count = self._fail_alone(result)
                 failures = max(failures, count)
@@ -157,11 +157,11 @@ class WebhookSender(PollingLoop):
             if is_target_wide and trouble is None:
                 trouble = result
         self._record_health(trouble, is_success=bool(delivered))
-        await self._database.write(self._store, endpoint, settlements, gone, self._trouble(results, failures))
+        await self._database.write(self._store, endpoint, settlements, final_reply, self._trouble(results, failures))
         if delivered:
             self._record_progress()
 
-    def _fail_alone(self, result: _Result) -> tuple[WebhookSettlement, bool, int]:
+    def _fail_alone(self, result: _TriedDelivery) -> tuple[WebhookSettlement, bool, int]:
         """Return what becomes of a delivery that may be at fault itself, whether the endpoint is, and its failures."""
         delivery, reply = result.delivery, result.reply
         of = delivery.enrollment_id if delivery.enrollment_id is not None else f"delivery {delivery.id}"
@@ -178,7 +178,7 @@ class WebhookSender(PollingLoop):
         settlement = _settlement(result, DeliveryState.WAITING, not_before, None)
         return settlement, failure.is_target_wide, 0 if failure.is_isolated else failure.failures
 
-    def _record_health(self, trouble: _Result | None, *, is_success: bool) -> None:
+    def _record_health(self, trouble: _TriedDelivery | None, *, is_success: bool) -> None:
         """Close or open the circuit breaker, once for all that was tried together."""
         if trouble is not None:
             self._breaker.record_failure(trouble.outcome, trouble.reply, self._now(), max_delay=MAX_OUTAGE_DELAY)
@@ -187,7 +187,7 @@ class WebhookSender(PollingLoop):
         else:
             self._breaker.release()
 
-    def _trouble(self, results: list[_Result], failures: int) -> str | None:
+    def _trouble(self, results: list[_TriedDelivery], failures: int) -> str | None:
         """Return how the endpoint fails, empty where it does not, None where that is not known yet."""
         if any(result.outcome is TryOutcome.DELIVERED for result in results):
             return ""
@@ -200,14 +200,14 @@ class WebhookSender(PollingLoop):
         connection: Connection,
         endpoint: WebhookEndpoint,
         settlements: list[WebhookSettlement],
-        gone: Reply | None,
+        final_reply: Reply | None,
         trouble: str | None,
     ) -> None:
         webhook_deliveries.settle(connection, settlements, forgotten=FORGOTTEN_TYPES)
         now = self._now()
-        if gone is not None:
-            webhook_endpoints.pause(connection, endpoint.id, f"{describe_reply(gone)} (Gone)", now)
-            webhook_endpoints.begin_trouble(connection, endpoint.id, describe_reply(gone), now)
+        if final_reply is not None:
+            webhook_endpoints.pause(connection, endpoint.id, f"{describe_reply(final_reply)} (Gone)", now)
+            webhook_endpoints.begin_trouble(connection, endpoint.id, describe_reply(final_reply), now)
             log.error("webhook_gone", webhook=self._name, remedy="correct its address, or remove it; then resume it")
         elif trouble:
             webhook_endpoints.begin_trouble(connection, endpoint.id, trouble, now)
@@ -215,7 +215,9 @@ class WebhookSender(PollingLoop):
             webhook_endpoints.end_trouble(connection, endpoint.id)
 
 
-def _settlement(result: _Result, state: DeliveryState, not_before: int, settled_at: int | None) -> WebhookSettlement:
+def _settlement(
+    result: _TriedDelivery, state: DeliveryState, not_before: int, settled_at: int | None
+) -> WebhookSettlement:
     reply = result.reply
     is_refusal = result.outcome is TryOutcome.REFUSED
     return WebhookSettlement(

@@ -49,7 +49,6 @@ async def test_a_new_secret_is_shown_once(bridge: Bridge, admin: Visitor) -> Non
     assert _endpoint(bridge).secret != endpoint.secret
     with reading(bridge.engine) as connection:
         acts = audit_log.newest(connection)
-
     assert [(act.by, act.action, act.subject) for act in acts] == [
         ("ada", "rotate-webhook", "gradebook"),
         ("ada", "add-webhook", "gradebook"),

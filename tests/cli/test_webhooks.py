@@ -79,6 +79,7 @@ def test_it_is_changed_paused_and_resumed(known: Run) -> None:
 
 def test_it_is_removed_with_its_events(known: Run) -> None:
     known(*ADD, URL)
+
     assert known("webhooks", "remove", "gradebook", "--yes").exit_code == 0
     assert _items(known, "list") == []
 
@@ -114,12 +115,12 @@ def test_what_cannot_be_done_is_said(known: Run, arguments: tuple[str, ...], wor
 def test_a_secret_is_not_rotated_twice_while_both_sign(known: Run) -> None:
     """The receiver may know the first of three alone, and would get nothing it can verify."""
     known(*ADD, URL)
-    assert known("webhooks", "rotate", "gradebook").exit_code == 0
+    first = known("webhooks", "rotate", "gradebook")
     refused = known("webhooks", "rotate", "gradebook")
     forced = known("webhooks", "rotate", "gradebook", "--overlap", "0s")
     (item,) = _items(known, "list")
 
-    assert refused.exit_code == 1
+    assert (first.exit_code, refused.exit_code) == (0, 1)
     assert "was rotated already" in refused.output
     assert forced.exit_code == 0
     assert item["previous_secret_until"] is None

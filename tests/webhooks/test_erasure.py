@@ -62,6 +62,7 @@ async def test_a_learner_of_several_activities_is_told_of_once(start_sending: St
     for activity in ("1", "2", "3"):
         await sending.bridge.commit(CMI, activity={"id": activity})
     _erase(sending.bridge)
+
     assert _events(sending.bridge) == ["learner.erased"]
 
 
@@ -72,5 +73,6 @@ async def test_an_lms_that_is_removed_takes_its_webhooks_along(start_sending: St
     await bridge.commit(CMI)
     context = AuditContext("me", "", bridge.clock())
     remove_lms_with_data(bridge.engine, "lms", context, targets=(), now=bridge.clock, new_id=random_id)
+
     assert _events(bridge) == []
     assert scalar(bridge, "SELECT count(*) FROM webhook_endpoint") == 0

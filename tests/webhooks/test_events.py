@@ -99,6 +99,7 @@ async def test_only_what_is_better_is_told(start_sending: StartSending) -> None:
     for cmi in (_score(40), _score(70), _score(70), _score(20, "failed"), _score(90, "passed"), _score(10, "failed")):
         await bridge.commit(cmi)
     await wait_until(lambda: not _waiting(bridge))
+
     assert [(received.type, received.event["data"]["best_score"]["raw"]) for received in receiver.accepted] == [
         ("enrollment.best_score_changed", 40),
         ("enrollment.best_score_changed", 70),
@@ -140,6 +141,7 @@ async def test_an_endpoint_gets_the_types_it_chose(start_sending: StartSending) 
     sending = await start_sending("enrollment.passed")
     await sending.bridge.commit(PASSED)
     await wait_until(lambda: sending.receiver.accepted)
+
     assert _stored(sending.bridge) == 1
     assert sending.receiver.types() == ["enrollment.passed"]
 
@@ -147,4 +149,5 @@ async def test_an_endpoint_gets_the_types_it_chose(start_sending: StartSending) 
 async def test_an_lms_without_endpoints_stores_nothing(start: StartBridge) -> None:
     bridge = await start()
     await bridge.commit(PASSED)
+
     assert _stored(bridge) == 0

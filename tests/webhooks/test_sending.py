@@ -92,6 +92,7 @@ async def test_the_next_event_of_an_enrollment_waits_for_the_one_before_and_no_o
     await bridge.commit(_cmi(2), learner={"id": "u1"})
     is_answered.set()
     await wait_until(lambda: not _count(bridge, "waiting"))
+
     assert _scores(receiver.requests, "u1") == [1, 2]
 
 
@@ -180,6 +181,7 @@ async def test_redirects_are_not_followed(start_sending: StartSending, start_rec
     sending.receiver.answer(307, Location=elsewhere.url)
     await sending.bridge.commit(_cmi(1))
     await wait_until(lambda: _tries(sending.bridge) > 2)
+
     assert elsewhere.requests == []
     assert _count(sending.bridge, "waiting") == 1
 
@@ -189,6 +191,7 @@ async def test_an_address_that_is_not_allowed_is_not_connected_to(start_sending:
     bridge = sending.bridge
     await bridge.commit(_cmi(1))
     await wait_until(lambda: _endpoint(bridge).state is WebhookState.FAILING)
+
     assert "to which the bridge does not connect" in _endpoint(bridge).trouble
     assert sending.receiver.requests == []
 
@@ -248,6 +251,7 @@ async def test_what_waited_is_sent_under_its_ids_after_a_restart(
     sending.receiver.answer(204)
     again = await start(**sending.options | {"clock": sending.bridge.clock})
     await wait_until(lambda: not _count(again, "waiting"))
+
     assert {received.id for received in sending.receiver.requests} == {sending.receiver.accepted[0].id}
     assert len(sending.receiver.accepted) == 1
 
@@ -263,4 +267,5 @@ async def test_several_processes_send_each_event_once_and_in_order(
     for score in range(1, 11):
         await bridges[score % len(bridges)].commit(_cmi(score))
     await wait_until(lambda: not _count(sending.bridge, "waiting"))
+
     assert _scores(sending.receiver.requests, "u1") == list(range(1, 11))
