@@ -34,7 +34,6 @@ SMALL = {
     "bridge/operations/targets.py": "pages and commands share it",
     "bridge/settings/proxy.py": "one section of the settings",
     "bridge/single_flight.py": "belongs to none of its callers",
-    "bridge/webhooks/signing.py": "requests are signed, and secrets made, with it",
     "bridge/webhooks/subscriptions.py": "commits ask it, and must not import what sends",
     "mappings/attempt/enrollment.py": "a state, beside those of attempt and session",
     "mappings/attempt/resuming.py": "one rule, with its table of settings",

@@ -26,10 +26,15 @@ def signed_headers(message_id: str, body: str, at: int, signing_secrets: Sequenc
     """
     seconds = at // 1000
     time = datetime.fromtimestamp(seconds, UTC)
-    signatures = [Webhook(secret).sign(message_id, time, body) for secret in signing_secrets]
+    signatures = [_signer(secret).sign(message_id, time, body) for secret in signing_secrets]
     return {
         "Content-Type": "application/json",
         "webhook-id": message_id,
         "webhook-timestamp": str(seconds),
         "webhook-signature": " ".join(signatures),
     }
+
+
+def _signer(secret: str) -> Webhook:
+    """Return what signs with a secret: one that does not begin as the specification has it is taken as it is."""
+    return Webhook(secret if secret.startswith(SECRET_PREFIX) else secret.encode())

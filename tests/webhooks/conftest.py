@@ -31,6 +31,13 @@ class Sending:
 StartSending = Callable[..., Awaitable[Sending]]
 
 
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look often at what is due and at what endpoints there are: clocks are set by hand, which wakes nobody."""
+    monkeypatch.setattr("bridge.forwarding.polling_loop.POLL_INTERVAL", 0.02)
+    monkeypatch.setattr("bridge.webhooks.endpoint_monitor.MONITOR_INTERVAL", 0.02)
+
+
 @pytest.fixture
 async def start_receiver() -> AsyncIterator[StartReceiver]:
     """Start receivers; they are stopped after the test."""
