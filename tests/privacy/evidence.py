@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import web
 from sqlalchemy import Engine, select
+from sqlalchemy import text as text_clause
 from structlog.testing import capture_logs
 
 from bridge.app import ENDPOINT_MONITOR
@@ -27,7 +28,7 @@ from bridge.operations.audit_context import AuditAction, AuditContext
 from bridge.operations.delivery_operations import DeliveryOperation
 from bridge.operations.erasure import ErasureRequest, erase_learner
 from bridge.settings import OutgoingSettings, ProxySettings
-from storage import deliveries, target_alarms
+from storage import deliveries, report_views, target_alarms
 from storage.deliveries import DeliveryFilter
 from storage.engine import reading
 from storage.erasures import Later
@@ -406,7 +407,7 @@ _QUERIES = {
 
 
 def columns(engine: Engine) -> dict[str, str]:
-    """Return all that a database holds, by `table.column`."""
+    """Return all that a database holds, by `table.column`, and what views show of it."""
     texts: dict[str, list[str]] = {}
     with reading(engine) as connection:
         for table in metadata.sorted_tables:
@@ -414,4 +415,8 @@ def columns(engine: Engine) -> dict[str, str]:
                 for column, value in zip(table.c, row, strict=True):
                     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
                     texts.setdefault(f"{table.name}.{column.name}", []).append(text)
+        for view in report_views.VIEWS:
+            for values in connection.execute(text_clause(f"SELECT * FROM {view.name}")).mappings():
+                for name, value in values.items():
+                    texts.setdefault(f"{view.name}.{name}", []).append(str(value))
     return {place: "\n".join(values) for place, values in texts.items()}
