@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 from aiohttp import web
 from sqlalchemy import text
 
@@ -56,23 +55,22 @@ async def test_a_new_secret_is_shown_once(bridge: Bridge, admin: Visitor) -> Non
     assert endpoint.secret not in str(acts)
 
 
-@pytest.mark.parametrize(
-    ("changed", "status", "fault"),
-    [
-        (dict.fromkeys(EVENTS, ""), 400, "at least one type of events"),
-        ({"url": "http://10.0.0.7/hook"}, 409, "to which the bridge does not connect"),
-        ({"url": "nonsense"}, 409, "must begin with http"),
-        ({"name": "a b"}, 409, "is no name"),
-        ({"lms": "nobody"}, 409, "There is no LMS"),
-    ],
+REFUSED: tuple[tuple[dict[str, str], int, str], ...] = (
+    (dict.fromkeys(EVENTS, ""), 400, "at least one type of events"),
+    ({"url": "http://10.0.0.7/hook"}, 409, "to which the bridge does not connect"),
+    ({"url": "nonsense"}, 409, "must begin with http"),
+    ({"name": "a b"}, 409, "is no name"),
+    ({"lms": "nobody"}, 409, "There is no LMS"),
 )
-async def test_what_cannot_be_added_is_said_and_nothing_is_stored(
-    bridge: Bridge, admin: Visitor, changed: dict[str, str], status: int, fault: str
-) -> None:
-    answer = await admin.post("/audit/webhooks", **(NEW | changed))
-    page = await answer.text()
+"""What is changed of a form that is right, and how it is answered then."""
 
-    assert (answer.status, fault in page) == (status, True)
+
+async def test_what_cannot_be_added_is_said_and_nothing_is_stored(bridge: Bridge, admin: Visitor) -> None:
+    for changed, status, fault in REFUSED:
+        answer = await admin.post("/audit/webhooks", **(NEW | changed))
+        assert answer.status == status, changed
+        assert fault in await answer.text(), changed
+
     assert column(bridge, "SELECT name FROM webhook_endpoint") == []
 
 
