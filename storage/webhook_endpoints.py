@@ -139,6 +139,8 @@ def end_trouble(connection: Connection, endpoint_id: int) -> None:
 def remove(connection: Connection, endpoint_ids: Iterable[int]) -> None:
     """Delete endpoints, with the deliveries that are left of them."""
     ids = list(endpoint_ids)
+    # commits that add to them wait from here on, and find them gone
+    connection.execute(select(webhook_endpoint.c.id).where(webhook_endpoint.c.id.in_(ids)).with_for_update())
     connection.execute(delete(webhook_delivery).where(webhook_delivery.c.endpoint_id.in_(ids)))
     connection.execute(delete(webhook_endpoint).where(webhook_endpoint.c.id.in_(ids)))
 
