@@ -15,6 +15,7 @@ from storage.search_tables import search_entry
 from storage.states import TokenStatus
 from storage.tables import (
     attempt,
+    browser_key,
     enrollment,
     journal,
     lms,
@@ -102,6 +103,6 @@ def delete_empty(connection: Connection, lms_id: int) -> None:
         search_index.forget(connection, SearchSubject(*row))
     of_lms = select(webhook_endpoint.c.id).where(webhook_endpoint.c.lms_id == lms_id)
     webhook_endpoints.remove(connection, connection.execute(of_lms).scalars())
-    for table in (token, refusal, refused_learner, mapping_activation):
+    for table in (token, browser_key, refusal, refused_learner, mapping_activation):
         connection.execute(delete(table).where(table.c.lms_id == lms_id))
     connection.execute(delete(lms).where(lms.c.id == lms_id))

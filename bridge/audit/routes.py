@@ -7,6 +7,7 @@ from bridge.audit.components import assets, sse
 from bridge.audit.pages import (
     alerts,
     audit_log,
+    browser_keys,
     deliveries,
     documents,
     erasures,
@@ -49,6 +50,7 @@ ROUTES: tuple[Route, ...] = (
     *mappings.ROUTES,
     *targets.ROUTES,
     *lms.ROUTES,
+    *browser_keys.ROUTES,
     *webhooks.ROUTES,
     *erasures.ROUTES,
     *audit_log.ROUTES,

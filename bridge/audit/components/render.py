@@ -29,6 +29,7 @@ from mappings.attempt.commit import Disposition
 from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import RuleOutcome
 from mappings.xapi.timestamps import rfc3339
+from storage.learner_ids import LearnerCase
 from storage.states import DeliveryState, TokenScope, TokenStatus, TryOutcome
 
 FOLDER = Path(__file__).parents[1] / "templates"
@@ -49,7 +50,7 @@ NAVIGATION = (
 )
 
 _ENUMS: tuple[type[Enum], ...] = (
-    AuditAction, DeliveryState, DifferenceKind, Disposition, Role, RuleOutcome, TokenScope, TokenStatus,
+    AuditAction, DeliveryState, DifferenceKind, Disposition, LearnerCase, Role, RuleOutcome, TokenScope, TokenStatus,
     TryOutcome, WebhookEventType,
 )  # fmt: skip
 """What templates compare with."""
