@@ -62,11 +62,13 @@ from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
 from bridge.token_monitor import TokenMonitor
 from bridge.tracing import Tracing, open_tracing
+from bridge.webhooks.endpoint_monitor import EndpointMonitor
+from bridge.webhooks.service import WebhookService
 from bridge.write_health import WriteHealth
 from mappings.definition import CompiledMapping
-from storage import documents, erasures, lms, mapping_versions, outbox, removals
+from storage import documents, erasures, lms, mapping_versions, outbox, removals, webhook_endpoints
 from storage.database_files import readable_by_others
-from storage.engine import open_engine, writing
+from storage.engine import open_engine, reading, writing
 from storage.migrations import describe_misfit, fits
 
 log = structlog.get_logger(__name__)
@@ -74,6 +76,7 @@ log = structlog.get_logger(__name__)
 
 DOCUMENT_BUILDER = web.AppKey("document_builder", DocumentBuilder)
 MAPPING_RELOADER = web.AppKey("mapping_reloader", MappingReloader)
+ENDPOINT_MONITOR = web.AppKey("endpoint_monitor", EndpointMonitor)
 SEARCH_INDEXER = web.AppKey("search_indexer", SearchIndexer)
 PAUSE_MONITOR = web.AppKey("pause_monitor", PauseMonitor)
 
@@ -153,6 +156,9 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             worker_pool.wake()
 
     metrics = Metrics()
+    webhooks = WebhookService(database, settings.outgoing_guard(), now=now, random=random, metrics=metrics)
+    with reading(database.engine) as connection:
+        webhooks.monitor.follow(webhook_endpoints.endpoints(connection))
     tracing = tracing or open_tracing(settings.tracing)
     exchange = None if shared is None else MetricsExchange(metrics, shared.parent, shared.name)
     alarms = SystemAlarms(now, monotonic)
@@ -173,8 +179,10 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             metrics,
             partial(erasures.learner_digest, digest_key),
             tracing,
+            webhooks.subscriptions,
         ),
         wake,
+        webhooks.wake,
         admission=admission,
         health=health,
     )
@@ -209,6 +217,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     app[DOCUMENT_BUILDER] = DocumentBuilder(database, commits, now)
     app[MAPPING_RELOADER] = MappingReloader(database, versions, settings.targets, latest)
     app[PAUSE_MONITOR] = PauseMonitor(database, now, wake)
+    app[ENDPOINT_MONITOR] = webhooks.monitor
     app[SEARCH_INDEXER] = SearchIndexer(database, now)
     if settings.audit.enabled:
         parts = AuditDependencies(
@@ -238,6 +247,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         disk,
         refusals,
         token_monitor,
+        webhooks.monitor,
         Retention(database, settings.retention, now=now, new_id=random_id, monotonic=monotonic),
         *(() if exchange is None else (exchange,)),
     ]
@@ -266,12 +276,14 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
                 workers[LEASE] = lambda: AlertMonitor(parts_of_alerts)
             worker_pool = WorkerPool(database, workers, owner=owner)
             worker_pools.append(worker_pool)
-            running = [asyncio.create_task(worker_pool.run()), *(asyncio.create_task(task.run()) for task in tasks)]
+            running_parts: list[WorkerPool | WebhookService | PeriodicTask] = [worker_pool, webhooks, *tasks]
+            running = [asyncio.create_task(part.run()) for part in running_parts]
             yield
             for task in tasks:
                 task.stop()
             await commits.drain()
             worker_pool.stop()
+            webhooks.stop()
             await asyncio.gather(*running, return_exceptions=True)
             # what is noted by the way may be lost where the database is
             with contextlib.suppress(*DATABASE_ERRORS):

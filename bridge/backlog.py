@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection
@@ -11,11 +12,13 @@ from sqlalchemy.exc import DBAPIError
 from bridge.clock import Monotonic, Now
 from bridge.database import Database, log_failure
 from bridge.single_flight import SingleFlight
-from storage import disk_space, pauses, target_alarms
+from storage import disk_space, pauses, target_alarms, webhook_deliveries, webhook_endpoints
 from storage.database_files import DatabaseFileLostError
 from storage.pauses import Pause
 from storage.queries.queues import Queue, queues
 from storage.target_alarms import TargetAlarm
+from storage.webhook_deliveries import WebhookCounts
+from storage.webhook_endpoints import WebhookEndpoint
 
 log = structlog.get_logger(__name__)
 
@@ -27,9 +30,16 @@ COUNT_TIMEOUT = 1.0
 """Seconds that somebody who asks waits for new numbers."""
 
 
+class WebhookQueue(NamedTuple):
+    """An endpoint of webhooks, and what waits for it."""
+
+    endpoint: WebhookEndpoint
+    counts: WebhookCounts
+
+
 @dataclass(frozen=True, slots=True)
 class WaitingCounts:
-    """Queues by target, the targets that are paused or in trouble, and the database's size in bytes.
+    """Queues by target, targets that are paused or in trouble, webhooks, and the database's size in bytes.
 
     `counted_at` is in milliseconds since the epoch; no number goes further than `COUNT_LIMIT`.
     """
@@ -37,6 +47,7 @@ class WaitingCounts:
     queues: dict[str, Queue]
     pauses: dict[str, Pause]
     target_alarms: list[TargetAlarm]
+    webhooks: list[WebhookQueue]
     database_bytes: int
     counted_at: int
 
@@ -88,10 +99,21 @@ class Backlog:
         self._fresh_until = self._monotonic() + COUNT_TTL
 
 
-def _waiting(connection: Connection) -> tuple[dict[str, Queue], dict[str, Pause], list[TargetAlarm], int]:
+def count_webhooks(connection: Connection, limit: int = COUNT_LIMIT) -> list[WebhookQueue]:
+    """Return the endpoints of webhooks by name, and what waits for each, counted no further than `limit`."""
+    return [
+        WebhookQueue(endpoint, webhook_deliveries.counts(connection, endpoint.id, limit))
+        for endpoint in webhook_endpoints.endpoints(connection)
+    ]
+
+
+def _waiting(
+    connection: Connection,
+) -> tuple[dict[str, Queue], dict[str, Pause], list[TargetAlarm], list[WebhookQueue], int]:
     return (
         queues(connection, COUNT_LIMIT),
         pauses.current(connection),
         target_alarms.current(connection),
+        count_webhooks(connection),
         disk_space.database_bytes(connection),
     )

@@ -109,6 +109,7 @@ def sweeps(settings: RetentionSettings) -> Sequence[tuple[Sweep, int]]:
         (retention.COMMITS, settings.commits),
         (retention.DELIVERIES, settings.deliveries),
         (retention.TRIES, settings.tries or settings.deliveries),
+        (retention.WEBHOOKS, settings.webhooks),
         (retention.REFUSALS, settings.refusals),
         (retention.AUDIT_LOG, settings.audit_log),
     )

@@ -43,6 +43,7 @@ from storage.tables import (
     target_statement,
     try_,
 )
+from storage.webhook_tables import webhook_delivery
 
 PART_SIZE = 200
 """Rows of one kind that a part deletes, with what hangs on them."""
@@ -61,6 +62,7 @@ class ErasurePlan:
         targets: names of the configured targets.
         void: builds the statement that voids one, as JSON, given its id and its LMS's home page.
         voided: the IRI of the verb of voiding statements, which are not voided.
+        tell: called in the transaction in which nothing is left of a learner at an LMS, given its id and theirs.
     """
 
     erasure_id: int
@@ -68,6 +70,7 @@ class ErasurePlan:
     targets: tuple[str, ...]
     void: Callable[[str, str], str]
     voided: str
+    tell: Callable[[Connection, int, str], None]
 
 
 @dataclass(slots=True)
@@ -115,8 +118,12 @@ def erase_part(connection: Connection, plan: ErasurePlan, enrollment_id: int, no
 
 
 def _erase_rows(connection: Connection, part: _Part, enrollment_id: int) -> bool:
+    events = select(webhook_delivery.c.id).where(webhook_delivery.c.enrollment_id == enrollment_id).limit(PART_SIZE)
     of_attempt = select(attempt.c.id).where(attempt.c.enrollment_id == enrollment_id)
-    if _erase_statements(connection, part, statement.c.attempt_id.in_(of_attempt)) == PART_SIZE:
+    if (
+        _delete(connection, part, "webhook_deliveries", webhook_delivery, webhook_delivery.c.id, events) == PART_SIZE
+        or _erase_statements(connection, part, statement.c.attempt_id.in_(of_attempt)) == PART_SIZE
+    ):
         return True
     if _erase_documents(connection, part, document.c.attempt_id.in_(of_attempt)) == PART_SIZE:
         return True
@@ -307,6 +314,7 @@ def _erase_enrollment(connection: Connection, part: _Part, enrollment_id: int) -
             course_registration.c.lms_id == owner.lms_id, course_registration.c.learner_id == owner.learner_id
         )
     )
+    part.plan.tell(connection, owner.lms_id, owner.learner_id)
 
 
 def _delete(connection: Connection, part: _Part, name: str, table: Table, key: ColumnElement[Any], chosen: Any) -> int:

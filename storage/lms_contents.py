@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
 
-from storage import search_index, tokens
+from storage import search_index, tokens, webhook_endpoints
 from storage.erasure_tables import refused_learner
 from storage.lms import Lms, all_of_them
 from storage.queries.keyset import Count, up_to
@@ -25,6 +25,7 @@ from storage.tables import (
     statement,
     token,
 )
+from storage.webhook_tables import webhook_endpoint
 
 MAX_LISTED_ENROLLMENTS = 10_000
 """Enrollments of an LMS that a list counts; beyond that there are at least so many."""
@@ -93,13 +94,15 @@ def count(connection: Connection, lms_id: int) -> LmsContents:
 
 
 def delete_empty(connection: Connection, lms_id: int) -> None:
-    """Delete an LMS that has no enrollments, with its tokens, refusals, choices of a mapping and entries of the search.
+    """Delete an LMS that has no enrollments, with its tokens, webhooks, refusals, mapping and entries of the search.
 
     Learners of it who were refused are forgotten, too.
     """
     entries = select(search_entry.c.kind, search_entry.c.lms_id, search_entry.c.subject_id)
     for row in connection.execute(entries.where(search_entry.c.lms_id == lms_id)).all():
         search_index.forget(connection, SearchSubject(*row))
+    of_lms = select(webhook_endpoint.c.id).where(webhook_endpoint.c.lms_id == lms_id)
+    webhook_endpoints.remove(connection, connection.execute(of_lms).scalars())
     for table in (token, browser_key, refusal, refused_learner, mapping_activation):
         connection.execute(delete(table).where(table.c.lms_id == lms_id))
     connection.execute(delete(lms).where(lms.c.id == lms_id))

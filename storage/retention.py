@@ -14,9 +14,12 @@ from sqlalchemy import Connection, Table, and_, delete, select, update
 
 from storage.states import DeliveryState
 from storage.tables import audit_log, delivery, delivery_try, document_try, journal, refusal, statement, try_
+from storage.webhook_tables import webhook_delivery
 
 SCAN_SIZE = 500
 """Rows that are looked at in one query."""
+_SETTLED = (DeliveryState.DELIVERED, DeliveryState.DISCARDED)
+"""States of deliveries of which nothing more is to come."""
 
 
 class Scan(NamedTuple):
@@ -74,15 +77,14 @@ def _find_deliveries(connection: Connection, after: int, before: int) -> Scan:
         .order_by(delivery.c.id)
         .limit(SCAN_SIZE)
     ).all()
-    settled = {DeliveryState.DELIVERED, DeliveryState.DISCARDED}
-    ids = [row[0] for row in rows if row[2] in settled and (row[3] or before) < before and row[4]]
+    ids = [row[0] for row in rows if row[2] in _SETTLED and (row[3] or before) < before and row[4]]
     return _scan([(row[0], row[1]) for row in rows], before, ids)
 
 
 def _delete_deliveries(connection: Connection, ids: Sequence[int]) -> int:
     connection.execute(delete(delivery_try).where(delivery_try.c.delivery_id.in_(ids)))
     # people may have one sent again meanwhile
-    settled = delivery.c.state.in_([DeliveryState.DELIVERED, DeliveryState.DISCARDED])
+    settled = delivery.c.state.in_(_SETTLED)
     return connection.execute(delete(delivery).where(delivery.c.id.in_(ids), settled)).rowcount
 
 
@@ -101,6 +103,23 @@ def _delete_tries(connection: Connection, ids: Sequence[int]) -> int:
     for table in (delivery_try, document_try):
         connection.execute(delete(table).where(table.c.try_id.in_(ids)))
     return connection.execute(delete(try_).where(try_.c.id.in_(ids))).rowcount
+
+
+def _find_webhooks(connection: Connection, after: int, before: int) -> Scan:
+    columns = ("id", "created_at", "state", "settled_at")
+    rows = connection.execute(
+        select(*(webhook_delivery.c[name] for name in columns))
+        .where(webhook_delivery.c.id > after)
+        .order_by(webhook_delivery.c.id)
+        .limit(SCAN_SIZE)
+    ).all()
+    ids = [row.id for row in rows if row.state in _SETTLED and (row.settled_at or before) < before]
+    return _scan([(row.id, row.created_at) for row in rows], before, ids)
+
+
+def _delete_webhooks(connection: Connection, ids: Sequence[int]) -> int:
+    settled = webhook_delivery.c.state.in_(_SETTLED)
+    return connection.execute(delete(webhook_delivery).where(webhook_delivery.c.id.in_(ids), settled)).rowcount
 
 
 def _of_log(table: Table) -> tuple[Callable[[Connection, int, int], Scan], Callable[[Connection, Sequence[int]], int]]:
@@ -130,6 +149,8 @@ DELIVERIES = Sweep("deliveries", _find_deliveries, _delete_deliveries)
 """Deliveries that are delivered or discarded, of commits whose bodies are gone."""
 TRIES = Sweep("tries", _find_tries, _delete_tries)
 """Requests to LRSs and what these answered, but for those that tell why a delivery is dead."""
+WEBHOOKS = Sweep("webhooks", _find_webhooks, _delete_webhooks)
+"""Events of webhooks that are delivered or discarded."""
 REFUSALS = Sweep("refusals", *_of_log(refusal))
 """Refused requests."""
 AUDIT_LOG = Sweep("audit_log", *_of_log(audit_log))

@@ -171,3 +171,14 @@ class SearchField(StrEnum):
     """The rest of such a word."""
     ACTIVITY_ID = "activity-id"
     """A word of an activity's id."""
+
+
+class WebhookState(StrEnum):
+    """Whether events are sent to an endpoint of webhooks."""
+
+    FLOWING = "flowing"
+    """What is queued is sent at once."""
+    FAILING = "failing"
+    """Requests fail; events wait, and it is tried again and again."""
+    PAUSED = "paused"
+    """People paused it, or it answered 410 (Gone): events wait until it is resumed."""

@@ -22,7 +22,8 @@ from sqlalchemy import (
 
 import storage.alarm_tables
 import storage.erasure_tables
-import storage.search_tables  # noqa: F401 -- they are part of the metadata
+import storage.search_tables
+import storage.webhook_tables  # noqa: F401 -- they are part of the metadata
 from storage import schema
 
 metadata = schema.metadata

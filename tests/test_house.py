@@ -35,6 +35,7 @@ SMALL = {
     "bridge/operations/targets.py": "pages and commands share it",
     "bridge/settings/proxy.py": "one section of the settings",
     "bridge/single_flight.py": "belongs to none of its callers",
+    "bridge/webhooks/subscriptions.py": "commits ask it, and must not import what sends",
     "mappings/attempt/enrollment.py": "a state, beside those of attempt and session",
     "mappings/attempt/resuming.py": "one rule, with its table of settings",
     "mappings/described_enum.py": "tables of every package of the core are made with it",

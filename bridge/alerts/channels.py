@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import ssl
 from collections.abc import Sequence
 from email.message import EmailMessage
@@ -21,6 +18,7 @@ from bridge.clock import Now
 from bridge.http_client import describe_failure, open_session, send_request
 from bridge.outgoing import OutgoingGuard
 from bridge.settings import AlertSettings, SettingsError
+from bridge.webhooks.signing import signed_headers
 
 SEND_TIMEOUT = 20
 """Seconds that sending a message may take."""
@@ -142,14 +140,10 @@ class WebhookChannel:
             raise AlertingError(f"the webhook answered {response.status}")
 
     def _headers(self, key: str, body: bytes) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "webhook-id": key}
         secret = self.settings.secret("signing_secret")
-        if secret:
-            timestamp = str(self._now() // 1000)
-            signed = f"{key}.{timestamp}.".encode() + body
-            signature = base64.b64encode(hmac.digest(secret.encode(), signed, hashlib.sha256)).decode()
-            headers |= {"webhook-timestamp": timestamp, "webhook-signature": f"v1,{signature}"}
-        return headers
+        if not secret:
+            return {"Content-Type": "application/json", "webhook-id": key}
+        return signed_headers(key, body.decode(), self._now(), [secret])
 
 
 class AppriseChannel:

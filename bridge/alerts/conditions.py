@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from bridge.backlog import WaitingCounts
+from bridge.backlog import WaitingCounts, WebhookQueue
 from bridge.settings import AlertCondition, AlertingSettings
 from bridge.system_alarms import AlarmCode, SystemAlarm
-from storage.states import AlarmState, RequestKind
+from storage.states import AlarmState, RequestKind, WebhookState
 from storage.target_alarms import TargetAlarm
 
 NO_TARGET = "(no LRS)"
@@ -48,6 +48,12 @@ TEXTS: Mapping[AlertCondition, ConditionText] = {
     ),
     AlertCondition.LATE_REMOVALS: ConditionText(
         "{} has not removed what erasures ask for", "See what it answers: `scorm-bridge erasures list`."
+    ),
+    AlertCondition.WEBHOOK_DOWN: ConditionText(
+        "The webhook {} takes no events", "Check its receiver with `scorm-bridge webhooks test`. Nothing is lost."
+    ),
+    AlertCondition.WEBHOOK_DEAD: ConditionText(
+        "The webhook {} has refused events for good", "See why, then retry or discard them."
     ),
     AlertCondition.DATABASE: ConditionText(
         "Commits are not stored", "Check the database and its disk. Players are told to retry."
@@ -91,6 +97,7 @@ _REQUESTS = {
 def of_deliveries(counts: WaitingCounts, settings: AlertingSettings, now: int) -> Iterator[Finding]:
     """Yield what is wrong with deliveries and their targets; `now` is in milliseconds since the epoch."""
     yield from _of_targets(counts.target_alarms)
+    yield from of_webhooks(counts.webhooks)
     for name, queue in counts.queues.items():
         subject = name or NO_TARGET
         dead = queue.dead.number, queue.dead_documents.number
@@ -110,6 +117,17 @@ def of_deliveries(counts: WaitingCounts, settings: AlertingSettings, now: int) -
             hours = (now - first) // 3_600_000
             text = f"{queue.removals.number} wait, the oldest for {hours} hours"
             yield Finding(AlertCondition.LATE_REMOVALS, subject, text, first)
+
+
+def of_webhooks(webhooks: Iterable[WebhookQueue]) -> Iterator[Finding]:
+    """Yield what is wrong with webhooks. What people paused is as they want it, unless its receiver said 410."""
+    for endpoint, counts in webhooks:
+        is_gone = endpoint.paused_at is not None and endpoint.trouble_since is not None
+        if endpoint.state is WebhookState.FAILING or is_gone:
+            detail = f"{counts.waiting.number} events wait for the LMS {endpoint.lms}"
+            yield Finding(AlertCondition.WEBHOOK_DOWN, endpoint.name, detail, endpoint.trouble_since)
+        if counts.dead.number:
+            yield Finding(AlertCondition.WEBHOOK_DEAD, endpoint.name, f"{counts.dead.number} events are dead")
 
 
 def _of_targets(alarms: Iterable[TargetAlarm]) -> Iterator[Finding]:

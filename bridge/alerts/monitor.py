@@ -56,6 +56,8 @@ _OF_DELIVERIES = frozenset(
         AlertCondition.DEAD,
         AlertCondition.QUARANTINED,
         AlertCondition.LATE,
+        AlertCondition.WEBHOOK_DOWN,
+        AlertCondition.WEBHOOK_DEAD,
     }
 )
 

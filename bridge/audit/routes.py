@@ -26,6 +26,7 @@ from bridge.audit.pages import (
     subjects,
     targets,
     timeline,
+    webhooks,
 )
 
 ROUTES: tuple[Route, ...] = (
@@ -50,6 +51,7 @@ ROUTES: tuple[Route, ...] = (
     *targets.ROUTES,
     *lms.ROUTES,
     *browser_keys.ROUTES,
+    *webhooks.ROUTES,
     *erasures.ROUTES,
     *audit_log.ROUTES,
 )

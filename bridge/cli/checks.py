@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.alerts.channels import build_channels
+from bridge.backlog import WebhookQueue, count_webhooks
 from bridge.clock import format_timestamp, system_now
 from bridge.commit_model.active_mappings import ActiveMapping
 from bridge.database_outage import explain_outage
@@ -31,6 +32,7 @@ from storage.database_files import readable_by_others, sqlite_path
 from storage.engine import open_engine, reading
 from storage.leases import clock
 from storage.migrations import is_current
+from storage.states import WebhookState
 
 MAX_CLOCK_OFFSET = 5_000
 """Milliseconds that clocks may differ by."""
@@ -197,6 +199,7 @@ def _check_content(settings: Settings, connection: Connection) -> Iterator[Check
     if current:
         listed = ", ".join(f"{alert.condition} {alert.subject}".strip() for alert in current)
         yield CheckResult("alerts begun", Verdict.WARNING, listed, "`scorm-bridge alerts list` says more.")
+    yield from map(_describe_webhook, count_webhooks(connection))
     if not settings.targets:
         yield CheckResult(
             "targets", Verdict.WARNING, "no LRS is configured", "Add a [[targets]] section; until then statements wait."
@@ -210,6 +213,21 @@ def _check_content(settings: Settings, connection: Connection) -> Iterator[Check
 
     for result in asyncio.run(test_all()):
         yield from _describe_target(result, states.get(result.target, TargetState.FLOWING))
+
+
+def _describe_webhook(queue: WebhookQueue) -> CheckResult:
+    endpoint, counts = queue
+    check = f"webhook {endpoint.name}"
+    if endpoint.state is WebhookState.FAILING:
+        words = f"fails since {format_timestamp(endpoint.trouble_since)}: {endpoint.trouble}"
+        return CheckResult(check, Verdict.WARNING, words, f"`scorm-bridge webhooks test {endpoint.name}` tries it.")
+    if endpoint.state is WebhookState.PAUSED:
+        remedy = f"`scorm-bridge webhooks change {endpoint.name} --resume` lets what waits be sent."
+        return CheckResult(check, Verdict.WARNING, f"is paused: {endpoint.pause_reason}", remedy)
+    if counts.dead.number:
+        remedy = f"See why with `scorm-bridge webhooks deliveries {endpoint.name} --state dead`, then retry or discard."
+        return CheckResult(check, Verdict.WARNING, f"has refused {counts.dead.number} events for good", remedy)
+    return CheckResult(check, Verdict.OK, f"events of {endpoint.lms} are sent to it")
 
 
 def _describe_target(result: ConnectionTestResult, state: TargetState) -> Iterator[CheckResult]:

@@ -31,6 +31,7 @@ from bridge.cli.statements import statements
 from bridge.cli.targets import targets
 from bridge.cli.tokens import tokens
 from bridge.cli.verify import verify
+from bridge.cli.webhooks import webhooks
 from bridge.settings import SettingsError, load_settings
 
 
@@ -56,8 +57,9 @@ def main(context: click.Context, config: Path | None) -> None:
 
 
 for command in (
-    serve, migrate, backup, lms, tokens, keys, accounts, targets, alerts, sessions, statements, deliveries, backfill,
-    explain, verify, doctor, export, erase, erasures, import_history, wrap_package, unwrap_package, mapping, sandbox,
+    serve, migrate, backup, lms, tokens, keys, webhooks, accounts, targets, alerts, sessions, statements, deliveries,
+    backfill, explain, verify, doctor, export, erase, erasures, import_history, wrap_package, unwrap_package, mapping,
+    sandbox,
 ):  # fmt: skip
     main.add_command(command)
 add_examples(main)

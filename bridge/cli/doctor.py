@@ -23,7 +23,7 @@ _SIGNS = {Verdict.OK: "[green]ok[/]", Verdict.WARNING: "[yellow]warning[/]", Ver
 @click.option("--settings", "show_settings", is_flag=True, help="Show every setting, and where it comes from.")
 @click.pass_context
 def doctor(context: click.Context, *, as_json: bool, show_settings: bool) -> None:
-    """Check settings, database, clock, disk, mapping, alerts and every LRS. Nothing is changed or sent.
+    """Check settings, database, clock, disk, mapping, alerts, webhooks and every LRS. Nothing is changed or sent.
 
     The exit code is 0 if nothing is wrong, 1 if something is, and 78 if the settings cannot be used.
     """

@@ -35,11 +35,12 @@ from bridge.commits.store_commit import (
 from bridge.commits.unit_of_work import UnitOfWork
 from bridge.commits.write_queue import BatchResult, CommandBatch
 from bridge.errors import BridgeError, SessionUnknown
+from bridge.webhooks.events import commit_events, standing
 from mappings.apply import end_idle_session
 from mappings.attempt.commit import PriorCommit
 from mappings.attempt.ordering import needs_duplicate_lookup
 from mappings.cmi.render import render
-from storage import attempts, documents, journal, outbox
+from storage import attempts, documents, journal, outbox, webhook_deliveries
 from storage.change_set import ChangeSet
 from storage.prepared import write
 from storage.states import SessionSource
@@ -97,7 +98,8 @@ def _store(
 ) -> None:
     rows = executor.rows
     statements = outbox.adding(rows.statements, dependencies.mappings.statement_targets, rows.forms)
-    write(connection, [*changes.writes(), journal.appending(rows.entries), *statements])
+    webhooks = webhook_deliveries.adding(rows.webhooks)
+    write(connection, [*changes.writes(), journal.appending(rows.entries), *statements, webhooks])
     built = executor.documents
     documents.store(connection, [document.update for document in built.values()], lambda row: built[row.id].targets)
 
@@ -223,6 +225,8 @@ class _BatchExecutor:
             enrollment=enrollment,
         )
         adopt_states(session, transition, enrollment)
+        subscriptions = self._dependencies.webhooks.of_lms(attempt.row.enrollment.lms_id)
+        before = None if subscriptions is None else standing(attempt.row)
         if transition.statements:
             number = self._unit.last_number(session)
             self.rows.add_statements(active, session, statement_rows(active, session, transition, number))
@@ -237,6 +241,10 @@ class _BatchExecutor:
                 self._unit.load_best_of_others(attempt)
                 self._unit.share_best(attempt)
             summary_columns.update_best(attempt)
+            if subscriptions is not None and before is not None:
+                self.rows.webhooks += commit_events(
+                    subscriptions, before, attempt.row, transition.at, self._dependencies.new_id
+                )
 
     def _build_documents(self, command: BuildDocuments) -> int:
         session = self._unit.find_session(command.session_id, None, None)

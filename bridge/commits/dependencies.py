@@ -9,6 +9,7 @@ from bridge.clock import NewId, Now
 from bridge.commit_model.active_mappings import ActiveMapping, ActiveMappings
 from bridge.metrics import Metrics
 from bridge.tracing import Tracing
+from bridge.webhooks.subscriptions import Subscriptions
 from mappings.attempt.resuming import Resume
 from mappings.definition.model import Identifier
 
@@ -32,6 +33,7 @@ class CommitDependencies:
     metrics: Metrics = field(default_factory=Metrics)
     learner_digest: LearnerDigest = _nobody
     tracing: Tracing = field(default_factory=Tracing)
+    webhooks: Subscriptions = field(default_factory=Subscriptions)
 
     def active_mapping(self, lms_id: int) -> ActiveMapping:
         """Return the mapping in use for an LMS."""

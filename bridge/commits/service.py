@@ -61,6 +61,8 @@ RETRY_AFTER = 2
 class CommitService:
     """Stores commits and opens sessions. `on_stored` is called after statements were stored, to wake the forwarder.
 
+    `on_webhooks_stored` is called after events of webhooks were, to wake their senders.
+
     `admission` refuses what is not to be stored; `health` learns what was stored and what was not.
     """
 
@@ -69,13 +71,16 @@ class CommitService:
         database: Database,
         dependencies: CommitDependencies,
         on_stored: Callable[[], None] = lambda: None,
+        on_webhooks_stored: Callable[[], None] = lambda: None,
         *,
         admission: Admission,
         health: WriteHealth,
     ) -> None:
         self._writer = database.commits
         self._dependencies = dependencies
-        self._on_stored = on_stored
+        self._on_stored, self._on_webhooks_stored = on_stored, on_webhooks_stored
+        # set by the writer's thread, and taken back by the event loop as it wakes who sends them
+        self._has_webhooks = False
         self._admission = admission
         self._health = health
         # what the event loop adds and the writer's thread takes
@@ -227,6 +232,9 @@ class CommitService:
                 assert result is not None  # noqa: S101 -- `_execute` sets one for each
                 future.set_result(result)
         self._on_stored()
+        if self._has_webhooks:
+            self._has_webhooks = False
+            self._on_webhooks_stored()
         self._unanswered -= len(batch.commands)
         if not self._unanswered:
             self._all_answered.set()
@@ -266,6 +274,8 @@ class CommitService:
             self._health.record_stored()
             with self._lock:
                 self._queue.batch_committed(result)
+            if result.rows.webhooks:
+                self._has_webhooks = True
             self._count_stored(count, time.perf_counter() - started, result.rows)
             return
         if count == 1:

@@ -18,6 +18,7 @@ from bridge.commits.enrollment_details import update_details
 from bridge.commits.session_cache import CachedSession
 from bridge.errors import IdempotencyKeyReused
 from bridge.formats.redaction import without_email
+from bridge.webhooks.events import commit_events, standing
 from mappings.apply import Transition, apply_commit
 from mappings.attempt.commit import Disposition, PriorCommit, ReceivedCommit
 from mappings.attempt.enrollment import EnrollmentState
@@ -27,23 +28,26 @@ from mappings.definition.model import Overlap
 from storage.journal import JournalEntry
 from storage.outbox import StatementRow
 from storage.target_statements import TargetStatement
+from storage.webhook_deliveries import NewWebhookDelivery
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class CommitRows:
-    """The rows that commits add to the journal and to the outbox, in their order."""
+    """The rows that commits add to the journal and to the outboxes, in their order."""
 
     entries: list[JournalEntry] = field(default_factory=list)
     statements: list[StatementRow] = field(default_factory=list)
     forms: list[TargetStatement] = field(default_factory=list)
+    webhooks: list[NewWebhookDelivery] = field(default_factory=list)
 
     def extend(self, other: CommitRows) -> None:
         """Add the rows of other commits behind these."""
         self.entries += other.entries
         self.statements += other.statements
         self.forms += other.forms
+        self.webhooks += other.webhooks
 
     def add_statements(self, active: ActiveMapping, session: CachedSession, rows: Sequence[StatementRow]) -> None:
         """Add a session's statements, in the forms of targets as well."""
@@ -102,11 +106,17 @@ def store_commit(
             ).decode()
         return repeated_response(first, transition.warnings)
     adopt_states(session, transition, enrollment)
+    subscriptions = dependencies.webhooks.of_lms(owner.lms_id)
+    standing_before = None if subscriptions is None else standing(session.attempt.row)
     if transition.recorded:
         summary_columns.update(session, before, received.received_at, transition.changes)
         schedule_documents(active, session, received.received_at)
     else:
         summary_columns.update_session(session, received.received_at)
+    if subscriptions is not None and standing_before is not None:
+        rows.webhooks += commit_events(
+            subscriptions, standing_before, session.attempt.row, transition.at, dependencies.new_id
+        )
     response = commit_response(
         row.session_id,
         row.commits,

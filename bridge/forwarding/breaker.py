@@ -22,11 +22,13 @@ class Breaker:
 
     Closed, every worker may send. After a failure it is open, longer with each failure: up to a minute where the LRS is
     unreachable, up to an hour where it denies the bridge access, or as long as it asks for. Then it is half-open: one
-    worker sends as a probe, whose result closes it or opens it again.
+    worker sends as a probe, whose result closes it or opens it again. `kind` is what the log calls its target.
     """
 
-    def __init__(self, target: str, random: Callable[[], float]) -> None:
+    def __init__(self, target: str, random: Callable[[], float], *, kind: str = "target") -> None:
         self._target = target
+        self._kind = kind
+        self._began, self._ended = f"{kind}_in_trouble", f"{kind}_well_again"
         self._random = random
         self._failures = 0
         self._until = 0.0
@@ -68,7 +70,7 @@ class Breaker:
     def record_success(self) -> None:
         """Close it: the LRS works."""
         if self._reported is not None:
-            log.info("target_well_again", target=self._target, failures=self._failures)
+            log.info(self._ended, **{self._kind: self._target}, failures=self._failures)
         self._failures = 0
         self._reported = None
         self._end_probe()
@@ -99,8 +101,8 @@ class Breaker:
             level = log.error if outcome is TryOutcome.NOT_ALLOWED else log.warning
             self._reported = kind
         level(
-            "target_in_trouble",
-            target=self._target,
+            self._began,
+            **{self._kind: self._target},
             outcome=str(outcome),
             status=reply.status,
             # what an LRS answers can hold learners' data; it is kept with the try

@@ -43,7 +43,7 @@ class WorkerPool:
 
     Args:
         database: where the leases are.
-        factories: by the name of the lease, what makes its worker.
+        factories: by the name of the lease, what makes its worker; there may be others later (see `rebalance`).
         owner: identifies this process: a UUID.
         lease_ttl: seconds that a lease lasts; it is renewed three times in these.
     """
@@ -62,6 +62,11 @@ class WorkerPool:
         self._lease_ttl = lease_ttl
         self._running: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
         self._stopping = asyncio.Event()
+        self._interrupted = asyncio.Event()
+
+    def rebalance(self) -> None:
+        """Start and stop workers now: there are other factories."""
+        self._interrupted.set()
 
     def wake(self) -> None:
         """Let all workers poll now: something was stored."""
@@ -71,10 +76,12 @@ class WorkerPool:
     def stop(self) -> None:
         """Stop after the requests that are in flight."""
         self._stopping.set()
+        self._interrupted.set()
 
     async def run(self) -> None:
         """Renew the leases and run their workers, until `stop`. No error ends it."""
         while not self._stopping.is_set():
+            self._interrupted.clear()
             try:
                 await self._balance()
             except DATABASE_ERRORS as error:
@@ -86,21 +93,23 @@ class WorkerPool:
                 # a lease that another process holds may be free any moment
                 interval = self._lease_ttl if len(self._running) == len(self._factories) else LEASE_POLL_INTERVAL
                 async with asyncio.timeout(min(self._lease_ttl / 3, interval)):
-                    await self._stopping.wait()
+                    await self._interrupted.wait()
         await self._stop_workers(list(self._running), STOP_GRACE)
         with contextlib.suppress(*DATABASE_ERRORS):  # it expires by itself
             await self._database.write(leases.give_back, owner=self._owner)
 
     async def _balance(self) -> None:
+        names = frozenset(self._factories)
+        if not names and not self._running:
+            return
         shares: Shares = await self._database.write(
-            leases.share_out, owner=self._owner, names=self._factories.keys(), lasts=int(self._lease_ttl * 1000)
+            leases.share_out, owner=self._owner, names=names, lasts=int(self._lease_ttl * 1000)
         )
         surplus = (self._running.keys() - shares.held) | shares.excess
         if surplus:
             await self._stop_workers(surplus, min(HANDOVER_GRACE, self._lease_ttl / 2))
-        if shares.excess:
-            await self._database.write(leases.give_back, owner=self._owner, names=shares.excess)
-        for name in shares.held - shares.excess - self._running.keys():
+            await self._database.write(leases.give_back, owner=self._owner, names=surplus)
+        for name in (shares.held - shares.excess - self._running.keys()) & self._factories.keys():
             worker = self._factories[name]()
             self._running[name] = (worker, asyncio.create_task(worker.run()))
 

@@ -20,7 +20,7 @@ from bridge.metrics.exchange import MetricsExchange
 from bridge.metrics.exposition import render
 from bridge.metrics.recorder import add_samples
 from bridge.settings import MetricsSettings
-from storage.states import RequestKind
+from storage.states import RequestKind, WebhookState
 
 NO_TARGET = "(none)"
 """The label of what waits while no LRS is configured: an empty one would be no label at all."""
@@ -97,5 +97,12 @@ def _counted(counts: WaitingCounts, now: int) -> Iterator[Sample]:
             yield Sample(catalog.PAUSED, (name,), 1)
     for alarm in counts.target_alarms:
         yield Sample(catalog.TARGET_ALARM, (alarm.target, alarm.request_kind, alarm.state), 1)
+    for endpoint, queue_counts in counts.webhooks:
+        yield Sample(catalog.WEBHOOK_WAITING, (endpoint.name,), queue_counts.waiting.number)
+        yield Sample(catalog.WEBHOOK_DEAD, (endpoint.name,), queue_counts.dead.number)
+        if queue_counts.oldest is not None:
+            yield Sample(catalog.WEBHOOK_OLDEST, (endpoint.name,), max(0, now - queue_counts.oldest) / 1000)
+        if endpoint.state is not WebhookState.FLOWING:
+            yield Sample(catalog.WEBHOOK_DOWN, (endpoint.name, endpoint.state), 1)
     yield Sample(catalog.DATABASE_BYTES, (), counts.database_bytes)
     yield Sample(catalog.COUNTED_AT, (), counts.counted_at / 1000)

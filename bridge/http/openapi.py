@@ -11,11 +11,12 @@ from aiohttp import web
 
 from bridge.http.openapi_paths import TAGS, paths, problem_responses
 from bridge.http.openapi_schemas import components
+from bridge.http.openapi_webhooks import webhooks
 from bridge.http.query_parameters import check_parameters
 
 
 def description() -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of all routes."""
+    """Return the OpenAPI 3.1 document of all routes and webhooks."""
     about = metadata.metadata("scorm-xapi-bridge")
     return {
         "openapi": "3.1.0",
@@ -28,6 +29,7 @@ def description() -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [*TAGS],
         "paths": paths(),
+        "webhooks": webhooks(),
         "components": {
             "schemas": components(),
             "responses": problem_responses(),

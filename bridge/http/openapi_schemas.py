@@ -14,6 +14,7 @@ from bridge.commit_model.response_types import ENUMS
 from bridge.formats import native
 from bridge.http import responses
 from bridge.http.browser_sessions import BrowserSessionBody
+from bridge.webhooks import event_types
 
 Schema = dict[str, Any]
 
@@ -120,7 +121,7 @@ def _with_named_enums(value: Any) -> Any:
 
 
 def _responses() -> dict[str, Schema]:
-    schemas, defaults = _derive(responses.RESPONSES)
+    schemas, defaults = _derive([*responses.RESPONSES, *event_types.EVENTS])
     for name, names in defaults.items():
         # a default is written as any other value; what may be absent has none
         schemas[name]["required"] = [*names, *schemas[name].get("required", ())]

@@ -55,6 +55,13 @@ PAUSED = _gauge("target_paused", "1 while somebody has paused a target.", "targe
 TARGET_ALARM = _gauge("target_alarm", "1 while a target is in trouble.", "target", "requests", "state")
 COUNTED_AT = _gauge("counted_timestamp_seconds", "When what waits and is dead was counted.")
 
+WEBHOOK_TRIES = _counter("webhook_requests_total", "Results of requests to webhooks.", "webhook", "outcome")
+WEBHOOK_DURATION = _histogram("webhook_duration_seconds", "Exchanges with a webhook.", LRS_SECONDS, "webhook")
+WEBHOOK_WAITING = _gauge("waiting_webhooks", "Events that wait for a webhook, counted up to 10000.", "webhook")
+WEBHOOK_DEAD = _gauge("dead_webhooks", "Events that a webhook refused for good, counted up to 10000.", "webhook")
+WEBHOOK_OLDEST = _gauge("oldest_webhook_seconds", "Age of the event that has waited longest.", "webhook")
+WEBHOOK_DOWN = _gauge("webhook_down", "1 while a webhook fails or is paused.", "webhook", "state")
+
 ALARM = _gauge("alarm", "1 while something is wrong with the bridge itself.", "alarm", merge=Merge.MAX)
 ALERT = _gauge("alert_active", "1 while an alert has begun and not ended.", "condition", "subject", merge=Merge.MAX)
 ALERT_NOTIFICATIONS = _counter(

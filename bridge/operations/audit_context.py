@@ -63,6 +63,18 @@ class AuditAction(StrEnum):
     """An LMS has another home page or other origins."""
     REMOVE_LMS = "remove-lms"
     """An LMS is known no longer."""
+    ADD_WEBHOOK = "add-webhook"
+    """An LMS is told of its learners' results at an address."""
+    CHANGE_WEBHOOK = "change-webhook"
+    """A webhook has another address or other events, or is paused or resumed."""
+    ROTATE_WEBHOOK = "rotate-webhook"
+    """A webhook has another secret; the previous one signs, too, for an overlap."""
+    REMOVE_WEBHOOK = "remove-webhook"
+    """An LMS is told no more at an address."""
+    RETRY_WEBHOOKS = "retry-webhooks"
+    """Dead deliveries of a webhook are sent again."""
+    DISCARD_WEBHOOKS = "discard-webhooks"
+    """Dead deliveries of a webhook are given up for good."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,10 @@ from sqlalchemy.exc import OperationalError
 
 from bridge.clock import NewId, Now, format_timestamp
 from bridge.operations.audit_context import AuditAction, AuditContext, record
+from bridge.webhooks.events import erasure_events
+from bridge.webhooks.subscriptions import Subscriptions
 from mappings.xapi.voiding import VOIDED, void_for_erasure
-from storage import audit_log, erasing, erasures, lms
+from storage import audit_log, erasing, erasures, lms, webhook_deliveries, webhook_endpoints
 from storage.engine import Transact, reading, transactions
 from storage.erasing import ErasurePlan
 from storage.erasures import Erasure, Later, NewErasure
@@ -120,6 +122,7 @@ def erase_learner(
         tuple(request.targets),
         lambda statement_id, home_page: void_for_erasure(statement_id, home_page, began_at),
         VOIDED,
+        partial(_tell_lms, now, new_id),
     )
     done = 0
     while True:
@@ -148,6 +151,15 @@ def erase_learner(
 
 def _erase_part(plan: ErasurePlan, enrollment_id: int, now: Now, connection: Connection) -> bool:
     return erasing.erase_part(connection, plan, enrollment_id, now())
+
+
+def _tell_lms(now: Now, new_id: NewId, connection: Connection, lms_id: int, learner_id: str) -> None:
+    """Queue the event of a learner's erasure for the webhooks of an LMS."""
+    endpoints = [each for each in webhook_endpoints.endpoints(connection) if each.lms_id == lms_id]
+    subscriptions = Subscriptions(endpoints).of_lms(lms_id)
+    if subscriptions is not None:
+        events = erasure_events(subscriptions, lms=endpoints[0].lms, learner_id=learner_id, at=now(), new_id=new_id)
+        webhook_deliveries.add(connection, events)
 
 
 def receipt_of(erasure: Erasure, *, has_answers: bool = False) -> dict[str, Any]:

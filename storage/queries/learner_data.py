@@ -29,6 +29,7 @@ from storage.tables import (
     target_statement,
     try_,
 )
+from storage.webhook_tables import webhook_delivery, webhook_endpoint
 
 FETCH_SIZE = 100
 """Rows that are in memory at once."""
@@ -200,6 +201,19 @@ def learner_tables(learner: Learner) -> list[LearnerTable]:
             )
             .where(*its, PERSONAL)
             .order_by(document_try.c.document_id, try_.c.id),
+        ),
+        table(
+            "webhook_deliveries",
+            "What the LMS is told of the learner's results by webhooks, and what it answered.",
+            [
+                webhook_endpoint.c.name.label("webhook"),
+                enrollment.c.registration,
+                *_without(webhook_delivery, "id", "endpoint_id", "enrollment_id"),
+            ],
+            webhook_delivery.join(webhook_endpoint)
+            .join(enrollment, enrollment.c.id == webhook_delivery.c.enrollment_id)
+            .join(lms, lms.c.id == enrollment.c.lms_id),
+            webhook_delivery.c.id,
         ),
     ]
 

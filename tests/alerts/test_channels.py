@@ -15,19 +15,22 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiosmtpd.smtp import SMTP
+from standardwebhooks import Webhook
 
 from bridge.alerts.channels import AlertChannel, AlertingError, build_channels
 from bridge.alerts.conditions import TEXTS
 from bridge.alerts.message import AlertMessage, AlertNews
+from bridge.clock import system_now
 from bridge.outgoing import OutgoingGuard
 from bridge.settings import AlertCondition, AlertingSettings, AlertSettings, Settings, SettingsError, TargetSettings
+from bridge.webhooks.signing import new_secret
 from storage import target_alarms
 from storage.engine import writing
 from storage.states import AlertEvent
 from storage.target_alarms import TargetAlarm
 from tests.support.accounts import START
 from tests.support.bridge import StartBridge, start_bridge
-from tests.support.http_server import serve
+from tests.support.http_server import LOOPBACK, serve
 from tests.support.waiting import wait_until
 
 NEWS = (
@@ -273,3 +276,21 @@ async def test_two_bridges_on_one_database_tell_once(postgresql_url: str, monkey
             await bridge.close()
 
     assert events == ["began", "ended"]
+
+
+async def test_a_secret_of_the_specification_is_verified_by_its_libraries() -> None:
+    secret = new_secret()
+    requests: list[tuple[dict[str, str], bytes]] = []
+
+    async def receive(request: web.Request) -> web.Response:
+        requests.append((dict(request.headers), await request.read()))
+        return web.Response()
+
+    async with serve(receive) as url:
+        settings = AlertSettings(name="chat", type="webhook", url=f"{url}hook", signing_secret=secret)
+        (channel,) = build_channels([settings], LOOPBACK, system_now)
+        await channel.send(MESSAGE)
+    ((headers, body),) = requests
+    verified = Webhook(secret).verify(body, headers)
+
+    assert verified == json.loads(body)

@@ -18,7 +18,7 @@ import structlog
 from aiohttp import web
 
 from bridge import passwords
-from bridge.forwarding import forwarder, polling_worker, transport
+from bridge.forwarding import forwarder, polling_loop, transport
 from bridge.forwarding.targets import Target
 from bridge.forwarding.transport import MAX_ANSWER_BYTES, Transport
 from bridge.http_client import HttpResponse
@@ -359,12 +359,12 @@ async def test_a_sender_that_fails_again_and_again_is_no_hot_loop_whatever_wakes
         async with serve(accept) as url:
             bridge = await start(targets=(_target(url),))
             await wait_until(lambda: failures)
-            while time.monotonic() < failures[0] + 2.5 * polling_worker.POLL_INTERVAL:
+            while time.monotonic() < failures[0] + 2.5 * polling_loop.POLL_INTERVAL:
                 for learner in LEARNERS:
                     await bridge.commit(DONE, learner={"id": learner})
             await wait_until(lambda: "delivered" in {way.state for way in _deliveries(bridge).values()})
             await bridge.close()
-    assert all(after - before >= polling_worker.POLL_INTERVAL for before, after in pairwise(failures))
+    assert all(after - before >= polling_loop.POLL_INTERVAL for before, after in pairwise(failures))
     events = [line for line in logs if line["event"] == "forwarding_interrupted"]
     assert len(events) == len(failures) > 1
     assert [line["failures"] for line in events] == list(range(1, len(events) + 1))

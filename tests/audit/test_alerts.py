@@ -28,6 +28,7 @@ async def test_what_is_wrong_is_shown_with_its_remedy_and_where_to_look(bridge: 
         AlertCondition.UNREACHABLE: "/audit/targets#target-lrs",
         AlertCondition.DEAD: "/audit/deliveries?target=lrs&amp;state=dead",
         AlertCondition.SILENCE: "/audit/lms",
+        AlertCondition.WEBHOOK_DOWN: "/audit/webhooks#webhook-lrs",
         AlertCondition.DATABASE: "/audit/",
     }
     with writing(bridge.engine) as connection:

@@ -12,9 +12,10 @@ from tests.support.browser import Visitor
 async def test_pages_show_who_is_signed_in_and_only_what_the_role_may_follow(reader: Visitor, admin: Visitor) -> None:
     text = await admin.text("/audit/targets")
 
-    assert re.findall(r'<a href="(/audit/\w*)"( aria-current="page")?>', text)[-5:] == [
+    assert re.findall(r'<a href="(/audit/\w*)"( aria-current="page")?>', text)[-6:] == [
         ("/audit/targets", ' aria-current="page"'),
         ("/audit/lms", ""),
+        ("/audit/webhooks", ""),
         ("/audit/erasures", ""),
         ("/audit/alerts", ""),
         ("/audit/log", ""),

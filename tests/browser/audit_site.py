@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from playwright.async_api import Locator, Page, ViewportSize, expect
 from sqlalchemy import text
 
+from bridge.app import ENDPOINT_MONITOR
 from bridge.audit.routes import ROUTES, Route
 from bridge.mapping_library.activation import store_version
 from bridge.mapping_library.documents import compile_text, read_document
@@ -16,7 +17,7 @@ from bridge.operations.audit_context import AuditContext
 from bridge.operations.erasure import ErasureRequest, erase_learner
 from bridge.operations.targets import pause_target
 from bridge.settings import TargetSettings
-from storage import deliveries, removals
+from storage import deliveries, removals, webhook_endpoints
 from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
 from storage.erasures import Later
@@ -28,6 +29,7 @@ from tests.support.browser import new_visitor
 from tests.support.jobs import jobs_of
 from tests.support.sample_data import TARGET, fill
 from tests.support.sql import closing_engine
+from tests.support.webhooks import add_endpoint
 
 ADMIN = "ada"
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
@@ -134,6 +136,7 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
     clock, ids = FakeClock(), Ids()
     bridge = await start_bridge(database_url=database_url, clock=clock, ids=ids)
     await fill(bridge)
+    await _add_webhooks(bridge)
     grace = {
         "learner": {"id": "grace", "name": "Grace Hopper"},
         "course": {"id": "c1", "name": "First aid at work"},
@@ -151,6 +154,12 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
     with writing(bridge.engine) as connection:
         connection.execute(text("UPDATE delivery SET target = :target WHERE target = ''"), {"target": TARGET})
         connection.execute(text("UPDATE document_delivery SET target = :target"), {"target": TARGET})
+        connection.execute(
+            text(
+                "UPDATE webhook_delivery SET state = 'dead', tries = 12, tried_at = created_at, status = 400, answer ="
+                " 'no such learner' WHERE id = (SELECT min(id) FROM webhook_delivery)"
+            )
+        )
         store_version(connection, compile_text(_changed_mapping(), "scorm-profile"), clock())
         pause_target(connection, TARGET, AuditContext(ADMIN, "The LRS moves house.", clock()))
     _erase_learner(bridge)
@@ -160,6 +169,19 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
     target = TargetSettings(name=TARGET, endpoint=endpoint, username="u", password="p")
     running = await start_bridge(database_url=database_url, targets=(target,), clock=clock, ids=ids, token=bridge.token)
     return AuditSite(running, paths | await _jobs(running, paths["mappings-hash-reissue"].removesuffix("/reissue")))
+
+
+async def _add_webhooks(bridge: Bridge) -> None:
+    """Add a webhook that is paused, and one that answered 410; neither is sent to."""
+    for name in ("gradebook", "analytics-of-the-whole-organisation"):
+        add_endpoint(bridge.engine, f"https://lms.example.org/hooks/scorm?for={name}", name)
+    with writing(bridge.engine) as connection:
+        gone, paused = webhook_endpoints.endpoints(connection)
+        webhook_endpoints.pause(connection, paused.id, "Maintenance on Sunday.", bridge.clock())
+        webhook_endpoints.pause(connection, gone.id, "the endpoint answered 410 (Gone)", bridge.clock())
+        webhook_endpoints.begin_trouble(connection, gone.id, "the endpoint answered 410", bridge.clock())
+    assert bridge.client.app is not None
+    await bridge.client.app[ENDPOINT_MONITOR].run_once()
 
 
 def _erase_learner(bridge: Bridge) -> None:

@@ -49,5 +49,5 @@ def test_no_label_can_be_a_persons() -> None:
 
     assert labels == {
         "alarm", "channel", "code", "condition", "database", "disposition", "format", "kind", "outcome", "python",
-        "requests", "state", "status", "subject", "target", "task", "version",
+        "requests", "state", "status", "subject", "target", "task", "version", "webhook",
     }  # fmt: skip

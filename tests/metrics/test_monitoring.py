@@ -24,6 +24,9 @@ RULES = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))["groups"][0]["rul
 OF_SCRAPES = {"job", "instance"}
 _NAME = re.compile(r"\b(?:scorm_bridge|process)_\w+")
 _SELECTOR = re.compile(r"\b((?:scorm_bridge|process)_\w+)(?:\{([^}]*)\})?")
+_CONDITION = re.compile(
+    r"\b[a-z]+-(?:unreachable|unauthorized|refusing|trouble|deliveries|statements|disk|lms|down|webhooks)\b"
+)
 _GROUPED = re.compile(r"\b(?:by|on|without)\s*\(([^)]*)\)")
 
 
@@ -87,14 +90,7 @@ def test_what_a_rules_words_name_is_there() -> None:
         text = json.dumps(rule["annotations"])
         labels = {label.strip() for group in _GROUPED.findall(rule["expr"]) for label in group.split(",")}
         assert set(re.findall(r"\$labels\.(\w+)", text)) <= labels, rule["alert"]
-        assert (
-            set(
-                re.findall(
-                    r"\b[a-z]+-(?:unreachable|unauthorized|refusing|trouble|deliveries|statements|disk|lms)\b", text
-                )
-            )
-            <= conditions
-        ), rule
+        assert set(_CONDITION.findall(text)) <= conditions, rule
         assert rule["labels"]["severity"] in {"critical", "warning", "info"}
 
 

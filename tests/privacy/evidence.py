@@ -19,6 +19,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy import text as text_clause
 from structlog.testing import capture_logs
 
+from bridge.app import ENDPOINT_MONITOR
 from bridge.audit.access.roles import ROLES, Role
 from bridge.audit.routes import ROUTES
 from bridge.clock import random_id
@@ -26,7 +27,7 @@ from bridge.operations import delivery_operations
 from bridge.operations.audit_context import AuditAction, AuditContext
 from bridge.operations.delivery_operations import DeliveryOperation
 from bridge.operations.erasure import ErasureRequest, erase_learner
-from bridge.settings import ProxySettings
+from bridge.settings import OutgoingSettings, ProxySettings
 from storage import deliveries, report_views, target_alarms
 from storage.deliveries import DeliveryFilter
 from storage.engine import reading
@@ -62,6 +63,7 @@ from tests.support.browser_keys import PATH as BROWSER_SESSIONS
 from tests.support.lrs import serve_lrs
 from tests.support.sql import scalar
 from tests.support.waiting import wait_until
+from tests.support.webhooks import add_endpoint, serve_receiver
 
 PEOPLE = {"reader": ("reader", False), "reader who sees names": ("reader", True), "auditor": ("auditor", False),
           "admin": ("admin", False)}  # fmt: skip
@@ -111,14 +113,27 @@ async def gather(database_url: str, folder: Path) -> Evidence:
             mail.settings("mail", actor="mbox", username="u", password=TARGET_PASSWORD),
             research.settings("research", actor="pseudonym", free_text=False, pseudonym_keys=(key_settings(str(key)),)),
         )
-        bridge = await start_bridge(database_url=database_url, targets=targets, proxy=ProxySettings(hops=1))
+        bridge = await start_bridge(
+            database_url=database_url,
+            targets=targets,
+            proxy=ProxySettings(hops=1),
+            outgoing=OutgoingSettings(allow=("127.0.0.0/8",)),
+        )
         stack.push_async_callback(bridge.close)
+        receiver = await stack.enter_async_context(serve_receiver())
+        receiver.respond = lambda received: web.Response(status=500, text=f"cannot take {received.text}")
+        evidence.tokens["webhook secret"] = add_endpoint(bridge.engine, receiver.url)
+        assert bridge.client.app is not None
+        await bridge.client.app[ENDPOINT_MONITOR].run_once()
         evidence.tokens |= {"LMS token": bridge.token, "account password": ACCOUNT_PASSWORD}
         await _commit_in_every_format(bridge, evidence)
         await _commit_from_a_page(bridge, evidence)
+        # a result, of which the LMS is told
+        await bridge.commit({"core": {"score": {"raw": "85"}}}, learner=LEARNER)
         await bridge.let_documents_follow()
         await bridge.let_names_be_indexed()
         await wait_until(lambda: _is_told(bridge.engine))
+        await wait_until(lambda: scalar(bridge, "SELECT count(*) FROM webhook_delivery WHERE tries > 0") > 0)
         await _meet_problems(bridge, evidence)
         await _ask(bridge, evidence)
         _discard(bridge)

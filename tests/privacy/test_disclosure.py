@@ -31,7 +31,7 @@ def test_every_wire_format_is_tried() -> None:
 def test_every_kind_is_described() -> None:
     described = disclosed("What is said about a person")
 
-    assert described.keys() == KINDS.keys() | {"LMS token", "commit token", "account password"}
+    assert described.keys() == KINDS.keys() | {"LMS token", "commit token", "account password", "webhook secret"}
 
 
 def test_the_database_holds_what_is_disclosed(evidence: Evidence) -> None:
@@ -90,4 +90,4 @@ def test_once_erased_a_learner_is_nowhere_in_the_database(evidence: Evidence, mo
         left = {place: evidence.kinds(text) for place, text in columns(engine).items()}
     about_the_learner = KINDS.keys() - {"path", "account", "password"}
     found = {place: kinds & about_the_learner for place, kinds in left.items() if kinds & about_the_learner}
-    assert found.keys() <= {"removal.body"}
+    assert found.keys() <= {"webhook_delivery.body", "removal.body"}

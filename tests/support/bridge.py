@@ -23,6 +23,7 @@ from bridge.settings import (
     LimitSettings,
     LogSettings,
     MetricsSettings,
+    OutgoingSettings,
     ProxySettings,
     ServerSettings,
     Settings,
@@ -189,6 +190,7 @@ async def start_bridge(
     alerts: tuple[AlertSettings, ...] = (),
     alerting: AlertingSettings | None = None,
     tracing: Tracing | None = None,
+    outgoing: OutgoingSettings | None = None,
     random: Callable[[], float] = lambda: 0.0,
     **server: Any,
 ) -> Bridge:
@@ -208,6 +210,7 @@ async def start_bridge(
         log=log or LogSettings(),
         alerts=alerts,
         alerting=alerting or AlertingSettings(),
+        outgoing=outgoing or OutgoingSettings(),
     )
     try:
         app = create_app(settings, now=clock, new_id=ids or Ids(), random=random, monotonic=monotonic, tracing=tracing)

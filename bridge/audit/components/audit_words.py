@@ -161,5 +161,11 @@ _WORDS: dict[str, _Describe] = {
     AuditAction.REVOKE_BROWSER_KEY: _plain("revoked, of the LMS", "/audit/lms"),
     AuditAction.CHANGE_LMS: _plain("changed the LMS", "/audit/lms"),
     AuditAction.REMOVE_LMS: _plain("removed the LMS", "/audit/lms"),
+    AuditAction.ADD_WEBHOOK: _plain("added the webhook", "/audit/webhooks"),
+    AuditAction.CHANGE_WEBHOOK: _plain("changed the webhook", "/audit/webhooks"),
+    AuditAction.ROTATE_WEBHOOK: _plain("rotated the secret of the webhook", "/audit/webhooks"),
+    AuditAction.REMOVE_WEBHOOK: _plain("removed the webhook", "/audit/webhooks"),
+    AuditAction.RETRY_WEBHOOKS: _plain("sent again the dead deliveries of the webhook", "/audit/webhooks"),
+    AuditAction.DISCARD_WEBHOOKS: _plain("discarded the dead deliveries of the webhook", "/audit/webhooks"),
 }
 """Action -> how an entry of it is described; None where its subject is not as it should be."""

@@ -20,6 +20,7 @@ from storage.states import (
     SessionSource,
     TokenStatus,
     TryOutcome,
+    WebhookState,
 )
 
 
@@ -41,6 +42,7 @@ class BadgeColor(StrEnum):
 STATES: Final = (
     AlarmState, AttemptStatus, CompletionStatus, DeliveryState, DifferenceKind, Disposition, Ending, NotificationState,
     RuleOutcome, SessionSource, SuccessStatus, TargetState, TokenStatus, TryOutcome,
+    WebhookState,
 )  # fmt: skip
 """The states that pages show as badges. The same word has the same color, whatever it is the state of."""
 
@@ -61,6 +63,7 @@ BY_COLOR: Mapping[BadgeColor, tuple[str, ...]] = {
         TargetState.UNAUTHORIZED, TargetState.REFUSING, TargetState.UNREACHABLE, TargetState.INTERRUPTED,
         DeliveryState.DEAD, TryOutcome.CONFLICT, TryOutcome.DIVERGED, TryOutcome.FAULT, TryOutcome.NOT_ALLOWED,
         TryOutcome.REFUSED, TryOutcome.TOO_LARGE, TryOutcome.UNVERIFIED, DifferenceKind.DROPPED, SuccessStatus.FAILED,
+        WebhookState.FAILING,
     ),
     BadgeColor.PLAIN: (
         TargetState.NOT_CONFIGURED, DeliveryState.DISCARDED, AttemptStatus.TERMINATED, AttemptStatus.ABANDONED,

@@ -24,6 +24,7 @@ from bridge.audit.components.time_zone import local_time, zone_of
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.audit_context import MAX_REASON_LENGTH, AuditAction
 from bridge.operations.target_status import describe_alarm_since
+from bridge.webhooks.event_types import WebhookEventType
 from mappings.attempt.commit import Disposition
 from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import RuleOutcome
@@ -42,6 +43,7 @@ NAVIGATION = (
     ("/mappings", "Mappings"),
     ("/targets", "Targets"),
     ("/lms", "LMSs"),
+    ("/webhooks", "Webhooks"),
     ("/erasures", "Erasures"),
     ("/alerts", "Alerts"),
     ("/log", "Audit log"),
@@ -49,7 +51,7 @@ NAVIGATION = (
 
 _ENUMS: tuple[type[Enum], ...] = (
     AuditAction, DeliveryState, DifferenceKind, Disposition, LearnerCase, Role, RuleOutcome, TokenScope, TokenStatus,
-    TryOutcome,
+    TryOutcome, WebhookEventType,
 )  # fmt: skip
 """What templates compare with."""
 

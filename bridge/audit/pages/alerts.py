@@ -78,6 +78,8 @@ def _page_of(condition: AlertCondition, subject: str) -> str:
         return "/audit/erasures"
     if condition in _OF_TARGETS:
         return f"/audit/targets#target-{quote(subject)}"
+    if condition in {AlertCondition.WEBHOOK_DOWN, AlertCondition.WEBHOOK_DEAD}:
+        return f"/audit/webhooks#webhook-{quote(subject)}"
     return "/audit/lms" if condition is AlertCondition.SILENCE else "/audit/"
 
 

@@ -1,0 +1,1 @@
+"""Webhooks: every event reaches its endpoint, in the order of its enrollment, whatever the receiver does."""
