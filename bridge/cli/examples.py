@@ -15,6 +15,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "serve": ("--config /etc/scorm-bridge.toml serve", "serve --workers 4"),
     "migrate": ("migrate --plan", "migrate"),
     "backfill": ("backfill archive --since 2024-01-01 --dry-run",),
+    "reconcile": ("reconcile archive --since 2026-01-01", "reconcile archive --report archive.ndjson --repair"),
     "backup": ("backup /var/backups/scorm-bridge.db",),
     "tokens create": ("tokens create --lms campus --home-page https://lms.example.org",),
     "tokens list": ("tokens list", "tokens list --json"),

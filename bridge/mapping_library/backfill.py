@@ -75,10 +75,18 @@ class Backfill:
         """
         last = 0
         while ids := self._next(last):
-            queued = self._look(ids) if dry_run else self._queue(ids)
+            queued = self._look(ids) if dry_run else self.queue(ids)
             progress(len(ids))
             pause(queued)
             last = ids[-1]
+
+    def wants(self, connection: Connection, version_id: int, rule: str) -> bool:
+        """Return whether the target gets the statements of a mapping version's rule that are from before it was there.
+
+        It does not where that version tells more of learners than the target must get.
+        """
+        version = self._version(connection, version_id)
+        return rule in version.rules and not version.contradicts
 
     def _next(self, last: int) -> list[int]:
         with reading(self._engine) as connection:
@@ -88,7 +96,8 @@ class Backfill:
         with reading(self._engine) as connection:
             return self._count(self._wanted(connection, ids))
 
-    def _queue(self, ids: Sequence[int]) -> int:
+    def queue(self, ids: Sequence[int]) -> int:
+        """Queue what the target lacks of attempts, in one transaction; return how many statements that is."""
         with writing(self._engine) as connection:
             # a commit must not add to these attempts meanwhile: what it makes comes behind what is missing
             attempts.lock(connection, attempts.enrollments_of(connection, ids), [])
