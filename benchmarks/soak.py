@@ -64,6 +64,8 @@ class Soak:
     latencies: list[float] = field(default_factory=list)
     faults: dict[str, int] = field(default_factory=dict)
     first: int = 0
+    capacity: float = 0.0
+    """Commits a second that the bridge reached in the beginning."""
 
     def load(self, rate: float, seconds: float) -> dict[str, Any]:
         """Post commits; note what was answered."""
@@ -153,9 +155,9 @@ def _soak(database_set: Databases, kind: str, rate: float, hours: float, faults:
         with Bridge(database_set.directory / kind, url, target) as bridge:
             postmaster = database_set.postmaster if kind == "PostgreSQL" else None
             soak = Soak(kind, bridge, postmaster, lrs)
-            if not rate:
-                reached = soak.load(0.0, 20.0)
-                rate = reached["commits"] / reached["seconds"] / 2
+            reached = soak.load(0.0, 20.0)
+            soak.capacity = reached["commits"] / reached["seconds"]
+            rate = rate or soak.capacity / 2
             soak.run(rate, hours)
             soak.finish()
             soak.faults = lrs.ask("/faults")
@@ -165,7 +167,8 @@ def _soak(database_set: Databases, kind: str, rate: float, hours: float, faults:
 def _print(report: Report, soak: Soak, rate: float) -> None:
     samples = soak.samples
     report.table(
-        f"{soak.kind}: {samples[-1].hours:.2f} hours at {rate:,.0f} commits a second",
+        f"{soak.kind}: {samples[-1].hours:.2f} hours at {rate:,.0f} commits a second,"
+        f" {rate / soak.capacity:.2f} of what it reached in the beginning",
         ("of the bridge's process", "after a tenth", "at the end", "most", "an hour", "at most"),
         [_row(soak, name) for name in samples[-1].values],
     )

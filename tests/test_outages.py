@@ -122,7 +122,6 @@ async def test_a_bridge_says_once_that_its_database_is_gone_and_once_that_it_is_
         assert (await poll(monitor, lambda answer: answer[0] == 200))[0] == 200
         await wait_until(lambda: len(_of(lines, "database_available")) == len(_of(lines, "database_unavailable")))
     shown = [line for line in lines if line["log_level"] != "debug"]
-
     assert {503} <= {*statuses} <= {200, 503}
     accesses = [line["access"] for line in _of(shown, "database_unavailable")]
     assert "writes" in accesses
@@ -138,7 +137,7 @@ def _of(lines: list[Any], event: str) -> list[Any]:
     return [line for line in lines if line["event"] == event]
 
 
-async def test_an_lrs_in_trouble_is_logged_when_it_begins_when_it_changes_and_when_it_ends() -> None:
+async def test_an_outage_of_an_lrs_is_logged_when_it_begins_changes_and_ends_and_a_blip_is_not() -> None:
     breaker = Breaker("lrs", lambda: 0.0)
     down = Reply(503, "down")
     with capture_logs() as logs:
@@ -146,11 +145,13 @@ async def test_an_lrs_in_trouble_is_logged_when_it_begins_when_it_changes_and_wh
             breaker.record_failure(TryOutcome.RETRY, reply, START)
         breaker.record_success()
         breaker.record_failure(TryOutcome.RETRY, down, START)
+        breaker.record_success()
+        breaker.record_failure(TryOutcome.NOT_ALLOWED, Reply(401, "no"), START)
     shown = [(line["event"], line.get("status"), line["failures"]) for line in logs if line["log_level"] != "debug"]
 
     assert shown == [
-        ("target_in_trouble", 503, 1),
+        ("target_in_trouble", 503, 3),
         ("target_in_trouble", None, 4),
         ("target_well_again", None, 5),
-        ("target_in_trouble", 503, 1),
+        ("target_in_trouble", 401, 1),
     ]

@@ -13,6 +13,9 @@ from storage.states import TryOutcome
 
 log = structlog.get_logger(__name__)
 
+UNREACHABLE_FAILURES = 3
+"""Failures in a row after which a target is unreachable: that is logged, and an alarm is raised."""
+
 
 class Breaker:
     """Shared by all workers of a target. Times are the event loop's; `random` returns numbers from 0 to 1.
@@ -64,7 +67,7 @@ class Breaker:
 
     def record_success(self) -> None:
         """Close it: the LRS works."""
-        if self._failures:
+        if self._reported is not None:
             log.info("target_well_again", target=self._target, failures=self._failures)
         self._failures = 0
         self._reported = None
@@ -86,12 +89,15 @@ class Breaker:
         return seconds
 
     def _report(self, outcome: TryOutcome, reply: Reply, seconds: float) -> None:
-        """Log a failure: the first of an outage, and one of another kind; those like it at the level `debug`."""
-        level = log.error if outcome is TryOutcome.NOT_ALLOWED else log.warning
-        kind = outcome, reply.status
-        if kind == self._reported:
-            level = log.debug
-        self._reported = kind
+        """Log an outage as it begins, and failures of another kind; those like it at the level `debug`.
+
+        What is over within a second is none: an LRS that fails now and then would fill the log.
+        """
+        level, kind = log.debug, (outcome, reply.status)
+        is_outage = outcome is TryOutcome.NOT_ALLOWED or self._failures >= UNREACHABLE_FAILURES
+        if is_outage and kind != self._reported:
+            level = log.error if outcome is TryOutcome.NOT_ALLOWED else log.warning
+            self._reported = kind
         level(
             "target_in_trouble",
             target=self._target,

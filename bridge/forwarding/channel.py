@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bridge.clock import Now
 from bridge.forwarding.alarms import TargetAlarms
-from bridge.forwarding.breaker import Breaker
+from bridge.forwarding.breaker import UNREACHABLE_FAILURES, Breaker
 from bridge.forwarding.isolation import Isolation
 from bridge.forwarding.outcomes import Reply
 from bridge.forwarding.pause_monitor import PauseMonitor
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 UNREACHABLE_AFTER = 20.0
 """Seconds of failures after which an alarm is raised."""
-UNREACHABLE_FAILURES = 3
-"""Failures of the whole target after which an alarm is raised."""
 
 
 @dataclass(slots=True)

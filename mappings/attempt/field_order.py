@@ -67,10 +67,11 @@ def split_commit(
     )
 
 
-def record_fields(session: SessionState, commit: Commit, parsed_cmi: ParsedCmi, *, ends: bool) -> SessionState:
-    """Return the session with what must be known of a delta, once another one is overtaken by it."""
-    if commit.sequence is None and not ends:
-        return session
+def record_fields(session: SessionState, commit: Commit, parsed_cmi: ParsedCmi) -> SessionState:
+    """Return the session with what must be known of a delta, once another one is overtaken by it.
+
+    It has a sequence, or it ends its session; of others, nothing is known.
+    """
     incoming = parsed_cmi.snapshot
     names = [name for name in _FIELDS if name in parsed_cmi.cleared or getattr(incoming, name) is not None]
     if commit.sequence is None:

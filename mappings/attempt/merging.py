@@ -83,7 +83,7 @@ def merge_commit(
         incoming = replace(incoming, **launch_fields)
     as_one = incoming.interactions is not None and newest_session and older is EMPTY
     altered = altered_interactions(before, incoming) if as_one else None
-    cleared = _cleared(session, commit, parts.cleared)
+    cleared = _cleared(session, commit, parts.cleared) if parts.cleared else parts.cleared
     word = result.success_word(session, incoming, before, echoes=commit.echoes)
     if word is None and incoming.success_status is not None:
         incoming = replace(incoming, success_status=None)
@@ -181,7 +181,7 @@ def _decided_by_marks(
         completed = pass_marks.with_completion(attempt, snapshot, incoming, policy)
         if completed is not None:
             return replace(merged, after=completed, completion_by_threshold=True)
-    if pass_marks.decides_at_end(snapshot, session, ended, policy):
+    if ended is not None and pass_marks.decides_at_end(snapshot, session, ended, policy):
         snapshot = at_end(snapshot, policy)
     return merged if snapshot is merged.after else replace(merged, after=snapshot)
 
@@ -221,11 +221,12 @@ _NO_WORDS: frozenset[SuccessStatus] = frozenset()
 _FAILED = frozenset({SuccessStatus.FAILED})
 
 
+_EXIT = frozenset({"exit"})
+
+
 def _cleared(session: SessionState, commit: Commit, cleared: frozenset[str]) -> frozenset[str]:
     """Return the fields that a commit empties: those it set itself, not those its player was not loaded with."""
-    if not cleared:
-        return cleared
-    cleared = cleared - {"exit"}
+    cleared = cleared - _EXIT
     if not commit.echoes or session.number == 1:
         return cleared
     return frozenset(field for field in cleared if in_mask(field, session.asserted_fields))

@@ -253,19 +253,17 @@ def _after(
             after = replace(after, asserted_fields=after.asserted_fields | fields_mask(incoming))
     elif ended is not None:
         after = replace(after, ended=ended)
-    if not (commit.echoes or commit.full):
-        after = record_fields(after, commit, received_commit.parsed_cmi, ends=ended is not None)
-    return _counted(after, commit, newer=newer)
+    if (ended is not None or commit.sequence is not None) and not (commit.echoes or commit.full):
+        after = record_fields(after, commit, received_commit.parsed_cmi)
+    return after if commit.sequence is None else _counted(after, commit.sequence, newer=newer)
 
 
-def _counted(session: SessionState, commit: Commit, *, newer: bool) -> SessionState:
+def _counted(session: SessionState, sequence: int, *, newer: bool) -> SessionState:
     """Return the session with the client's own count of its commits."""
-    if commit.sequence is None:
-        return session
     return replace(
         session,
-        sequence=commit.sequence if newer else session.sequence,
-        highest_sequence=max(session.highest_sequence, commit.sequence),
+        sequence=sequence if newer else session.sequence,
+        highest_sequence=max(session.highest_sequence, sequence),
     )
 
 
@@ -290,7 +288,8 @@ def _unrecorded(
         after = replace(after, ended=ending(after))
     if disposition is _APPLIED:
         after = replace(after, digest=received_commit.digest, applied_at=received_commit.received_at)
-    after = _counted(after, commit, newer=disposition is _APPLIED)
+    if commit.sequence is not None:
+        after = _counted(after, commit.sequence, newer=disposition is _APPLIED)
     warning = warn(
         WarningCode.NOT_RECORDED, "cmi.mode", mode, "records nothing: the commit is kept in the journal alone"
     )

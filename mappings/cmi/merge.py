@@ -68,7 +68,7 @@ def merge(
         if field not in _LATCHED and getattr(snapshot, field) is not None:
             changed[field] = None
     for field, value, before in zip(_FIELDS, astuple(incoming), astuple(snapshot), strict=True):
-        if value is None or value == before:
+        if value is None or value == before or field in _TIMES:
             continue
         if field not in _SPECIAL:
             if before is None or not older:

@@ -144,7 +144,8 @@ async def _outlast_an_outage(site: Site) -> None:
         assert answer.status == 200
 
     site.lrs.script()
-    await site.server.run("targets", "resume", "lrs")
+    code, output = await site.status("targets", "resume", "lrs")
+    assert code in {0, 1}, output  # 1: the bridge had tried the LRS again by itself
     await site.lrs.wait_until(lambda: len(site.lrs.ids()) == 6)
     await wait_until(lambda: site.has_heard("target-unreachable", "ended"))
     assert [alert["condition"] for alert in site.alerts] == ["target-unreachable"] * 2
