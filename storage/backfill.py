@@ -14,6 +14,9 @@ from storage.states import DeliveryState
 from storage.tables import attempt, delivery, enrollment, lms, statement
 from storage.target_statements import TargetStatement
 
+OLDEST_LOOKED_AT = 50
+"""Statements that are looked at to see whether a target has those from before it was there."""
+
 
 class BackfillSpan(NamedTuple):
     """Which statements: those made at `since` or later (milliseconds since the epoch), that meet all that is set.
@@ -38,6 +41,7 @@ class MissingStatement(NamedTuple):
     mapping_version_id: int
     rule: str
     body: str
+    created_at: int
 
 
 def count_attempts(connection: Connection, span: BackfillSpan) -> int:
@@ -70,6 +74,7 @@ def missing(connection: Connection, target: str, ids: Collection[int], span: Bac
         statement.c.mapping_version_id,
         statement.c.rule,
         statement.c.body,
+        statement.c.created_at,
     )
     query = (
         select(*columns)
@@ -85,6 +90,27 @@ def missing(connection: Connection, target: str, ids: Collection[int], span: Bac
     if span.rule is not None:
         query = query.where(statement.c.rule == span.rule)
     return [MissingStatement(*row[:3], str(row[3]), *row[4:]) for row in connection.execute(query)]
+
+
+def oldest_lacking(connection: Connection, target: str, unwanted: Collection[str]) -> int | None:
+    """Return when the oldest statement stored was made, in milliseconds since the epoch, if a target lacks it.
+
+    None where the target has a delivery of one of the first statements, or does not want any of their rules.
+    """
+    first = (
+        select(statement.c.attempt_id, statement.c.position, statement.c.created_at, statement.c.rule)
+        .where(statement.c.problem.is_(None))
+        .order_by(statement.c.created_at, statement.c.attempt_id, statement.c.position)
+        .limit(OLDEST_LOOKED_AT)
+        .subquery()
+    )
+    delivered = exists().where(
+        delivery.c.attempt_id == first.c.attempt_id,
+        delivery.c.position == first.c.position,
+        delivery.c.target.in_((target, UNASSIGNED)),
+    )
+    rows = connection.execute(select(first.c.created_at, delivered).where(first.c.rule.not_in(unwanted))).all()
+    return None if not rows or any(row[1] for row in rows) else min(row[0] for row in rows)
 
 
 def queue(

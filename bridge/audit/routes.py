@@ -7,6 +7,7 @@ from bridge.audit.components import assets, sse
 from bridge.audit.pages import (
     alerts,
     audit_log,
+    backfills,
     deliveries,
     documents,
     erasures,
@@ -47,6 +48,7 @@ ROUTES: tuple[Route, ...] = (
     *reissues.ROUTES,
     *mappings.ROUTES,
     *targets.ROUTES,
+    *backfills.ROUTES,
     *lms.ROUTES,
     *erasures.ROUTES,
     *audit_log.ROUTES,

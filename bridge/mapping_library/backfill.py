@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
@@ -38,6 +39,14 @@ class BackfillReport:
     statements: Counter[str] = field(default_factory=Counter)
     documents: int = 0
     withheld: int = 0
+
+
+class BackfillPart(NamedTuple):
+    """Attempts that were looked at, how many statements of them the target lacked, and when the newest was made."""
+
+    ids: Sequence[int]
+    statements: int
+    newest: int | None
 
 
 @dataclass(frozen=True)
@@ -74,11 +83,29 @@ class Backfill:
             sqlalchemy.exc.DBAPIError: the database does not answer; what was queued stays.
         """
         last = 0
-        while ids := self._next(last):
-            queued = self._look(ids) if dry_run else self.queue(ids)
-            progress(len(ids))
-            pause(queued)
-            last = ids[-1]
+        while True:
+            with reading(self._engine) if dry_run else writing(self._engine) as connection:
+                part = self.look_at(connection, last) if dry_run else self.queue_part(connection, last)
+            if part is None:
+                return
+            progress(len(part.ids))
+            pause(part.statements)
+            last = part.ids[-1]
+
+    def look_at(self, connection: Connection, last: int) -> BackfillPart | None:
+        """Return what the target lacks of some attempts behind `last`; None where there are none."""
+        ids = backfill.attempt_ids(connection, self._span, after=last, limit=BATCH_ATTEMPTS)
+        return self._part(ids, self._wanted(connection, ids)) if ids else None
+
+    def queue_part(self, connection: Connection, last: int) -> BackfillPart | None:
+        """Queue what the target lacks of some attempts behind `last`; return it, None where there are none."""
+        ids = backfill.attempt_ids(connection, self._span, after=last, limit=BATCH_ATTEMPTS)
+        return self._queue(connection, ids) if ids else None
+
+    def queue(self, ids: Sequence[int]) -> int:
+        """Queue what the target lacks of attempts, in one transaction; return how many statements that is."""
+        with writing(self._engine) as connection:
+            return self._queue(connection, ids).statements
 
     def wants(self, connection: Connection, version_id: int, rule: str) -> bool:
         """Return whether the target gets the statements of a mapping version's rule that are from before it was there.
@@ -88,27 +115,16 @@ class Backfill:
         version = self._version(connection, version_id)
         return rule in version.rules and not version.contradicts
 
-    def _next(self, last: int) -> list[int]:
-        with reading(self._engine) as connection:
-            return backfill.attempt_ids(connection, self._span, after=last, limit=BATCH_ATTEMPTS)
-
-    def _look(self, ids: Sequence[int]) -> int:
-        with reading(self._engine) as connection:
-            return self._count(self._wanted(connection, ids))
-
-    def queue(self, ids: Sequence[int]) -> int:
-        """Queue what the target lacks of attempts, in one transaction; return how many statements that is."""
-        with writing(self._engine) as connection:
-            # a commit must not add to these attempts meanwhile: what it makes comes behind what is missing
-            attempts.lock(connection, attempts.enrollments_of(connection, ids), [])
-            wanted = self._wanted(connection, ids)
-            if not wanted:
-                return 0
+    def _queue(self, connection: Connection, ids: Sequence[int]) -> BackfillPart:
+        # a commit must not add to these attempts meanwhile: what it makes comes behind what is missing
+        attempts.lock(connection, attempts.enrollments_of(connection, ids), [])
+        wanted = self._wanted(connection, ids)
+        if wanted:
             backfill.queue(connection, self._target.name, wanted, self._forms(connection, wanted))
             if self._span.rule is None:
                 with_statements = {row.attempt_id for row in wanted}
                 self.report.documents += backfill.rebuild_documents(connection, with_statements, self._now())
-        return self._count(wanted)
+        return self._part(ids, wanted)
 
     def _wanted(self, connection: Connection, ids: Sequence[int]) -> list[MissingStatement]:
         rows = backfill.missing(connection, self._target.name, ids, self._span)
@@ -117,10 +133,10 @@ class Backfill:
         self.report.withheld += len(wanted) - len(allowed)
         return allowed
 
-    def _count(self, queued: Sequence[MissingStatement]) -> int:
-        self.report.attempts += len({row.attempt_id for row in queued})
-        self.report.statements.update(row.rule for row in queued)
-        return len(queued)
+    def _part(self, ids: Sequence[int], wanted: Sequence[MissingStatement]) -> BackfillPart:
+        self.report.attempts += len({row.attempt_id for row in wanted})
+        self.report.statements.update(row.rule for row in wanted)
+        return BackfillPart(ids, len(wanted), max((row.created_at for row in wanted), default=None))
 
     def _forms(self, connection: Connection, statements: Sequence[MissingStatement]) -> list[TargetStatement]:
         if all(self._version(connection, row.mapping_version_id).form is None for row in statements):

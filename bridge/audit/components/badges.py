@@ -12,7 +12,15 @@ from mappings.attempt.state import Ending
 from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
 from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import RuleOutcome
-from storage.states import AlarmState, AttemptStatus, DeliveryState, NotificationState, TokenStatus, TryOutcome
+from storage.states import (
+    AlarmState,
+    AttemptStatus,
+    BackfillState,
+    DeliveryState,
+    NotificationState,
+    TokenStatus,
+    TryOutcome,
+)
 
 
 class BadgeColor(StrEnum):
@@ -31,8 +39,8 @@ class BadgeColor(StrEnum):
 
 
 STATES: Final = (
-    AlarmState, AttemptStatus, CompletionStatus, DeliveryState, DifferenceKind, Disposition, Ending, NotificationState,
-    RuleOutcome, SuccessStatus, TargetState, TokenStatus, TryOutcome,
+    AlarmState, AttemptStatus, BackfillState, CompletionStatus, DeliveryState, DifferenceKind, Disposition, Ending,
+    NotificationState, RuleOutcome, SuccessStatus, TargetState, TokenStatus, TryOutcome,
 )  # fmt: skip
 """The states that pages show as badges. The same word has the same color, whatever it is the state of."""
 
@@ -40,11 +48,11 @@ BY_COLOR: Mapping[BadgeColor, tuple[str, ...]] = {
     BadgeColor.GOOD: (
         TargetState.FLOWING, DeliveryState.DELIVERED, TryOutcome.EQUIVALENT, Disposition.APPLIED, RuleOutcome.FIRED,
         AttemptStatus.ACTIVE, DifferenceKind.ADDED, SuccessStatus.PASSED, CompletionStatus.COMPLETED,
-        TokenStatus.VALID, NotificationState.SENT,
+        TokenStatus.VALID, NotificationState.SENT, BackfillState.DONE,
     ),
     BadgeColor.INFO: (
         DeliveryState.WAITING, AttemptStatus.SUSPENDED, Disposition.DUPLICATE, Disposition.LATE, Disposition.STALE,
-        DifferenceKind.CHANGED,
+        DifferenceKind.CHANGED, BackfillState.COUNTING, BackfillState.QUEUEING,
     ),
     BadgeColor.WARN: (TargetState.PAUSED, DeliveryState.QUARANTINED, TryOutcome.RETRY, TryOutcome.BROKE),
     BadgeColor.BAD: (
@@ -56,7 +64,7 @@ BY_COLOR: Mapping[BadgeColor, tuple[str, ...]] = {
         TargetState.NOT_CONFIGURED, DeliveryState.DISCARDED, AttemptStatus.TERMINATED, AttemptStatus.ABANDONED,
         RuleOutcome.ONCE, RuleOutcome.CONDITION, RuleOutcome.NO_CHANGE, RuleOutcome.HELD_BACK, DifferenceKind.SAME,
         DifferenceKind.SKIPPED, CompletionStatus.UNKNOWN, CompletionStatus.NOT_ATTEMPTED, CompletionStatus.INCOMPLETE,
-        TokenStatus.EXPIRED, TokenStatus.REVOKED,
+        TokenStatus.EXPIRED, TokenStatus.REVOKED, BackfillState.COUNTED,
     ),
 }  # fmt: skip
 COLORS: Mapping[str, BadgeColor] = {word: color for color, words in BY_COLOR.items() for word in words}

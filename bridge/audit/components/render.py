@@ -28,7 +28,7 @@ from mappings.attempt.commit import Disposition
 from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import RuleOutcome
 from mappings.xapi.timestamps import rfc3339
-from storage.states import DeliveryState, TokenScope, TokenStatus, TryOutcome
+from storage.states import BackfillState, DeliveryState, TokenScope, TokenStatus, TryOutcome
 
 FOLDER = Path(__file__).parents[1] / "templates"
 NAVIGATION = (
@@ -47,7 +47,7 @@ NAVIGATION = (
 )
 
 _ENUMS: tuple[type[Enum], ...] = (
-    AuditAction, DeliveryState, DifferenceKind, Disposition, Role, RuleOutcome, TokenScope, TokenStatus,
+    AuditAction, BackfillState, DeliveryState, DifferenceKind, Disposition, Role, RuleOutcome, TokenScope, TokenStatus,
     TryOutcome,
 )  # fmt: skip
 """What templates compare with."""
