@@ -34,7 +34,7 @@ class LrsReadError(Exception):
     """The LRS does not answer, or not as an LRS does; the message says what came instead."""
 
 
-class StoredStatement(NamedTuple):
+class Presence(NamedTuple):
     """A statement as an LRS has it; a voided one can be read by its id alone."""
 
     content: dict[str, Any]
@@ -57,7 +57,7 @@ class RegistrationPage(NamedTuple):
     is_last: bool
 
 
-class _StatementPage(msgspec.Struct):
+class _QueryPage(msgspec.Struct):
     statements: list[dict[str, Any]]
     more: str | None = None
 
@@ -111,7 +111,7 @@ class LrsReader:
             reply = await self._read(lambda more=more: self._transport.continue_query(more))  # type: ignore[misc]
         self._limit = max(1, self._limit // 2)
 
-    async def statement(self, statement_id: str) -> StoredStatement | Absence:
+    async def statement(self, statement_id: str) -> Presence | Absence:
         """Return a statement by its id, voided or not.
 
         Raises:
@@ -120,19 +120,19 @@ class LrsReader:
         sent_at = self._now()
         reply = await self._read(lambda: self._transport.get(statement_id))
         if reply.is_truncated:
-            return StoredStatement({}, is_voided=False)
+            return Presence({}, is_voided=False)
         content = self._single(reply, statement_id)
         if content is not None:
-            return StoredStatement(content, is_voided=False)
+            return Presence(content, is_voided=False)
         # an LRS that knows no voiding may refuse the parameter
         voided = await self._read(lambda: self._transport.get(statement_id, voided=True), accepts=(400, 501))
         content = find_statement(voided.text, statement_id) if voided.status == 200 else None
-        return Absence(_readable_until(reply, sent_at)) if content is None else StoredStatement(content, is_voided=True)
+        return Absence(_readable_until(reply, sent_at)) if content is None else Presence(content, is_voided=True)
 
-    def _page(self, reply: Reply) -> _StatementPage:
+    def _page(self, reply: Reply) -> _QueryPage:
         if reply.status == 200:
             try:
-                return msgspec.json.decode(reply.text, type=_StatementPage)
+                return msgspec.json.decode(reply.text, type=_QueryPage)
             except (msgspec.MsgspecError, RecursionError):
                 pass
         raise LrsReadError(f"asked for statements, it answered {reply.status}: {reply.text[:500]}")

@@ -32,19 +32,19 @@ REPAIRED = (Discrepancy.MISSING, Discrepancy.UNQUEUED)
 """What can be sent again. An LRS neither replaces a statement nor takes back that it is voided."""
 
 
-class Verdict(NamedTuple):
+class StatementVerdict(NamedTuple):
     """What is wrong with a statement at the LRS, and where; None where it is there as it was sent."""
 
     discrepancy: Discrepancy | None
     detail: str = ""
 
 
-class _Context(msgspec.Struct):
+class _RegisteredContext(msgspec.Struct):
     registration: str | None = None
 
 
 class _Registered(msgspec.Struct):
-    context: _Context = msgspec.field(default_factory=_Context)
+    context: _RegisteredContext = msgspec.field(default_factory=_RegisteredContext)
 
 
 _decode_registered = msgspec.json.Decoder(_Registered).decode
@@ -57,28 +57,28 @@ def registration_of(body: str) -> str | None:
     return _decode_registered(body).context.registration
 
 
-def judge(body: str, stored: dict[str, Any], *, is_voided: bool) -> Verdict:
+def judge(body: str, stored: dict[str, Any], *, is_voided: bool) -> StatementVerdict:
     """Compare a statement as it was sent with what the LRS has under its id."""
     comparison = compare(body, stored)
     if comparison.equality is not Equality.DIFFERENT:
-        return Verdict(Discrepancy.VOIDED, "voided there") if is_voided else Verdict(None)
+        return StatementVerdict(Discrepancy.VOIDED, "voided there") if is_voided else StatementVerdict(None)
     kind = Discrepancy.FOREIGN if _is_another(body, stored) else Discrepancy.DIFFERENT
-    return Verdict(kind, comparison.difference + (", and is voided there" if is_voided else ""))
+    return StatementVerdict(kind, comparison.difference + (", and is voided there" if is_voided else ""))
 
 
-def judge_absence(entry: LedgerEntry, readable_until: int) -> Verdict | DeliveryState | None:
+def judge_absence(entry: LedgerEntry, readable_until: int) -> StatementVerdict | DeliveryState | None:
     """Return what it means that the LRS does not have a statement.
 
     The state of its delivery where it need not be there; None where it was delivered after `readable_until`, in
     milliseconds since the epoch, and may only not be readable yet.
     """
     if entry.state is None:
-        return Verdict(Discrepancy.UNQUEUED, "no delivery of it is stored")
+        return StatementVerdict(Discrepancy.UNQUEUED, "no delivery of it is stored")
     if entry.state != DeliveryState.DELIVERED:
         return DeliveryState(entry.state)
     if entry.settled_at is not None and entry.settled_at > readable_until:
         return None
-    return Verdict(Discrepancy.MISSING, "the LRS took it, and does not have it")
+    return StatementVerdict(Discrepancy.MISSING, "the LRS took it, and does not have it")
 
 
 def may_be_there(entry: LedgerEntry) -> bool:

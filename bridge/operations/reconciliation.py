@@ -22,7 +22,7 @@ from bridge.forwarding.lrs_reader import Absence, LrsReader
 from bridge.operations.lrs_comparison import (
     REPAIRED,
     Discrepancy,
-    Verdict,
+    StatementVerdict,
     judge,
     judge_absence,
     may_be_there,
@@ -177,7 +177,7 @@ class Reconciliation:
 
     async def _compare(self, entries: Sequence[LedgerEntry]) -> list[ReconciliationLine]:
         """Compare statements, and return what is not as it should be, in their order."""
-        verdicts: dict[StatementKey, Verdict] = {}
+        verdicts: dict[StatementKey, StatementVerdict] = {}
         by_registration: dict[str, list[LedgerEntry]] = defaultdict(list)
         for entry in entries:
             if registration := registration_of(entry.body):
@@ -196,7 +196,7 @@ class Reconciliation:
         registration: str,
         entries: Sequence[LedgerEntry],
         since: int | None,
-        verdicts: dict[StatementKey, Verdict],
+        verdicts: dict[StatementKey, StatementVerdict],
         empty: set[StatementKey],
     ) -> None:
         """Compare what is in the list of a registration; note all in `empty` where nothing of ours is in it."""
@@ -215,7 +215,9 @@ class Reconciliation:
                 if page.is_last and since is None and len(awaited) == len(entries):
                     empty.update(entry.key for entry in entries)
 
-    async def _look_up(self, entry: LedgerEntry, verdicts: dict[StatementKey, Verdict], *, is_listed: bool) -> None:
+    async def _look_up(
+        self, entry: LedgerEntry, verdicts: dict[StatementKey, StatementVerdict], *, is_listed: bool
+    ) -> None:
         """Ask for a statement that is in no list by its id."""
         # a whole history that is not there is not asked for one by one
         if not may_be_there(entry) or (entry.state is None and is_listed):
@@ -227,7 +229,7 @@ class Reconciliation:
             verdicts[entry.key] = judge(entry.body, found.content, is_voided=found.is_voided)
             return
         absence = judge_absence(entry, found.readable_until)
-        if isinstance(absence, Verdict):
+        if isinstance(absence, StatementVerdict):
             verdicts[entry.key] = absence
         elif absence is None:
             self.report.unreadable += 1
@@ -243,7 +245,7 @@ class Reconciliation:
             ]
 
     def _settle(
-        self, entries: dict[StatementKey, LedgerEntry], verdicts: dict[StatementKey, Verdict]
+        self, entries: dict[StatementKey, LedgerEntry], verdicts: dict[StatementKey, StatementVerdict]
     ) -> list[ReconciliationLine]:
         """Count verdicts; return what is wrong by them and not explained by what has happened here meanwhile."""
         wrong = [
