@@ -48,10 +48,8 @@ def contents(lrs: Lrs) -> dict[str, Any]:
 
 
 def documents(lrs: Lrs) -> dict[tuple[str, str], bytes]:
-    """Return the documents that an LRS has."""
-    return {
-        (str(place), document.id): document.content for place, document in lrs.app[DOCUMENTS].matching(lambda _: True)
-    }
+    """Return the documents that an LRS has, by what they belong to and their ids."""
+    return {(str(place), document_id): document.content for place, document_id, document in lrs.app[DOCUMENTS].items()}
 
 
 async def test_after_a_backfill_the_new_lrs_is_equal_documents_and_live_learners_included(
