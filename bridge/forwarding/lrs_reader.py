@@ -24,6 +24,8 @@ MAX_TRIES = 6
 """Tries of a request, about a minute, until it is given up."""
 MAX_RETRY_DELAY = 30.0
 """Seconds between two tries at most, unless the LRS asks for more."""
+MAX_RETRY_AFTER = 120.0
+"""Seconds that an LRS may ask to wait; who asks for more is not waited for, as somebody waits for the result."""
 UNKNOWN_LAG = 60_000
 """Milliseconds after which a statement must be readable at an LRS that does not say through when it is consistent."""
 CONSISTENT_THROUGH = "x-experience-api-consistent-through"
@@ -157,9 +159,10 @@ class LrsReader:
             reply = await send()
             if reply.is_truncated or reply.status in {200, 404, *accepts}:
                 return reply
-            if failures == MAX_TRIES or not (reply.status is None or reply.status in _RETRIED):
-                break
             requested = retry_after(reply, self._now())
+            is_retried = reply.status is None or reply.status in _RETRIED
+            if failures == MAX_TRIES or not is_retried or (requested or 0.0) > MAX_RETRY_AFTER:
+                break
             await self._sleep(backoff_delay(failures + 1, self._random, requested, max_delay=MAX_RETRY_DELAY))
         raise LrsReadError(_describe(reply))
 
