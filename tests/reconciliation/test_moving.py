@@ -62,6 +62,8 @@ async def test_after_a_backfill_the_new_lrs_is_equal_documents_and_live_learners
     for learner in LEARNERS:
         await play(bridge, learner, "40")
     await bridge.let_documents_follow()
+    await wait_until(lambda: is_settled(bridge))
+    bridge.clock.advance(3_600)
     with writing(bridge.engine) as connection:
         version_id = activation.store_version(connection, variant(add=MASTERED, drop="attempt.started"), START)
     reissue = Reissue(bridge.engine, version_id, JournalSpan(), before)
