@@ -63,7 +63,7 @@ def lock(connection: Connection, target: str) -> BackfillRun | None:
 
 
 def begin_count(connection: Connection, target: str, attempts: int, by: str, now: int) -> bool:
-    """Begin to count what a target lacks; return False where a backfill of it is running or paused."""
+    """Start to count what a target lacks; return False where a backfill of it is running or paused."""
     run = lock(connection, target)
     if run is not None and run.state in {*RUNNING, BackfillState.PAUSED}:
         return False
@@ -74,7 +74,7 @@ def begin_count(connection: Connection, target: str, attempts: int, by: str, now
 
 
 def begin_queueing(connection: Connection, target: str, by: str, now: int) -> BackfillRun | None:
-    """Begin to queue what was counted; return what was counted, None where nothing was, or it has begun."""
+    """Start to queue what was counted; return what was counted, None where nothing was, or it has begun."""
     run = lock(connection, target)
     if run is None or run.state != BackfillState.COUNTED or not run.statements:
         return None

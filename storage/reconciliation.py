@@ -141,7 +141,10 @@ def owners(connection: Connection, ids: Sequence[int]) -> dict[int, StatementOwn
 
 def stored_ids(connection: Connection, ids: Collection[str]) -> set[str]:
     """Return those of some ids that statements have."""
-    return {str(found) for found in connection.execute(select(statement.c.id).where(statement.c.id.in_(ids))).scalars()}
+    return {
+        str(statement_id)
+        for statement_id in connection.execute(select(statement.c.id).where(statement.c.id.in_(ids))).scalars()
+    }
 
 
 def requeue(connection: Connection, target: str, keys: Collection[StatementKey]) -> int:

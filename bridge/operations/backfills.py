@@ -10,7 +10,7 @@ from storage.states import BackfillState
 
 
 def start_count(connection: Connection, target: str, attempts: int, context: AuditContext) -> bool:
-    """Begin to count what a target lacks of so many attempts; return False where a backfill of it is under way.
+    """Start to count what a target lacks of so many attempts; return False where a backfill of it is under way.
 
     Nothing changes for the target, so the audit log has no entry of it.
     """
@@ -18,7 +18,7 @@ def start_count(connection: Connection, target: str, attempts: int, context: Aud
 
 
 def start_queueing(connection: Connection, target: str, context: AuditContext) -> bool:
-    """Begin to queue what was counted; return False where nothing was counted, or it has begun."""
+    """Start to queue what was counted; return False where nothing was counted, or it has begun."""
     counted = backfill_runs.begin_queueing(connection, target, context.by, context.at)
     if counted is None:
         return False

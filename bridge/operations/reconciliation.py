@@ -18,7 +18,7 @@ import msgspec
 from sqlalchemy import Connection, Engine
 
 from bridge.clock import format_timestamp
-from bridge.forwarding.lrs_reader import Absence, LrsReader
+from bridge.forwarding.lrs_reader import Absence, LrsReader, Presence
 from bridge.operations.lrs_comparison import (
     REPAIRED,
     Discrepancy,
@@ -219,16 +219,15 @@ class Reconciliation:
         self, entry: LedgerEntry, verdicts: dict[StatementKey, StatementVerdict], *, is_listed: bool
     ) -> None:
         """Ask for a statement that is in no list by its id."""
+        answer: Presence | Absence = Absence(0)
         # a whole history that is not there is not asked for one by one
-        if not may_be_there(entry) or (entry.state is None and is_listed):
-            found: Any = Absence(0)
-        else:
+        if may_be_there(entry) and not (entry.state is None and is_listed):
             async with self._reads:
-                found = await self._reader.statement(entry.id)
-        if not isinstance(found, Absence):
-            verdicts[entry.key] = judge(entry.body, found.content, is_voided=found.is_voided)
+                answer = await self._reader.statement(entry.id)
+        if isinstance(answer, Presence):
+            verdicts[entry.key] = judge(entry.body, answer.content, is_voided=answer.is_voided)
             return
-        absence = judge_absence(entry, found.readable_until)
+        absence = judge_absence(entry, answer.readable_until)
         if isinstance(absence, StatementVerdict):
             verdicts[entry.key] = absence
         elif absence is None:
