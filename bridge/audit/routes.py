@@ -8,6 +8,7 @@ from bridge.audit.pages import (
     alerts,
     audit_log,
     backfills,
+    browser_keys,
     deliveries,
     documents,
     erasures,
@@ -50,6 +51,7 @@ ROUTES: tuple[Route, ...] = (
     *targets.ROUTES,
     *backfills.ROUTES,
     *lms.ROUTES,
+    *browser_keys.ROUTES,
     *erasures.ROUTES,
     *audit_log.ROUTES,
 )

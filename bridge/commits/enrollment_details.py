@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from bridge.commit_model.launch import Launch
+from mappings.attempt.launch import BROWSER
 from mappings.definition.model import Identifier
 from storage.attempts import Enrollment
 
@@ -25,8 +26,10 @@ def mbox_of(identifier: Identifier, launch: Launch) -> str | None:
 def update_details(owner: Enrollment, launch: Launch, identifier: Identifier) -> None:
     """Update an enrollment to what its LMS says now, in place; what the LMS leaves out stays as it is.
 
-    An e-mail address that no mapping in use needs any more is forgotten, or its hash kept where that is needed.
+    An e-mail address that no mapping in use needs any more is forgotten, or its hash kept where that is needed. A page
+    adds what is not known yet, and changes nothing.
     """
+    fills_only = launch.data.source == BROWSER
     for name, value in (
         ("learner_name", launch.learner.name),
         ("activity_name", launch.activity.name),
@@ -35,7 +38,8 @@ def update_details(owner: Enrollment, launch: Launch, identifier: Identifier) ->
         ("course_name", launch.course.name),
         ("course_description", launch.course.description),
     ):
-        if value and value != getattr(owner, name):
+        stored = getattr(owner, name)
+        if value and value != stored and not (fills_only and stored):
             setattr(owner, name, value)
             owner.changed = True
             owner.renamed = owner.renamed or name in _SEARCHED

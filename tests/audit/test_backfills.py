@@ -83,11 +83,9 @@ async def test_a_target_that_is_younger_than_the_statements_is_offered_to_be_fil
     text = await admin.text(PAGE)
     assert f"Queue {len(statements(bridge))} statements" in text
     assert is_settled(bridge)
-
     assert (await admin.post(f"{PAGE}/start", reason="the new LRS")).status == 303
     await _run_all(worker)
     await wait_until(lambda: is_settled(bridge))
-
     assert sorted(second.ids()) == sorted(statement.id for statement in statements(bridge))
     assert _run(bridge).state == BackfillState.DONE
     assert "All of it is queued" in await admin.text(PAGE)
@@ -106,7 +104,6 @@ async def test_it_is_paused_at_once_and_goes_on_where_it_was_also_by_another_pro
     await _run_all(worker)
     await admin.post(f"{PAGE}/start", reason="x")
     await worker.run_once()
-
     assert (await admin.post(f"{PAGE}/pause")).status == 303
     assert not await worker.run_once()
     paused = _run(bridge)
@@ -116,7 +113,6 @@ async def test_it_is_paused_at_once_and_goes_on_where_it_was_also_by_another_pro
     assert "Resume" in text
     await wait_until(lambda: is_settled(bridge))
     assert 0 < len(second.ids()) < len(statements(bridge))
-
     assert (await admin.post(f"{PAGE}/resume")).status == 303
     await _run_all(worker)
     await wait_until(lambda: is_settled(bridge))

@@ -58,7 +58,6 @@ def reconcile(run: Run, database_url: str, lrs: Lrs) -> Reconcile:
 
 async def test_an_lrs_that_has_everything_ends_with_0(bridge: Bridge, reconcile: Reconcile) -> None:
     result = await reconcile("lrs")
-
     assert result.exit_code == 0
     assert "there as they were sent" in result.stdout
     as_json = json.loads((await reconcile("lrs", "--json")).stdout)

@@ -76,7 +76,6 @@ async def test_what_a_restored_lrs_has_lost_is_seen_and_comes_back(lrs: RealLrs,
     assert len(result.lines) == len(lost)
     result.repair()
     await wait_until(lambda: is_settled(bridge))
-
     assert sorted(statement["id"] for statement in lrs.statements()) == expected
     after = await look(bridge, lrs)
     assert (after.lines, after.report.equal) == ([], len(expected))
@@ -92,7 +91,6 @@ async def test_altered_and_foreign_statements_are_told_apart(lrs: RealLrs, start
     await wait_until(lambda: is_settled(bridge))
 
     result = await look(bridge, lrs)
-
     assert [(line.discrepancy, line.statement, line.delivery) for line in result.lines] == [
         (Discrepancy.DIFFERENT, first.id, "dead"),
         (Discrepancy.FOREIGN, second.id, "dead"),

@@ -101,7 +101,7 @@ async def test_after_a_backfill_the_new_lrs_is_equal_documents_and_live_learners
     assert len(sent) == len(set(sent))
     for learner in LEARNERS:
         its = [statement.id for statement in statements(bridge, [learner])]
-        assert [statement_id for statement_id in new.ids() if statement_id in its] == its
+        assert [statement_id for statement_id in new.ids() if statement_id in its] == its, learner
 
     # the old one is switched off, and life goes on
     await bridge.close()

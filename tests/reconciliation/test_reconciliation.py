@@ -111,7 +111,6 @@ async def test_what_is_sent_again_keeps_the_order_of_its_attempt_beside_what_is_
     await pause(bridge)
     lrs.lose(before)
     await bridge.commit({"core": {"lesson_status": "passed"}})
-
     assert (await compare(bridge, lrs.settings())).repair() == len(before)
     with writing(bridge.engine) as connection:
         pauses.end(connection, "lrs")
@@ -239,7 +238,6 @@ async def test_what_a_target_never_got_is_told_apart_and_queued_with_its_form(
     assert result.requests == len(LEARNERS)
     assert result.repair() == len(result.lines)
     await wait_until(lambda: is_settled(bridge))
-
     assert b"Name of" not in b"".join(second.bodies)
     bridge.clock.advance(3_600)
     assert (await compare(bridge, target)).report.equal == len(statements(bridge))
@@ -254,7 +252,6 @@ async def test_a_target_is_compared_with_the_form_that_it_got(
     bridge = await start(targets=(target,))
     await play(bridge)
     bridge.clock.advance(3_600)
-
     assert (await compare(bridge, target)).report.equal == len(statements(bridge))
     # as a mapping would have it
     first = statements(bridge)[0]
@@ -282,7 +279,6 @@ async def test_what_retention_forgot_and_the_lrs_has_is_equal(bridge: Bridge, lr
 async def test_a_span_and_a_place_to_begin_are_kept_to(bridge: Bridge, lrs: Lrs) -> None:
     everything = [statement.id for statement in statements(bridge)]
     lrs.lose(everything)
-
     assert (await compare(bridge, lrs.settings(), learner="u2")).ids(MISSING) == [
         statement.id for statement in statements(bridge, ["u2"])
     ]
@@ -323,7 +319,6 @@ async def test_a_repair_leaves_alone_what_became_of_a_delivery_meanwhile(bridge:
     with writing(bridge.engine) as connection:
         gone = update(tables.delivery).where(tables.delivery.c.position == 1)
         connection.execute(gone.values(state="discarded"))
-
     assert result.repair() == 1
 
 

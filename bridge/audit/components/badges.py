@@ -18,6 +18,7 @@ from storage.states import (
     BackfillState,
     DeliveryState,
     NotificationState,
+    SessionSource,
     TokenStatus,
     TryOutcome,
 )
@@ -40,7 +41,7 @@ class BadgeColor(StrEnum):
 
 STATES: Final = (
     AlarmState, AttemptStatus, BackfillState, CompletionStatus, DeliveryState, DifferenceKind, Disposition, Ending,
-    NotificationState, RuleOutcome, SuccessStatus, TargetState, TokenStatus, TryOutcome,
+    NotificationState, RuleOutcome, SessionSource, SuccessStatus, TargetState, TokenStatus, TryOutcome,
 )  # fmt: skip
 """The states that pages show as badges. The same word has the same color, whatever it is the state of."""
 
@@ -52,9 +53,11 @@ BY_COLOR: Mapping[BadgeColor, tuple[str, ...]] = {
     ),
     BadgeColor.INFO: (
         DeliveryState.WAITING, AttemptStatus.SUSPENDED, Disposition.DUPLICATE, Disposition.LATE, Disposition.STALE,
-        DifferenceKind.CHANGED, BackfillState.COUNTING, BackfillState.QUEUEING,
+        Disposition.SUPERSEDED, DifferenceKind.CHANGED, BackfillState.COUNTING, BackfillState.QUEUEING,
     ),
-    BadgeColor.WARN: (TargetState.PAUSED, DeliveryState.QUARANTINED, TryOutcome.RETRY, TryOutcome.BROKE),
+    BadgeColor.WARN: (TargetState.PAUSED, DeliveryState.QUARANTINED, TryOutcome.RETRY, TryOutcome.BROKE,
+        SessionSource.BROWSER,
+    ),
     BadgeColor.BAD: (
         TargetState.UNAUTHORIZED, TargetState.REFUSING, TargetState.UNREACHABLE, TargetState.INTERRUPTED,
         DeliveryState.DEAD, TryOutcome.CONFLICT, TryOutcome.DIVERGED, TryOutcome.FAULT, TryOutcome.NOT_ALLOWED,
@@ -64,7 +67,7 @@ BY_COLOR: Mapping[BadgeColor, tuple[str, ...]] = {
         TargetState.NOT_CONFIGURED, DeliveryState.DISCARDED, AttemptStatus.TERMINATED, AttemptStatus.ABANDONED,
         RuleOutcome.ONCE, RuleOutcome.CONDITION, RuleOutcome.NO_CHANGE, RuleOutcome.HELD_BACK, DifferenceKind.SAME,
         DifferenceKind.SKIPPED, CompletionStatus.UNKNOWN, CompletionStatus.NOT_ATTEMPTED, CompletionStatus.INCOMPLETE,
-        TokenStatus.EXPIRED, TokenStatus.REVOKED, BackfillState.COUNTED,
+        TokenStatus.EXPIRED, TokenStatus.REVOKED, SessionSource.SERVER, SessionSource.IMPORT, BackfillState.COUNTED,
     ),
 }  # fmt: skip
 COLORS: Mapping[str, BadgeColor] = {word: color for color, words in BY_COLOR.items() for word in words}
