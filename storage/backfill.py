@@ -92,6 +92,13 @@ def missing(connection: Connection, target: str, ids: Collection[int], span: Bac
     return [MissingStatement(*row[:3], str(row[3]), *row[4:]) for row in connection.execute(query)]
 
 
+def rule_of(connection: Connection, statement_id: str) -> tuple[int, str] | None:
+    """Return the mapping version and the rule that made a statement; None where it is not stored."""
+    columns = (statement.c.mapping_version_id, statement.c.rule)
+    row = connection.execute(select(*columns).where(statement.c.id == statement_id)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
 def oldest_lacking(connection: Connection, target: str, unwanted: Collection[str]) -> int | None:
     """Return when the oldest statement stored was made, in milliseconds since the epoch, if a target lacks it.
 

@@ -14,7 +14,9 @@ from bridge.commit_model.target_forms import context_of
 from bridge.mapping_library.activation import compile_stored
 from bridge.routing import form_conflicts, mapping_forms, targets_by_rule
 from bridge.settings import TargetSettings
+from mappings.analysis.reissue import RULE as VOIDING_RULE
 from mappings.generation.target_forms import MappingForm
+from mappings.xapi.voiding import voided_id
 from storage import attempts, backfill, journal_replay
 from storage.backfill import BackfillSpan, MissingStatement
 from storage.engine import reading, writing
@@ -107,13 +109,26 @@ class Backfill:
         with writing(self._engine) as connection:
             return self._queue(connection, ids).statements
 
-    def wants(self, connection: Connection, version_id: int, rule: str) -> bool:
-        """Return whether the target gets the statements of a mapping version's rule that are from before it was there.
+    def wants(self, connection: Connection, version_id: int, rule: str, body: str) -> bool:
+        """Return whether the target gets a statement that a mapping version's rule made before it was there.
 
-        It does not where that version tells more of learners than the target must get.
+        It does not where that version tells more of learners than the target must get. What voids another statement
+        goes to whom that one goes.
         """
-        version = self._version(connection, version_id)
-        return rule in version.rules and not version.contradicts
+        origin = self._origin(connection, version_id, rule, body)
+        return (
+            origin is not None and self._is_wanted(connection, *origin) and not self._contradicts(connection, *origin)
+        )
+
+    def _origin(self, connection: Connection, version_id: int, rule: str, body: str) -> tuple[int, str] | None:
+        """Return the version and the rule by which a statement is for the target: of a voiding one, the other's."""
+        return backfill.rule_of(connection, voided_id(body)) if rule == VOIDING_RULE else (version_id, rule)
+
+    def _is_wanted(self, connection: Connection, version_id: int, rule: str) -> bool:
+        return rule in self._version(connection, version_id).rules
+
+    def _contradicts(self, connection: Connection, version_id: int, _rule: str) -> bool:
+        return self._version(connection, version_id).contradicts
 
     def _queue(self, connection: Connection, ids: Sequence[int]) -> BackfillPart:
         # a commit must not add to these attempts meanwhile: what it makes comes behind what is missing
@@ -127,10 +142,15 @@ class Backfill:
         return self._part(ids, wanted)
 
     def _wanted(self, connection: Connection, ids: Sequence[int]) -> list[MissingStatement]:
-        rows = backfill.missing(connection, self._target.name, ids, self._span)
-        wanted = [row for row in rows if row.rule in self._version(connection, row.mapping_version_id).rules]
-        allowed = [row for row in wanted if not self._version(connection, row.mapping_version_id).contradicts]
-        self.report.withheld += len(wanted) - len(allowed)
+        allowed: list[MissingStatement] = []
+        for row in backfill.missing(connection, self._target.name, ids, self._span):
+            origin = self._origin(connection, row.mapping_version_id, row.rule, row.body)
+            if origin is None or not self._is_wanted(connection, *origin):
+                continue
+            if self._contradicts(connection, *origin):
+                self.report.withheld += 1
+            else:
+                allowed.append(row)
         return allowed
 
     def _part(self, ids: Sequence[int], wanted: Sequence[MissingStatement]) -> BackfillPart:

@@ -98,7 +98,7 @@ class Reconciliation:
     """Compares one target. It may be stopped at any moment, and continued behind `report.last`.
 
     Args:
-        wants: whether the target gets what has no delivery, by mapping version and rule.
+        wants: whether the target gets what has no delivery, by mapping version, rule and body.
         after: the statement behind which the comparison begins.
     """
 
@@ -108,7 +108,7 @@ class Reconciliation:
         target: str,
         span: BackfillSpan,
         reader: LrsReader,
-        wants: Callable[[Connection, int, str], bool],
+        wants: Callable[[Connection, int, str, str], bool],
         after: StatementKey = START,
     ) -> None:
         self._engine = engine
@@ -240,7 +240,7 @@ class Reconciliation:
             return [
                 entry
                 for entry in entries
-                if entry.state is not None or self._wants(connection, entry.mapping_version_id, entry.rule)
+                if entry.state is not None or self._wants(connection, entry.mapping_version_id, entry.rule, entry.body)
             ]
 
     def _settle(
