@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, select, update
 
 from storage import attempts, target_statements
 from storage.outbox import LATE, SHARDS, UNASSIGNED, insert_deliveries
 from storage.prepared import Write, write
 from storage.states import DeliveryState
-from storage.tables import attempt, delivery, enrollment, lms, statement
+from storage.tables import attempt, delivery, document, document_delivery, enrollment, lms, statement
 from storage.target_statements import TargetStatement
 
 OLDEST_LOOKED_AT = 50
@@ -132,6 +132,19 @@ def queue(
         for row in statements
     ]
     write(connection, [target_statements.adding(forms), Write(insert_deliveries, rows)])
+
+
+def lacking_documents(connection: Connection, target: str, ids: Collection[int]) -> set[int]:
+    """Return those of attempts whose documents were built, and none of them for a target."""
+    sent = exists().where(
+        document_delivery.c.document_id == document.c.id, document_delivery.c.target.in_((target, UNASSIGNED))
+    )
+    rows = connection.execute(
+        select(document.c.attempt_id, func.max(case((sent, 1), else_=0)))
+        .where(document.c.attempt_id.in_(ids))
+        .group_by(document.c.attempt_id)
+    )
+    return {row[0] for row in rows if not row[1]}
 
 
 def rebuild_documents(connection: Connection, ids: Collection[int], now: int) -> int:

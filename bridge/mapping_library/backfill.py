@@ -136,9 +136,12 @@ class Backfill:
         wanted = self._wanted(connection, ids)
         if wanted:
             backfill.queue(connection, self._target.name, wanted, self._forms(connection, wanted))
-            if self._span.rule is None:
-                with_statements = {row.attempt_id for row in wanted}
-                self.report.documents += backfill.rebuild_documents(connection, with_statements, self._now())
+        if self._span.rule is None:
+            # a bridge that did not know the target yet may have built those of an earlier backfill for the others alone
+            outdated = {row.attempt_id for row in wanted}
+            outdated |= backfill.lacking_documents(connection, self._target.name, ids)
+            if outdated:
+                self.report.documents += backfill.rebuild_documents(connection, outdated, self._now())
         return self._part(ids, wanted)
 
     def _wanted(self, connection: Connection, ids: Sequence[int]) -> list[MissingStatement]:
