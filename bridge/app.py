@@ -48,6 +48,8 @@ from bridge.limits.disk_space import DiskSpace
 from bridge.limits.request_rates import BrowserRates, RequestRates
 from bridge.mapping_library.activation import activate_configured
 from bridge.mapping_library.adoption import adoption_for
+from bridge.mapping_library.backfill_worker import LEASE as BACKFILL_LEASE
+from bridge.mapping_library.backfill_worker import BackfillWorker
 from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import MappingReloader, load_active
 from bridge.metrics import Metrics
@@ -271,6 +273,9 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
                     random=random,
                     metrics=metrics,
                     tracing=tracing,
+                )
+                workers[BACKFILL_LEASE] = lambda: BackfillWorker(
+                    database, settings.targets, now=now, monotonic=time.monotonic
                 )
             if channels:
                 workers[LEASE] = lambda: AlertMonitor(parts_of_alerts)

@@ -1,8 +1,8 @@
-"""The tables of what is wrong, and what people do about it: pauses, alarms of targets, alerts."""
+"""The tables of what is wrong, and what people do about it: pauses and backfills of targets, alarms, alerts."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, Table, Text
 
 from storage.schema import ID_TYPE, TIME_TYPE, metadata
 
@@ -13,6 +13,21 @@ pause = Table(
     Column("since", TIME_TYPE, nullable=False),
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
+)
+
+backfill_run = Table(
+    "backfill_run",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("state", Text, nullable=False, comment="counting, counted, queueing, paused or done"),
+    Column("attempts", BigInteger, nullable=False, comment="that are to be looked at"),
+    Column("looked_at", BigInteger, nullable=False),
+    Column("last_attempt", ID_TYPE, nullable=False, comment="up to which everything was looked at"),
+    Column("statements", BigInteger, nullable=False, comment="that the target lacks, or that were queued for it"),
+    Column("withheld", BigInteger, nullable=False, comment="statements that it must not get"),
+    Column("newest", TIME_TYPE, comment="when the last of these statements was made"),
+    Column("by", Text, nullable=False),
+    Column("changed_at", TIME_TYPE, nullable=False),
 )
 
 target_alarm = Table(

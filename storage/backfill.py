@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, select, update
 
 from storage import attempts, target_statements
 from storage.outbox import LATE, SHARDS, UNASSIGNED, insert_deliveries
 from storage.prepared import Write, write
 from storage.states import DeliveryState
-from storage.tables import attempt, delivery, enrollment, lms, statement
+from storage.tables import attempt, delivery, document, document_delivery, enrollment, lms, statement
 from storage.target_statements import TargetStatement
+
+OLDEST_LOOKED_AT = 50
+"""Statements that are looked at to see whether a target has those from before it was there."""
 
 
 class BackfillSpan(NamedTuple):
@@ -38,6 +41,7 @@ class MissingStatement(NamedTuple):
     mapping_version_id: int
     rule: str
     body: str
+    created_at: int
 
 
 def count_attempts(connection: Connection, span: BackfillSpan) -> int:
@@ -70,6 +74,7 @@ def missing(connection: Connection, target: str, ids: Collection[int], span: Bac
         statement.c.mapping_version_id,
         statement.c.rule,
         statement.c.body,
+        statement.c.created_at,
     )
     query = (
         select(*columns)
@@ -87,6 +92,34 @@ def missing(connection: Connection, target: str, ids: Collection[int], span: Bac
     return [MissingStatement(*row[:3], str(row[3]), *row[4:]) for row in connection.execute(query)]
 
 
+def rule_of(connection: Connection, statement_id: str) -> tuple[int, str] | None:
+    """Return the mapping version and the rule that made a statement; None where it is not stored."""
+    columns = (statement.c.mapping_version_id, statement.c.rule)
+    row = connection.execute(select(*columns).where(statement.c.id == statement_id)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def oldest_lacking(connection: Connection, target: str, unwanted: Collection[str]) -> int | None:
+    """Return when the oldest statement stored was made, in milliseconds since the epoch, if a target lacks it.
+
+    None where the target has a delivery of one of the first statements, or does not want any of their rules.
+    """
+    first = (
+        select(statement.c.attempt_id, statement.c.position, statement.c.created_at, statement.c.rule)
+        .where(statement.c.problem.is_(None))
+        .order_by(statement.c.created_at, statement.c.attempt_id, statement.c.position)
+        .limit(OLDEST_LOOKED_AT)
+        .subquery()
+    )
+    delivered = exists().where(
+        delivery.c.attempt_id == first.c.attempt_id,
+        delivery.c.position == first.c.position,
+        delivery.c.target.in_((target, UNASSIGNED)),
+    )
+    rows = connection.execute(select(first.c.created_at, delivered).where(first.c.rule.not_in(unwanted))).all()
+    return None if not rows or any(row[1] for row in rows) else min(row[0] for row in rows)
+
+
 def queue(
     connection: Connection, target: str, statements: Sequence[MissingStatement], forms: Sequence[TargetStatement]
 ) -> None:
@@ -99,6 +132,19 @@ def queue(
         for row in statements
     ]
     write(connection, [target_statements.adding(forms), Write(insert_deliveries, rows)])
+
+
+def lacking_documents(connection: Connection, target: str, ids: Collection[int]) -> set[int]:
+    """Return those of attempts whose documents were built, and none of them for a target."""
+    sent = exists().where(
+        document_delivery.c.document_id == document.c.id, document_delivery.c.target.in_((target, UNASSIGNED))
+    )
+    rows = connection.execute(
+        select(document.c.attempt_id, func.max(case((sent, 1), else_=0)))
+        .where(document.c.attempt_id.in_(ids))
+        .group_by(document.c.attempt_id)
+    )
+    return {row[0] for row in rows if not row[1]}
 
 
 def rebuild_documents(connection: Connection, ids: Collection[int], now: int) -> int:

@@ -44,6 +44,21 @@ class DeliveryState(StrEnum):
     """People gave it up."""
 
 
+class BackfillState(StrEnum):
+    """Where a backfill is that the service runs for a target."""
+
+    COUNTING = "counting"
+    """What the target lacks is being counted."""
+    COUNTED = "counted"
+    """It was counted, and nothing is queued yet."""
+    QUEUEING = "queueing"
+    """It is being queued."""
+    PAUSED = "paused"
+    """People stopped it for a while."""
+    DONE = "done"
+    """All of it was queued."""
+
+
 class TokenScope(StrEnum):
     """What a token permits. `docs/security.md` lists it by route."""
 

@@ -7,6 +7,7 @@ from bridge.audit.components import assets, sse
 from bridge.audit.pages import (
     alerts,
     audit_log,
+    backfills,
     browser_keys,
     deliveries,
     documents,
@@ -49,6 +50,7 @@ ROUTES: tuple[Route, ...] = (
     *reissues.ROUTES,
     *mappings.ROUTES,
     *targets.ROUTES,
+    *backfills.ROUTES,
     *lms.ROUTES,
     *browser_keys.ROUTES,
     *webhooks.ROUTES,

@@ -8,7 +8,7 @@ import click
 from sqlalchemy import Engine
 
 from bridge.cli.database import open_database
-from bridge.cli.options import AS_JSON, BY, YES, TimeType
+from bridge.cli.options import AS_JSON, BY, YES, TimeType, find_target
 from bridge.cli.output import print_json, print_table, show_progress
 from bridge.clock import system_now
 from bridge.mapping_library.backfill import Backfill, BackfillReport
@@ -51,7 +51,7 @@ def backfill(  # noqa: PLR0913 -- one for each option
     They have the ids and bytes that other targets got, and each attempt's are in their order. The bridge sends them
     beside new ones. It may be stopped and begun again: what is queued or sent already is left out.
     """
-    chosen = _find(settings, target)
+    chosen = find_target(settings, target)
     span = BackfillSpan(since, lms, course, learner, rule)
     with open_database(settings) as engine:
         if dry_run or not yes:
@@ -66,14 +66,6 @@ def backfill(  # noqa: PLR0913 -- one for each option
             context = AuditContext(by, "", system_now())
             record(connection, context, AuditAction.BACKFILL, target, count=report.statements.total())
     _show(report, as_json=as_json, dry_run=False)
-
-
-def _find(settings: Settings, name: str) -> TargetSettings:
-    chosen = next((target for target in settings.targets if target.name == name), None)
-    if chosen is None:
-        names = ", ".join(target.name for target in settings.targets) or "none"
-        raise click.BadParameter(f"{name}: no such target; there are {names}.", param_hint="TARGET")
-    return chosen
 
 
 def _run(

@@ -15,6 +15,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "serve": ("--config /etc/scorm-bridge.toml serve", "serve --workers 4"),
     "migrate": ("migrate --plan", "migrate"),
     "backfill": ("backfill archive --since 2024-01-01 --dry-run",),
+    "reconcile": ("reconcile archive --since 2026-01-01", "reconcile archive --report archive.ndjson --repair"),
     "wrap": ("wrap course.zip --key pk_… -o course-wrapped.zip", "wrap course.zip --key pk_… --prove"),
     "unwrap": ("unwrap course-wrapped.zip -o course.zip",),
     "backup": ("backup /var/backups/scorm-bridge.db",),

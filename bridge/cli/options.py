@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import click
 
+from bridge.settings import Settings, TargetSettings
 from storage.deliveries import DeliveryFilter
 from storage.queries.keyset import CursorError, is_stored_uuid
 from storage.states import DeliveryState
@@ -85,6 +86,19 @@ LIMIT = click.option(
     "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Maximum number of rows."
 )
 AFTER = click.option("--after", help="Continue a list: the value that the page before printed.")
+
+
+def find_target(settings: Settings, name: str) -> TargetSettings:
+    """Return the settings of the target with a name.
+
+    Raises:
+        click.BadParameter: there is none.
+    """
+    chosen = next((target for target in settings.targets if target.name == name), None)
+    if chosen is None:
+        names = ", ".join(target.name for target in settings.targets) or "none"
+        raise click.BadParameter(f"{name}: no such target; there are {names}.", param_hint="TARGET")
+    return chosen
 
 
 @contextmanager

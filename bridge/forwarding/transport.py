@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -80,6 +81,20 @@ class Transport:
     async def read_newest(self) -> Reply:
         """Request the newest statement: an LRS answers that only to those it lets in."""
         return await self._request("GET", "statements", params={"limit": "1"})
+
+    async def query(self, parameters: Mapping[str, str]) -> Reply:
+        """Request the first page of the statements that meet a query (xAPI Communication 2.1.3)."""
+        return await self._request("GET", "statements", params={**parameters})
+
+    async def continue_query(self, more: str) -> Reply:
+        """Request the page of a query that an answer's `more` points to.
+
+        Whatever server it names, the target's own is asked: others must not get its credentials, and an LRS behind a
+        proxy often knows itself by another name.
+        """
+        parts = urlsplit(more)
+        path = f"/{parts.path.lstrip('/')}" if parts.path.startswith("/") or parts.netloc else parts.path
+        return await self._request("GET", f"{path}?{parts.query}" if parts.query else path)
 
     async def read_document(self, resource: str, parameters: dict[str, str]) -> Reply:
         """Request a state or profile document."""
@@ -203,7 +218,7 @@ class Transport:
         response = await send_request(
             self._session,
             method,
-            self._target.endpoint + resource,
+            _address(self._target.endpoint, resource),
             max_bytes=max_bytes,
             data=body,
             params=params,
@@ -213,6 +228,14 @@ class Transport:
         reply = reply_of(response, max_bytes)
         is_success = 200 <= response.status < 300
         return reply if is_success else replace(reply, text=self._authorization.redact(reply.text))
+
+
+def _address(endpoint: str, resource: str) -> str:
+    """Return the address of a resource below the endpoint, or of an absolute path at its server."""
+    if not resource.startswith("/"):
+        return endpoint + resource
+    parts = urlsplit(endpoint)
+    return f"{parts.scheme}://{parts.netloc}{resource}"
 
 
 def _no_version(about: Reply) -> Reply:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
@@ -13,7 +14,9 @@ from bridge.commit_model.target_forms import context_of
 from bridge.mapping_library.activation import compile_stored
 from bridge.routing import form_conflicts, mapping_forms, targets_by_rule
 from bridge.settings import TargetSettings
+from mappings.analysis.reissue import RULE as VOIDING_RULE
 from mappings.generation.target_forms import MappingForm
+from mappings.xapi.voiding import voided_id
 from storage import attempts, backfill, journal_replay
 from storage.backfill import BackfillSpan, MissingStatement
 from storage.engine import reading, writing
@@ -38,6 +41,14 @@ class BackfillReport:
     statements: Counter[str] = field(default_factory=Counter)
     documents: int = 0
     withheld: int = 0
+
+
+class BackfillPart(NamedTuple):
+    """Attempts that were looked at, how many statements of them the target lacked, and when the newest was made."""
+
+    ids: Sequence[int]
+    statements: int
+    newest: int | None
 
 
 @dataclass(frozen=True)
@@ -74,44 +85,81 @@ class Backfill:
             sqlalchemy.exc.DBAPIError: the database does not answer; what was queued stays.
         """
         last = 0
-        while ids := self._next(last):
-            queued = self._look(ids) if dry_run else self._queue(ids)
-            progress(len(ids))
-            pause(queued)
-            last = ids[-1]
+        while True:
+            with reading(self._engine) if dry_run else writing(self._engine) as connection:
+                part = self.look_at(connection, last) if dry_run else self.queue_part(connection, last)
+            if part is None:
+                return
+            progress(len(part.ids))
+            pause(part.statements)
+            last = part.ids[-1]
 
-    def _next(self, last: int) -> list[int]:
-        with reading(self._engine) as connection:
-            return backfill.attempt_ids(connection, self._span, after=last, limit=BATCH_ATTEMPTS)
+    def look_at(self, connection: Connection, last: int) -> BackfillPart | None:
+        """Return what the target lacks of some attempts behind `last`; None where there are none."""
+        ids = backfill.attempt_ids(connection, self._span, after=last, limit=BATCH_ATTEMPTS)
+        return self._part(ids, self._wanted(connection, ids)) if ids else None
 
-    def _look(self, ids: Sequence[int]) -> int:
-        with reading(self._engine) as connection:
-            return self._count(self._wanted(connection, ids))
+    def queue_part(self, connection: Connection, last: int) -> BackfillPart | None:
+        """Queue what the target lacks of some attempts behind `last`; return it, None where there are none."""
+        ids = backfill.attempt_ids(connection, self._span, after=last, limit=BATCH_ATTEMPTS)
+        return self._queue(connection, ids) if ids else None
 
-    def _queue(self, ids: Sequence[int]) -> int:
+    def queue(self, ids: Sequence[int]) -> int:
+        """Queue what the target lacks of attempts, in one transaction; return how many statements that is."""
         with writing(self._engine) as connection:
-            # a commit must not add to these attempts meanwhile: what it makes comes behind what is missing
-            attempts.lock(connection, attempts.enrollments_of(connection, ids), [])
-            wanted = self._wanted(connection, ids)
-            if not wanted:
-                return 0
+            return self._queue(connection, ids).statements
+
+    def wants(self, connection: Connection, version_id: int, rule: str, body: str) -> bool:
+        """Return whether the target gets a statement that a mapping version's rule made before it was there.
+
+        It does not where that version tells more of learners than the target must get. What voids another statement
+        goes to whom that one goes.
+        """
+        origin = self._origin(connection, version_id, rule, body)
+        return (
+            origin is not None and self._is_wanted(connection, *origin) and not self._contradicts(connection, *origin)
+        )
+
+    def _origin(self, connection: Connection, version_id: int, rule: str, body: str) -> tuple[int, str] | None:
+        """Return the version and the rule by which a statement is for the target: of a voiding one, the other's."""
+        return backfill.rule_of(connection, voided_id(body)) if rule == VOIDING_RULE else (version_id, rule)
+
+    def _is_wanted(self, connection: Connection, version_id: int, rule: str) -> bool:
+        return rule in self._version(connection, version_id).rules
+
+    def _contradicts(self, connection: Connection, version_id: int, _rule: str) -> bool:
+        return self._version(connection, version_id).contradicts
+
+    def _queue(self, connection: Connection, ids: Sequence[int]) -> BackfillPart:
+        # a commit must not add to these attempts meanwhile: what it makes comes behind what is missing
+        attempts.lock(connection, attempts.enrollments_of(connection, ids), [])
+        wanted = self._wanted(connection, ids)
+        if wanted:
             backfill.queue(connection, self._target.name, wanted, self._forms(connection, wanted))
-            if self._span.rule is None:
-                with_statements = {row.attempt_id for row in wanted}
-                self.report.documents += backfill.rebuild_documents(connection, with_statements, self._now())
-        return self._count(wanted)
+        if self._span.rule is None:
+            # a bridge that did not know the target yet may have built those of an earlier backfill for the others alone
+            outdated = {row.attempt_id for row in wanted}
+            outdated |= backfill.lacking_documents(connection, self._target.name, ids)
+            if outdated:
+                self.report.documents += backfill.rebuild_documents(connection, outdated, self._now())
+        return self._part(ids, wanted)
 
     def _wanted(self, connection: Connection, ids: Sequence[int]) -> list[MissingStatement]:
-        rows = backfill.missing(connection, self._target.name, ids, self._span)
-        wanted = [row for row in rows if row.rule in self._version(connection, row.mapping_version_id).rules]
-        allowed = [row for row in wanted if not self._version(connection, row.mapping_version_id).contradicts]
-        self.report.withheld += len(wanted) - len(allowed)
+        allowed: list[MissingStatement] = []
+        for row in backfill.missing(connection, self._target.name, ids, self._span):
+            origin = self._origin(connection, row.mapping_version_id, row.rule, row.body)
+            if origin is None or not self._is_wanted(connection, *origin):
+                continue
+            if self._contradicts(connection, *origin):
+                self.report.withheld += 1
+            else:
+                allowed.append(row)
         return allowed
 
-    def _count(self, queued: Sequence[MissingStatement]) -> int:
-        self.report.attempts += len({row.attempt_id for row in queued})
-        self.report.statements.update(row.rule for row in queued)
-        return len(queued)
+    def _part(self, ids: Sequence[int], wanted: Sequence[MissingStatement]) -> BackfillPart:
+        self.report.attempts += len({row.attempt_id for row in wanted})
+        self.report.statements.update(row.rule for row in wanted)
+        return BackfillPart(ids, len(wanted), max((row.created_at for row in wanted), default=None))
 
     def _forms(self, connection: Connection, statements: Sequence[MissingStatement]) -> list[TargetStatement]:
         if all(self._version(connection, row.mapping_version_id).form is None for row in statements):

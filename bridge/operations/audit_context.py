@@ -43,6 +43,8 @@ class AuditAction(StrEnum):
     """Somebody may not sign in any more."""
     BACKFILL = "backfill"
     """What a target lacks from before it was there is queued for it."""
+    RECONCILE = "reconcile"
+    """What a target had accepted and does not have any more is queued for it again."""
     IMPORT = "import"
     """The history of an LMS is stored."""
     CREATE_TOKEN = "create-token"  # noqa: S105 -- the action's name

@@ -20,17 +20,31 @@ class Voiding(msgspec.Struct, frozen=True, gc=False):
     problem: str | None
 
 
+class _Reference(msgspec.Struct):
+    id: str
+
+
+class _VoidingParts(msgspec.Struct):
+    object: _Reference
+
+
 class _Parts(msgspec.Struct):
     actor: msgspec.Raw
     context: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 _decode_parts = msgspec.json.Decoder(_Parts).decode
+_decode_voiding = msgspec.json.Decoder(_VoidingParts).decode
 
 
 def voiding_id(statement_id: str) -> str:
     """Return the id of the statement that voids another one."""
     return str(uuid.uuid5(uuid.UUID(statement_id), "voided"))
+
+
+def voided_id(body: str) -> str:
+    """Return the id of the statement that a voiding one, given as JSON, voids."""
+    return _decode_voiding(body).object.id
 
 
 def void(statement_id: str, body: str, at: int) -> Voiding:

@@ -227,7 +227,14 @@ def _paths(bridge: Bridge) -> dict[str, str]:
         document_id = connection.execute(text("SELECT min(id) FROM document")).scalar_one()
         erasure = connection.execute(text("SELECT uuid FROM erasure")).scalar_one()
         older, newer = connection.execute(text("SELECT content_hash FROM mapping_version ORDER BY id")).scalars()
-    values = {"registration": registration, "uuid": attempt, "session_id": SESSION, "number": 2, "hash": older}
+    values = {
+        "registration": registration,
+        "uuid": attempt,
+        "session_id": SESSION,
+        "number": 2,
+        "hash": older,
+        "name": TARGET,
+    }
     queries = {
         "deliveries-retry": {"target": TARGET, "state": "dead"},
         "deliveries-discard": {"target": TARGET, "state": "quarantined"},

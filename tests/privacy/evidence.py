@@ -415,6 +415,7 @@ def _addresses(bridge: Bridge, path: str, erasure: str) -> list[str]:
         "/attempts/": [{"uuid": report.attempt.uuid}],
         "/commits/": [{"session_id": session.session_id, "number": "1"} for session in report.sessions],
         "/erasures/": [{"uuid": erasure}],
+        "/targets/": [{"name": "everything"}],
         "/mappings/": [{"hash": str(scalar(bridge, first)), "id": "1"}],
     }
     prefix = next((prefix for prefix in values if path.startswith(prefix)), None)

@@ -89,6 +89,12 @@ class RealLrs(ABC):
             raise RuntimeError(died)
         error.add_note(died)
 
+    def empty(self) -> None:
+        """Forget all statements, as one that keeps them in memory does when it is started again."""
+        self._stop()
+        self._spawn(self.command(), self._output.parent)
+        self._wait_until_ready()
+
     def statements(self, **query: str) -> list[dict[str, Any]]:
         """All statements that match an xAPI query, over as many pages as there are, in the order stored."""
         return list(self._statements(f"/xAPI/statements?{urlencode({**self.in_order, **query})}"))
@@ -106,19 +112,21 @@ class RealLrs(ABC):
     def _start(self, command: Sequence[str], directory: Path, cleanup: ExitStack) -> None:
         self._port = free_port()
         self._output = directory / "output.txt"
-        storage = directory / "kept"
-        storage.mkdir()
+        (directory / "kept").mkdir()
+        self._spawn(command, directory)
+        cleanup.callback(self._stop)
+
+    def _spawn(self, command: Sequence[str], directory: Path) -> None:
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
                 command,
                 cwd=directory,
-                env={**os.environ, **self.environment(storage, self._port)},
+                env={**os.environ, **self.environment(directory / "kept", self._port)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        cleanup.callback(self._stop)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + self._start_timeout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bridge.forwarding.targets import Target
-from bridge.sandbox.lrs import FAULTS, LEDGER, STATEMENTS, Arrival, FaultRule, Match, create_lrs, faults
+from bridge.sandbox.lrs import FAULTS, LEDGER, STATEMENTS, Arrival, Edition, FaultRule, Match, create_lrs, faults
 from bridge.sandbox.lrs.store import StatementStore
 from bridge.settings import TargetSettings
 
@@ -23,16 +23,23 @@ GET = Match(method="GET", path="/xapi/statements")
 NO_DOCUMENTS = dict.fromkeys(("activity-state", "attempt-state", "activity-profile", "agent-profile"), False)
 """Settings of a target that gets statements alone."""
 
+Hook = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
+
 
 @dataclass
 class Lrs:
-    """A running sandbox LRS. `answered` is set by each of its answers, `bodies` are those of all POSTs."""
+    """A running sandbox LRS.
+
+    `answered` is set by each of its answers, `bodies` are those of all POSTs. What is in `hooks` gets each request and
+    answer before the answer is sent.
+    """
 
     server: TestServer
     app: web.Application
     now: Callable[[], datetime]
     bodies: list[bytes] = field(default_factory=list)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
+    hooks: list[Hook] = field(default_factory=list)
 
     @property
     def endpoint(self) -> str:
@@ -64,6 +71,20 @@ class Lrs:
     def ids(self) -> list[str]:
         """Return the ids of all statements stored, in order of first arrival."""
         return [statement["id"] for statement in self.store.statements()]
+
+    def lose(self, ids: Collection[str]) -> None:
+        """Forget statements, as if it was restored from a backup that does not have them."""
+        self.replace(dict.fromkeys(ids))
+
+    def replace(self, changed: Mapping[str, dict[str, Any] | None]) -> None:
+        """Have other statements, or none, in place of those with these ids."""
+        stored = self.store.in_order()
+        self.store.clear()
+        for entry in stored:
+            statement = changed.get(entry.key, entry.statement)
+            if statement is not None:
+                authority = entry.statement["authority"]
+                self.store.keep([statement], at=entry.stored, authority=authority, edition=Edition.ONE)
 
     def posts(self) -> Sequence[Arrival]:
         """Return all requests that brought statements, in order of arrival."""
@@ -102,7 +123,9 @@ async def serve_lrs(fault: Fault | None = None, **options: Any) -> AsyncIterator
         response: web.StreamResponse = await handler(request)
         return response
 
-    async def announce(_request: web.Request, _response: web.StreamResponse) -> None:
+    async def announce(request: web.Request, response: web.StreamResponse) -> None:
+        for hook in lrs.hooks:
+            await hook(request, response)
         lrs.answered.set()
 
     app.middlewares.insert(0, record)

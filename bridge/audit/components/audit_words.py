@@ -153,6 +153,7 @@ _WORDS: dict[str, _Describe] = {
     AuditAction.EXPORT: _export,
     AuditAction.ERASE: _erase,
     AuditAction.BACKFILL: _target("queued what is older for the target"),
+    AuditAction.RECONCILE: _target("queued again what was missing at the target"),
     AuditAction.IMPORT: _plain("imported the history of the LMS", "/audit/lms"),
     AuditAction.CREATE_TOKEN: _plain("issued to the LMS", "/audit/lms"),
     AuditAction.ROTATE_TOKEN: _plain("rotated, of the LMS", "/audit/lms"),

@@ -15,6 +15,7 @@ from mappings.generation.statements import RuleOutcome
 from storage.states import (
     AlarmState,
     AttemptStatus,
+    BackfillState,
     DeliveryState,
     NotificationState,
     SessionSource,
@@ -40,9 +41,8 @@ class BadgeColor(StrEnum):
 
 
 STATES: Final = (
-    AlarmState, AttemptStatus, CompletionStatus, DeliveryState, DifferenceKind, Disposition, Ending, NotificationState,
-    RuleOutcome, SessionSource, SuccessStatus, TargetState, TokenStatus, TryOutcome,
-    WebhookState,
+    AlarmState, AttemptStatus, BackfillState, CompletionStatus, DeliveryState, DifferenceKind, Disposition, Ending,
+    NotificationState, RuleOutcome, SessionSource, SuccessStatus, TargetState, TokenStatus, TryOutcome, WebhookState,
 )  # fmt: skip
 """The states that pages show as badges. The same word has the same color, whatever it is the state of."""
 
@@ -50,11 +50,11 @@ BY_COLOR: Mapping[BadgeColor, tuple[str, ...]] = {
     BadgeColor.GOOD: (
         TargetState.FLOWING, DeliveryState.DELIVERED, TryOutcome.EQUIVALENT, Disposition.APPLIED, RuleOutcome.FIRED,
         AttemptStatus.ACTIVE, DifferenceKind.ADDED, SuccessStatus.PASSED, CompletionStatus.COMPLETED,
-        TokenStatus.VALID, NotificationState.SENT,
+        TokenStatus.VALID, NotificationState.SENT, BackfillState.DONE,
     ),
     BadgeColor.INFO: (
         DeliveryState.WAITING, AttemptStatus.SUSPENDED, Disposition.DUPLICATE, Disposition.LATE, Disposition.STALE,
-        Disposition.SUPERSEDED, DifferenceKind.CHANGED,
+        Disposition.SUPERSEDED, DifferenceKind.CHANGED, BackfillState.COUNTING, BackfillState.QUEUEING,
     ),
     BadgeColor.WARN: (TargetState.PAUSED, DeliveryState.QUARANTINED, TryOutcome.RETRY, TryOutcome.BROKE,
         SessionSource.BROWSER,
@@ -69,7 +69,7 @@ BY_COLOR: Mapping[BadgeColor, tuple[str, ...]] = {
         TargetState.NOT_CONFIGURED, DeliveryState.DISCARDED, AttemptStatus.TERMINATED, AttemptStatus.ABANDONED,
         RuleOutcome.ONCE, RuleOutcome.CONDITION, RuleOutcome.NO_CHANGE, RuleOutcome.HELD_BACK, DifferenceKind.SAME,
         DifferenceKind.SKIPPED, CompletionStatus.UNKNOWN, CompletionStatus.NOT_ATTEMPTED, CompletionStatus.INCOMPLETE,
-        TokenStatus.EXPIRED, TokenStatus.REVOKED, SessionSource.SERVER, SessionSource.IMPORT,
+        TokenStatus.EXPIRED, TokenStatus.REVOKED, SessionSource.SERVER, SessionSource.IMPORT, BackfillState.COUNTED,
     ),
 }  # fmt: skip
 COLORS: Mapping[str, BadgeColor] = {word: color for color, words in BY_COLOR.items() for word in words}

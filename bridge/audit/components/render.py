@@ -30,7 +30,7 @@ from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import RuleOutcome
 from mappings.xapi.timestamps import rfc3339
 from storage.learner_ids import LearnerCase
-from storage.states import DeliveryState, TokenScope, TokenStatus, TryOutcome
+from storage.states import BackfillState, DeliveryState, TokenScope, TokenStatus, TryOutcome
 
 FOLDER = Path(__file__).parents[1] / "templates"
 NAVIGATION = (
@@ -50,8 +50,8 @@ NAVIGATION = (
 )
 
 _ENUMS: tuple[type[Enum], ...] = (
-    AuditAction, DeliveryState, DifferenceKind, Disposition, LearnerCase, Role, RuleOutcome, TokenScope, TokenStatus,
-    TryOutcome, WebhookEventType,
+    AuditAction, BackfillState, DeliveryState, DifferenceKind, Disposition, LearnerCase, Role, RuleOutcome, TokenScope,
+    TokenStatus, TryOutcome, WebhookEventType,
 )  # fmt: skip
 """What templates compare with."""
 

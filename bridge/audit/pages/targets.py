@@ -17,6 +17,7 @@ from bridge.operations.audit_context import AuditContext
 from bridge.operations.connection_test import ConnectionTestResult, check_connection
 from bridge.operations.target_status import target_statuses
 from bridge.operations.targets import pause_target, resume_target
+from storage import backfill, backfill_runs
 from storage.queries import target_health as stored
 
 
@@ -58,9 +59,17 @@ async def _page(
 ) -> web.Response:
     dependencies = request.app[DEPENDENCIES]
 
+    unwanted = {target.name: target.unwanted_rules for target in dependencies.targets}
+
     def query(connection: Connection) -> list[dict[str, Any]]:
+        runs = backfill_runs.all_runs(connection)
         return [
-            status._asdict() | {"tries": stored.tries(connection, status.name)}
+            status._asdict()
+            | {
+                "tries": stored.tries(connection, status.name),
+                "backfill": runs.get(status.name),
+                "lacks_since": backfill.oldest_lacking(connection, status.name, unwanted.get(status.name, ())),
+            }
             for status in target_statuses(connection, dependencies.settings.targets)
         ]
 

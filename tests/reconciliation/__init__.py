@@ -1,0 +1,1 @@
+"""Comparing the ledger with LRSs, and moving from one to another."""
