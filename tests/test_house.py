@@ -33,6 +33,7 @@ SMALL = {
     "bridge/loopback.py": "settings, the HTTP entry and the command line ask it",
     "bridge/operations/targets.py": "pages and commands share it",
     "bridge/settings/proxy.py": "one section of the settings",
+    "bridge/spreadsheet.py": "exports of pages and reports write it alike",
     "bridge/single_flight.py": "belongs to none of its callers",
     "mappings/attempt/enrollment.py": "a state, beside those of attempt and session",
     "mappings/attempt/resuming.py": "one rule, with its table of settings",
