@@ -16,20 +16,27 @@ class NewFileError(RuntimeError):
 
 
 @contextmanager
-def new_file(file: Path) -> Iterator[Path]:
+def new_file(file: Path, *, replace: bool = False) -> Iterator[Path]:
     """Yield the path of an empty file to fill, which gets its name, at once and on disk, when the block ends.
 
     Only its owner can read it. Where the block raises, it is deleted; a process that is killed leaves `FILE.….partial`.
+    With `replace` it takes the place of a file of that name.
 
     Raises:
-        NewFileError: the file exists already, or cannot be written.
+        NewFileError: the file exists already, unless it may be replaced, or cannot be written.
     """
-    _require_free(file)
+    if not replace:
+        _require_free(file)
+    _require_directory(file.parent)
     partial = _create_partial(file)
     try:
         yield partial
         _sync(partial)
-        _name(partial, file)
+        if replace:
+            partial.replace(file)
+            _sync(file.parent)
+        else:
+            _name(partial, file)
     except OSError as error:
         raise NewFileError(f"{file} could not be written: {error.strerror}.") from None
     finally:
@@ -41,8 +48,11 @@ def new_file(file: Path) -> Iterator[Path]:
 def _require_free(file: Path) -> None:
     if file.exists() or file.is_symlink():
         raise NewFileError(f"{file} exists already and is not overwritten. Choose another name, or move it away.")
-    if not file.parent.is_dir():
-        raise NewFileError(f"{file.parent} is not a directory. Create it first.")
+
+
+def _require_directory(directory: Path) -> None:
+    if not directory.is_dir():
+        raise NewFileError(f"{directory} is not a directory. Create it first.")
 
 
 def _create_partial(file: Path) -> Path:

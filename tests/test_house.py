@@ -34,6 +34,7 @@ SMALL = {
     "bridge/loopback.py": "settings, the HTTP entry and the command line ask it",
     "bridge/operations/targets.py": "pages and commands share it",
     "bridge/settings/proxy.py": "one section of the settings",
+    "bridge/spreadsheet.py": "exports of pages and reports write it alike",
     "bridge/single_flight.py": "belongs to none of its callers",
     "bridge/webhooks/subscriptions.py": "commits ask it, and must not import what sends",
     "mappings/attempt/enrollment.py": "a state, beside those of attempt and session",

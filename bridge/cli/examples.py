@@ -64,6 +64,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "deliveries discard": (f"deliveries discard --statement {STATEMENT} --reason 'test learner'",),
     "explain": (f"explain {STATEMENT}", f"explain {STATEMENT} --body"),
     "verify": ("verify u42 235", "verify u42 235 --course c7 --json"),
+    "report": (
+        "report attempts --format parquet --month 2026-01 --output reports/",
+        "report enrollments --format csv --course c7 --names --output c7.csv",
+    ),
     "export": ("export u42 --lms campus --output u42.zip",),
     "erase": ("erase u42 --lms campus", 'erase u42 --lms campus --reason "request 2026-17" --yes'),
     "erasures list": ("erasures list", "erasures list --json"),

@@ -59,6 +59,8 @@ class AuditAction(StrEnum):
     """A key of an LMS's pages is valid no longer."""
     EXPORT = "export"
     """Everything held about a learner is exported."""
+    REPORT = "report"
+    """Rows about learners are written into files for analysts."""
     ERASE = "erase"
     """A learner is erased, here and at targets."""
     CHANGE_LMS = "change-lms"

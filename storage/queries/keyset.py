@@ -99,7 +99,7 @@ def up_to(connection: Connection, query: Select[Any], limit: int) -> Count:
     return Count(limit, is_lower_bound=True) if number > limit else Count(number)
 
 
-def among(connection: Connection, column: Column[int], values: Sequence[int]) -> ColumnElement[bool]:
+def among(connection: Connection, column: ColumnElement[int], values: Sequence[int]) -> ColumnElement[bool]:
     """Return the condition of being one of some numbers, however many; not more than SQLite takes of parameters."""
     if connection.dialect.name == "postgresql":
         return column == any_(literal(values, ARRAY(BigInteger)))  # one parameter

@@ -27,7 +27,11 @@ from bridge.operations import delivery_operations
 from bridge.operations.audit_context import AuditAction, AuditContext
 from bridge.operations.delivery_operations import DeliveryOperation
 from bridge.operations.erasure import ErasureRequest, erase_learner
-from bridge.settings import OutgoingSettings, ProxySettings
+from bridge.reports.formats import ReportFormat
+from bridge.reports.report import ReportRequest, write_report
+from bridge.reports.report_rows import LearnerForm, ReportKind
+from bridge.routing import build_forms
+from bridge.settings import OutgoingSettings, ProxySettings, TargetSettings
 from storage import deliveries, report_views, target_alarms
 from storage.deliveries import DeliveryFilter
 from storage.engine import reading
@@ -88,6 +92,7 @@ class Evidence:
     public: dict[str, str] = field(default_factory=dict)
     sent: dict[str, str] = field(default_factory=dict)
     searches: dict[str, dict[str, tuple[int, bool]]] = field(default_factory=dict)
+    reports: dict[str, str] = field(default_factory=dict)
     erasure: str = ""
 
     def kinds(self, text: str) -> set[str]:
@@ -145,6 +150,7 @@ async def gather(database_url: str, folder: Path) -> Evidence:
             "research": b"\n".join(research.bodies).decode(),
         }
     evidence.columns = columns(bridge.engine)
+    evidence.reports = _reports(bridge.engine, targets, folder)
     bridge.engine.dispose()
     evidence.log, evidence.log_lines = "\n".join(map(str, log)), len(log)
     return evidence
@@ -435,6 +441,21 @@ _QUERIES = {
     "/deliveries/discard": (f"learner={LEARNER_ID}",),
     "/documents": (f"learner={LEARNER_ID}",),
 }
+
+
+def _reports(engine: Engine, targets: tuple[TargetSettings, ...], folder: Path) -> dict[str, str]:
+    """Return each report, and all of them with names and with pseudonyms."""
+    forms = {
+        "--names": LearnerForm(names=True),
+        "--pseudonyms": LearnerForm(pseudonyms=build_forms(targets)["research"]),
+    }
+    texts: dict[str, list[str]] = {}
+    for kind in ReportKind:
+        for name, form in {kind.value: LearnerForm(), **forms}.items():
+            file = folder / f"{kind.value}{name}.ndjson"
+            write_report(engine, ReportRequest(kind, ReportFormat.NDJSON, file, learners=form))
+            texts.setdefault(name, []).append(file.read_text(encoding="utf-8"))
+    return {name: "\n".join(parts) for name, parts in texts.items()}
 
 
 def columns(engine: Engine) -> dict[str, str]:

@@ -66,6 +66,12 @@ def test_the_pages_of_an_erasure_name_nobody_but_who_ordered_it(evidence: Eviden
     assert {where: evidence.kinds(text) for where, text in pages.items()} == {where: {"account"} for where in pages}
 
 
+def test_reports_have_what_is_disclosed(evidence: Evidence) -> None:
+    held = {report: evidence.kinds(text) for report, text in evidence.reports.items()}
+
+    assert held == disclosed("In reports")
+
+
 def test_targets_get_what_is_disclosed(evidence: Evidence) -> None:
     assert {target: evidence.kinds(text) for target, text in evidence.sent.items()} == disclosed("At LRSs")
 

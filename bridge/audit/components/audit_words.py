@@ -151,6 +151,7 @@ _WORDS: dict[str, _Describe] = {
     AuditAction.CHANGE_PASSWORD: _plain("set the password of the account"),
     AuditAction.REMOVE_ACCOUNT: _plain("removed the account"),
     AuditAction.EXPORT: _export,
+    AuditAction.REPORT: _plain("wrote the report"),
     AuditAction.ERASE: _erase,
     AuditAction.BACKFILL: _target("queued what is older for the target"),
     AuditAction.RECONCILE: _target("queued again what was missing at the target"),

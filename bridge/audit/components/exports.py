@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -22,16 +19,13 @@ from bridge.audit.dependencies import DEPENDENCIES
 from bridge.clock import format_timestamp
 from bridge.database import log_failure
 from bridge.errors import BridgeError
+from bridge.spreadsheet import UTF8_MARK, csv_lines
 from mappings.cmi.times import duration
 from storage.queries import keyset
 from storage.queries.keyset import ResultPage
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
-
-_FORMULA = re.compile("^(?=[\t\r\n])|((?:^|[;,:|\t\r\n])[ \u00a0]*)(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])")
-"""Where a spreadsheet may take text for a formula: at its beginning, and after whatever it may be set to take for the
-end of a cell. It ignores spaces before a formula. The last four characters are full-width forms."""
 
 STALL_TIMEOUT = 60.0
 """Seconds within which a client must receive a part of a file."""
@@ -89,7 +83,7 @@ async def send_file(
         if rows is None:
             return None
         cells = [[cell(row) for cell in columns.values()] for row in rows]
-        return _csv(cells) if kind == "csv" else _ndjson([*columns], cells)
+        return csv_lines(cells) if kind == "csv" else _ndjson([*columns], cells)
 
     loop = asyncio.get_running_loop()
     content = await lane.run(part)
@@ -102,7 +96,7 @@ async def send_file(
     await response.prepare(request)
     try:
         if kind == "csv":
-            await response.write("\ufeff".encode() + _csv([columns]))
+            await response.write(UTF8_MARK + csv_lines([columns]))
         while content is not None:
             async with asyncio.timeout(STALL_TIMEOUT):
                 await response.write(content)
@@ -125,19 +119,5 @@ async def _check(request: web.Request) -> None:
         raise SignedOutError
 
 
-def _csv(rows: Iterable[Iterable[Any]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([_cell(value) for value in row] for row in rows)
-    return text.getvalue().encode()
-
-
 def _ndjson(names: Sequence[str], rows: Iterable[Iterable[Any]]) -> bytes:
     return b"".join(msgspec.json.encode(dict(zip(names, row, strict=True))) + b"\n" for row in rows)
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str):
-        return _FORMULA.sub(r"\1'", value)
-    if isinstance(value, Mapping):
-        return _cell(", ".join(f"{key or '(no LRS yet)'}: {text}" for key, text in value.items()))
-    return value
