@@ -23,10 +23,11 @@ from sqlalchemy import (
     select,
 )
 
+from storage.gradebook_tables import course_registration
 from storage.new_enrollments import NewEnrollment, insert_enrollments
 from storage.prepared import NewIds, PreparedSelect
 from storage.states import SessionSource
-from storage.tables import attempt, course_registration, enrollment, lms, session
+from storage.tables import attempt, enrollment, lms, session
 
 EnrollmentKey = tuple[int, str, str, str]
 """LMS, learner, activity and course by their ids; the course is empty where the LMS tells none."""

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, update
+from sqlalchemy import Column, Connection, Table, Update, update
 
 from storage.attempts import Attempt, Enrollment, Session
-from storage.prepared import Prepared, Write, insert_into
+from storage.gradebook_tables import course_registration
+from storage.prepared import Prepared, Rows, Write, insert_into
 from storage.search_tables import search_rename
-from storage.tables import attempt, course_registration, enrollment, session
+from storage.tables import attempt, enrollment, session
+from storage.update_order import next_number
 
 CourseKey = tuple[int, str, str]
 """LMS, learner and course by their ids; the course is the activity where the LMS sends none."""
@@ -31,15 +33,26 @@ _NEW_ATTEMPT = ("id", "uuid", "enrollment_id", "number", "started_at", *_SAVED_A
 _NEW_SESSION = ("session_id", "attempt_id", "entry", "started_at", *_SAVED_SESSION)
 
 
+def _updated(table: Table, names: Sequence[str], key: Column[Any]) -> dict[str, Column[Any]]:
+    """Return the columns of an UPDATE's rows: new values, and the key's after them."""
+    return {**{f"new_{name}": table.c[name] for name in names}, "key": key}
+
+
 def _update(table: Table, names: Sequence[str], key: Column[Any]) -> Prepared:
-    """Prepare the UPDATE of these columns; a row has their values and the key's after them."""
+    """Prepare the UPDATE of these columns."""
     return Prepared(
-        {**{f"new_{name}": table.c[name] for name in names}, "key": key},
+        _updated(table, names, key),
         lambda rows: update(table).where(key == rows["key"]).values({name: rows[f"new_{name}"] for name in names}),
     )
 
 
-_update_enrollments = _update(enrollment, _SAVED_ENROLLMENT, enrollment.c.id)
+def _updating_enrollments(rows: Rows) -> Update:
+    values: dict[str, Any] = {name: rows[f"new_{name}"] for name in _SAVED_ENROLLMENT}
+    values["update_number"] = next_number(enrollment.c.lms_id, is_sqlite=rows.is_sqlite)
+    return update(enrollment).where(enrollment.c.id == rows["key"]).values(values)
+
+
+_update_enrollments = Prepared(_updated(enrollment, _SAVED_ENROLLMENT, enrollment.c.id), _updating_enrollments)
 _update_attempts = _update(attempt, _SAVED_ATTEMPT, attempt.c.id)
 _update_sessions = _update(session, _SAVED_SESSION, session.c.session_id)
 _insert_renames = insert_into(search_rename, ("enrollment_id",))

@@ -18,6 +18,7 @@ from storage import attempts, removals, search_index
 from storage.alarm_tables import target_alarm
 from storage.engine import BUSY_TIMEOUT
 from storage.erasures import add_counts, add_target_counts
+from storage.gradebook_tables import course_registration
 from storage.outbox import UNASSIGNED
 from storage.prepared import execute
 from storage.queries.learner_data import PERSONAL, names_learner
@@ -27,7 +28,6 @@ from storage.search_tables import search_rename
 from storage.states import DeliveryState, SearchKind, TryOutcome
 from storage.tables import (
     attempt,
-    course_registration,
     delivery,
     delivery_try,
     document,
@@ -42,6 +42,7 @@ from storage.tables import (
     target_statement,
     try_,
 )
+from storage.update_order import keep_numbers_above
 
 PART_SIZE = 200
 """Rows of one kind that a part deletes, with what hangs on them."""
@@ -303,6 +304,7 @@ def _erase_enrollment(connection: Connection, part: _Part, enrollment_id: int) -
     mbox = (owner.learner_mbox or "").removeprefix("mailto:")
     _erase_alarms(connection, [word for word in (owner.learner_id, owner.learner_name, mbox) if word])
     connection.execute(delete(search_rename).where(search_rename.c.enrollment_id == enrollment_id))
+    keep_numbers_above(connection, enrollment_id)
     connection.execute(delete(enrollment).where(enrollment.c.id == enrollment_id))
     part.rows["enrollments"] += 1
     its = enrollment.c.lms_id == owner.lms_id, enrollment.c.learner_id == owner.learner_id

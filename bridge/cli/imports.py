@@ -29,6 +29,7 @@ from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.settings import Settings, TargetSettings
 from storage.engine import writing
 from storage.process_lock import CannotServeError, only_writer
+from storage.update_order import adopt_cluster
 
 FILES = ("csv", "ndjson")
 TRANSACTION_SECONDS = 0.01
@@ -134,6 +135,7 @@ def _prepare(
         raise click.UsageError("--lms is needed: the name of the LMS whose history it is (`tokens list` shows them).")
     mapping = load_mapping(settings.mapping.document)
     with writing(engine) as connection:
+        adopt_cluster(connection)
         activate_configured(connection, mapping, system_now())
         return find_lms(connection, lms), load_active(connection, targets)
 

@@ -37,6 +37,8 @@ CommitUrl = Annotated[
     ),
 ]
 WaitingCount = Annotated[int, Meta(le=COUNT_LIMIT, description=f"{COUNT_LIMIT} means that many or more.")]
+MAX_PAGE_SIZE = 1_000
+"""Enrollments in one response at most."""
 Cursor = Annotated[str, Meta(description="What to send as `…_after` for the following ones; null at the end.")]
 
 
@@ -164,11 +166,20 @@ class AttemptResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
     next: AttemptCursors
 
 
-class EnrollmentsResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
-    """A page of the gradebook."""
+class ListedEnrollment(EnrollmentSummary, frozen=True, gc=False):
+    """The results of a learner in an activity, and the status of the latest attempt; null before its first commit."""
 
-    enrollments: list[EnrollmentSummary]
-    next: Annotated[str, Meta(description="What to send as `after` for the next page; null at the end.")] | None
+    status: Annotated[str, one_of("AttemptStatus")] | None
+
+
+class EnrollmentsResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
+    """A page of the gradebook, in the order in which the enrollments changed last."""
+
+    enrollments: list[ListedEnrollment]
+    next: Annotated[
+        str, Meta(description="What to send as `since` to go on: now where there is more, or later for what changes.")
+    ]
+    more: Annotated[bool, Meta(description="Whether there is more already. A page can be short, and yet there is.")]
 
 
 class AlarmSummary(msgspec.Struct, frozen=True, gc=False):

@@ -9,12 +9,12 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, func, select, union_all
 from sqlalchemy import exists as exists_clause
 
+from storage.gradebook_tables import course_registration
 from storage.search_tables import search_entry
 from storage.states import DeliveryState, SearchKind
 from storage.tables import (
     attempt,
     audit_log,
-    course_registration,
     delivery,
     delivery_try,
     document,
