@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from storage import attempts, leases
-from storage.outbox import UNASSIGNED, ShardLease, Try, add_tries
+from storage.outbox import UNASSIGNED, ShardLease, Try, add_tries, erase_answers
 from storage.prepared import Prepared, PreparedSelect, Rows, Write, write
 from storage.states import DeliveryState
 from storage.tables import attempt, document, document_delivery, document_try, enrollment, lease
@@ -199,7 +199,9 @@ def settle(
     (try_id,) = add_tries(connection, [done])
     # it may have been erased meanwhile
     its = select(document.c.id, literal(try_id)).where(document.c.id == claimed.id)
-    connection.execute(insert(document_try).from_select(["document_id", "try_id"], its))
+    link = insert(document_try).from_select(["document_id", "try_id"], its).returning(document_try.c.try_id)
+    if connection.execute(link).first() is None:
+        erase_answers(connection, [try_id])
 
 
 def has_unassigned(connection: Connection) -> bool:

@@ -17,12 +17,13 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, o
 from storage import attempts, removals, search_index
 from storage.alarm_tables import target_alarm
 from storage.engine import BUSY_TIMEOUT
+from storage.erasure_tables import STATEMENTS
 from storage.erasures import add_counts, add_target_counts
 from storage.gradebook_tables import course_registration
-from storage.outbox import UNASSIGNED
+from storage.outbox import ERASED_ANSWER, UNASSIGNED, erase_answers
 from storage.prepared import execute
 from storage.queries.learner_data import PERSONAL, names_learner
-from storage.removals import STATEMENTS, NewRemoval
+from storage.removals import NewRemoval
 from storage.search_index import SearchSubject
 from storage.search_tables import search_rename
 from storage.states import DeliveryState, SearchKind, TryOutcome
@@ -48,8 +49,6 @@ PART_SIZE = 200
 """Rows of one kind that a part deletes, with what hangs on them."""
 LOG_TIMEOUT = 500
 """Milliseconds that commits may wait at most while SQLite's log is emptied."""
-ERASED_ANSWER = "(erased)"
-"""What stands in place of an LRS's answer to a request that carried something of an erased learner."""
 _NEVER_STORED = {TryOutcome.REFUSED, TryOutcome.TOO_LARGE}
 """Outcomes after which a dead statement is not at the LRS."""
 
@@ -173,7 +172,7 @@ def _erase_statements(connection: Connection, part: _Part, its: ColumnElement[bo
         _plan_removals(part, row, by_statement[row.attempt_id, row.position])
     ids = [row.id for row in deliveries]
     tries = connection.execute(select(delivery_try.c.try_id).where(delivery_try.c.delivery_id.in_(ids))).scalars().all()
-    _erase_answers(connection, {*tries, *(row.settled_by for row in deliveries if row.settled_by is not None)})
+    erase_answers(connection, {*tries, *(row.settled_by for row in deliveries if row.settled_by is not None)})
     connection.execute(delete(delivery_try).where(delivery_try.c.delivery_id.in_(ids)))
     connection.execute(delete(delivery).where(delivery.c.id.in_(ids)))
     connection.execute(delete(target_statement).where(chosen(target_statement)))
@@ -230,7 +229,7 @@ def _erase_documents(connection: Connection, part: _Part, its: ColumnElement[boo
                 part.targets[sent.target]["withdrawn"] += 1
             part.remove(sent.target, place.resource, place.parameters)
     tries = connection.execute(select(document_try.c.try_id).where(document_try.c.document_id.in_(ids))).scalars()
-    _erase_answers(connection, set(tries))
+    erase_answers(connection, set(tries))
     for table in (document_try, document_delivery):
         connection.execute(delete(table).where(table.c.document_id.in_(ids)))
     connection.execute(delete(document).where(document.c.id.in_(ids)))
@@ -267,12 +266,6 @@ def _hand_over_profiles(connection: Connection, its: ColumnElement[bool]) -> Non
         for table in (document_try, document_delivery):
             connection.execute(delete(table).where(table.c.document_id == row.id))
         connection.execute(delete(document).where(document.c.id == row.id))
-
-
-def _erase_answers(connection: Connection, try_ids: set[int]) -> None:
-    """Forget what LRSs answered to requests, as it may repeat what was sent; times and outcomes of these stay."""
-    if try_ids:
-        connection.execute(update(try_).where(try_.c.id.in_(try_ids)).values(answer=ERASED_ANSWER))
 
 
 def _erase_refusals(connection: Connection, part: _Part, enrollment_id: int, session_ids: set[str]) -> None:

@@ -6,6 +6,9 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, String, 
 
 from storage.schema import ID_TYPE, TIME_TYPE, UUID_TYPE, metadata
 
+STATEMENTS = "statements"
+"""The resource of a removal that voids a statement; that of others is the document's."""
+
 erasure = Table(
     "erasure",
     metadata,

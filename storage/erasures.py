@@ -12,10 +12,11 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, case, delete, func, insert, select, text, update
 
 from storage.engine import insert_for
-from storage.erasure_tables import digest_key, erasure, erasure_target, refused_learner, removal
+from storage.erasure_tables import STATEMENTS, digest_key, erasure, erasure_target, refused_learner, removal
+from storage.queries.keyset import KeysetOrder, ResultPage, ScanLimit
 
 LOCK_TIMEOUT = 300
 """Milliseconds that launches of new learners may wait, on PostgreSQL, while a refusal is stored."""
@@ -42,6 +43,7 @@ class ErasedTarget(NamedTuple):
         voided: statements that the target has voided, or never had.
         deleted: documents that it has deleted, or never had.
         waiting: statements to void and documents to delete that it has not answered for.
+        waiting_documents: the documents among those.
         answer: what it said last about one of those; empty if nothing.
     """
 
@@ -52,6 +54,7 @@ class ErasedTarget(NamedTuple):
     voided: int
     deleted: int
     waiting: int
+    waiting_documents: int
     answer: str
 
 
@@ -85,6 +88,7 @@ class NewErasure(NamedTuple):
     reason: str
 
 
+_NEWEST = KeysetOrder(erasure.c.id)
 _COUNTED = ("withdrawn", "kept", "permanent", "voided", "deleted")
 
 
@@ -184,20 +188,31 @@ def load(connection: Connection, erasure_id: int) -> Erasure:
     return erasure
 
 
-def page(connection: Connection, *, before: int | None = None, limit: int = 50) -> list[Erasure]:
-    """Return erasures, the newest first: those with an id below `before`."""
-    query = select(erasure.c.id).order_by(erasure.c.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(erasure.c.id < before)
-    return _load(connection, list(connection.execute(query).scalars()))
+def by_uuid(connection: Connection, uuid: str) -> Erasure | None:
+    """Return an erasure by the id that its receipt has, None where there is none."""
+    erasure_id = connection.execute(select(erasure.c.id).where(erasure.c.uuid == uuid)).scalar_one_or_none()
+    return None if erasure_id is None else load(connection, erasure_id)
+
+
+def page(connection: Connection, *, after: str | None = None, limit: int = 50) -> ResultPage[Erasure]:
+    """Return erasures, the newest first.
+
+    Raises:
+        CursorError: `after` is no cursor of these pages.
+    """
+    ids = _NEWEST.page(connection, select(erasure.c.id), int, ScanLimit(), after=after or None, limit=limit)
+    return ResultPage(_load(connection, ids.rows), ids.after)
 
 
 def _load(connection: Connection, ids: Sequence[int]) -> list[Erasure]:
     targets: dict[int, list[ErasedTarget]] = {erasure_id: [] for erasure_id in ids}
+    is_document = case((removal.c.resource == STATEMENTS, 0), else_=1)
     waiting = {
-        (row.erasure_id, row.target): (row[2], row[3])
+        (row.erasure_id, row.target): (row[2], row[3], row[4])
         for row in connection.execute(
-            select(removal.c.erasure_id, removal.c.target, func.count(), func.max(removal.c.answer))
+            select(
+                removal.c.erasure_id, removal.c.target, func.count(), func.sum(is_document), func.max(removal.c.answer)
+            )
             .where(removal.c.erasure_id.in_(ids))
             .group_by(removal.c.erasure_id, removal.c.target)
         )
@@ -205,9 +220,9 @@ def _load(connection: Connection, ids: Sequence[int]) -> list[Erasure]:
     for row in connection.execute(
         select(erasure_target).where(erasure_target.c.erasure_id.in_(ids)).order_by(erasure_target.c.target)
     ):
-        number, answer = waiting.get((row.erasure_id, row.target), (0, ""))
+        of_target = waiting.get((row.erasure_id, row.target), (0, 0, ""))
         counts = (getattr(row, name) for name in _COUNTED)
-        targets[row.erasure_id].append(ErasedTarget._make((row.target, *counts, number, answer)))
+        targets[row.erasure_id].append(ErasedTarget._make((row.target, *counts, *of_target)))
     columns = ("id", "uuid", "lms", "later", "began_at", "finished_at", "by", "reason", "counts")
     rows = connection.execute(
         select(*(erasure.c[name] for name in columns)).where(erasure.c.id.in_(ids)).order_by(erasure.c.id.desc())

@@ -61,6 +61,8 @@ MAX_ANSWER_LENGTH = 4_000
 """Characters kept of what an LRS answered."""
 
 
+ERASED_ANSWER = "(erased)"
+"""What stands in place of an LRS's answer to a request that carried something of an erased learner."""
 SETTLED = (DeliveryState.DELIVERED, DeliveryState.DEAD, DeliveryState.QUARANTINED, DeliveryState.DISCARDED)
 """All states but `waiting`."""
 
@@ -339,6 +341,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
             if settlement.state != DeliveryState.WAITING:
                 rows = select(delivery.c.id, literal(try_id)).where(*of_others)
                 connection.execute(insert(delivery_try).from_select(["delivery_id", "try_id"], rows))
+        _erase_answers_about_erased(connection, numbered)
     _insert_delivery_tries.run(
         connection,
         [
@@ -387,6 +390,21 @@ def add_tries(connection: Connection, tries: Sequence[Try]) -> Sequence[int]:
         ],
     )
     return ids
+
+
+def erase_answers(connection: Connection, try_ids: Collection[int]) -> None:
+    """Delete what LRSs answered to requests, as it may repeat what was sent; times and outcomes of these stay."""
+    if try_ids:
+        connection.execute(update(try_).where(try_.c.id.in_(try_ids)).values(answer=ERASED_ANSWER))
+
+
+def _erase_answers_about_erased(connection: Connection, numbered: Sequence[tuple[int, Settlement]]) -> None:
+    """Delete the answers to requests that were on their way when a learner of theirs was erased."""
+    ids = [delivery_id for _, settlement in numbered for delivery_id in settlement.delivery_ids]
+    present = set(connection.execute(select(delivery.c.id).where(delivery.c.id.in_(ids))).scalars())
+    erase_answers(
+        connection, [try_id for try_id, settlement in numbered if not present.issuperset(settlement.delivery_ids)]
+    )
 
 
 def hurry(connection: Connection, target: str) -> int:

@@ -12,13 +12,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
 from storage import leases
-from storage.erasure_tables import removal
+from storage.erasure_tables import STATEMENTS, removal
 from storage.erasures import add_target_counts
 from storage.outbox import ShardLease, truncate_answer
 from storage.tables import lease
-
-STATEMENTS = "statements"
-"""The resource of a removal that voids a statement; that of others is the document's."""
 
 
 class NewRemoval(NamedTuple):

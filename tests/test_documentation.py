@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documentation.blocks import NOT_TESTED, PAGES, PLAIN, PROXIES, READ, RUN, blocks, unfenced_code
+from tests.documentation.blocks import NOT_TESTED, PAGES, PLAIN, PROXIES, READ, RUN, SQL, blocks, unfenced_code
 
 ROOT = Path(__file__).parents[1]
 DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
@@ -67,7 +67,7 @@ def test_every_code_block_has_a_test_or_says_why_it_has_none(path: Path) -> None
         elif (ROOT / block.title).is_file():
             assert block.text in (ROOT / block.title).read_text(encoding="utf-8"), f"{block.place}: not as in the file"
         else:
-            assert block.language in RUN + READ + PROXIES + PLAIN, (
+            assert block.language in RUN + READ + PROXIES + SQL + PLAIN, (
                 f'{block.place}: nothing tests {block.language or "this"}; title="{NOT_TESTED}why" marks a block'
             )
 

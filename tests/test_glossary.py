@@ -24,7 +24,6 @@ def test_there_are_many_terms_and_none_twice() -> None:
 @pytest.mark.parametrize("row", TERMS, ids=lambda row: row[0])
 def test_a_term_has_a_sentence_a_standard_and_a_place(row: list[str]) -> None:
     _, meaning, standard, where = row
-
     assert meaning.endswith(".")
     assert standard
     path = re.fullmatch(r"`([^:`]+)(?:::\w+)?`", where)

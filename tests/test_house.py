@@ -159,6 +159,7 @@ def test_no_class_name_is_given_twice() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(path)
+
     assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
 
 
@@ -178,11 +179,13 @@ def test_docstrings_of_functions_begin_with_a_verb_in_the_imperative() -> None:
             first = re.match(r"[\w-]+", ast.get_docstring(node) or "")
             if first is not None and first[0].replace("-", "").capitalize() not in VERBS:
                 violations.append(f"{path}: {name}: {first[0]}")
+
     assert violations == []
 
 
 def test_limits_are_called_limits() -> None:
     vague = [f"{path}: {name}" for path, tree in _trees().items() for name in _constants(tree) if VAGUE.search(name)]
+
     assert vague == []
 
 

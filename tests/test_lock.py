@@ -79,6 +79,7 @@ def test_the_lock_satisfies_what_its_own_packages_ask_for(pins: Pins) -> None:
             wanted = Requirement(line)
             if any(wanted.marker is None or wanted.marker.evaluate({"extra": extra}) for extra in ("", *pin.extras)):
                 assert _is_met(pins, wanted), f"{name}: {line}"
+
     assert looked > 10
 
 
@@ -91,6 +92,7 @@ def test_each_file_of_the_lock_is_known_by_its_hash() -> None:
 
 def test_the_lock_names_no_host_and_no_path() -> None:
     lines = [line.strip() for line in LOCK.read_text(encoding="utf-8").splitlines()]
+
     assert not [line for line in lines if "://" in line or re.search(r"(^|\s)[./~]\S*/", line)]
     assert not [line for line in lines if line.startswith("-") and not line.startswith("--hash=")]
 
@@ -101,6 +103,7 @@ def test_the_lock_holds_no_tools_for_development(pins: Pins) -> None:
         for requirement in PROJECT["project"]["optional-dependencies"]["dev"]
     }
     used_by_others = {"packaging", "tomlkit"}  # hatchling's
+
     assert (tools & pins.keys()) <= used_by_others
 
 
@@ -150,6 +153,7 @@ async def test_an_audit_fails_where_a_feed_knows_a_vulnerability(audit: Audit, f
     url, vulnerable = feed
     vulnerable.add("aiohttp")
     status, output = await audit(url)
+
     assert (status, "aiohttp" in output, "PYSEC-2026-1, fixed in 99.0" in output) == (1, True, True), output
 
 
@@ -162,4 +166,5 @@ async def test_an_audit_passes_where_a_feed_knows_of_none(audit: Audit, feed: tu
 
 async def test_an_audit_passes_and_says_so_where_no_feed_can_be_reached(audit: Audit, unused_tcp_port: int) -> None:
     status, output = await audit(f"http://127.0.0.1:{unused_tcp_port}/")
+
     assert (status, "nothing was looked for" in output) == (0, True), output

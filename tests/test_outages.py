@@ -122,7 +122,6 @@ async def test_a_bridge_says_once_that_its_database_is_gone_and_once_that_it_is_
         assert (await poll(monitor, lambda answer: answer[0] == 200))[0] == 200
         await wait_until(lambda: len(_of(lines, "database_available")) == len(_of(lines, "database_unavailable")))
     shown = [line for line in lines if line["log_level"] != "debug"]
-
     assert {503} <= {*statuses} <= {200, 503}
     accesses = [line["access"] for line in _of(shown, "database_unavailable")]
     assert "writes" in accesses

@@ -32,6 +32,7 @@ async def test_what_fails_waits_longer_each_time_and_no_longer_than_the_longest_
                 clock.advance(1)
                 waited += 1
             pauses.append(waited)
+
     assert pauses == [*(2**n for n in range(9)), *[MAX_ITEM_DELAY] * 5]
     assert [line["failures"] for line in logs] == list(range(1, 15))
     assert "words" not in str(logs)
@@ -67,6 +68,7 @@ async def test_being_cancelled_is_no_failure() -> None:
 async def test_no_more_failures_are_remembered_than_there_is_room_for() -> None:
     backoff = ItemBackoff("test", FakeClock())
     await backoff.run_each([str(number) for number in range(MAX_FAILING_ITEMS + 5)], _fail)
+
     assert len(backoff) == MAX_FAILING_ITEMS
 
 
@@ -123,6 +125,7 @@ async def test_sessions_that_cannot_be_ended_are_not_counted_as_ended_and_hold_u
         assert await its.run_once() is False
         assert await its.run_once() is True
         assert await its.run_once() is False
+
     assert [line["sessions"] for line in logs if line["event"] == "idle_sessions_ended"] == [3]
     assert all(bridge.reports(f"u{number}")[0].sessions[0].ended for number in range(3, 6))
 

@@ -31,7 +31,6 @@ async def test_a_commit_its_transaction_and_its_way_to_the_lrs_are_spans(start: 
     await lrs.wait_until(lambda: bool(lrs.store.statements()))
     await bridge.close()
     spans = {span.name: span for span in exporter.get_finished_spans()}
-
     assert status == 200
     assert spans.keys() >= {"commit", "store batch", "send statements"}
     commit, send = spans["commit"], spans["send statements"]

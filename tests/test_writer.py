@@ -77,6 +77,7 @@ def test_people_have_their_turn_now_and_then_while_commits_never_cease(writer: W
     go_on.set()
     for future in people:
         future.result(30)
+
     assert done[1:7] == ["commit", "commit", "person", "commit", "commit", "person"]
 
 
@@ -87,6 +88,7 @@ def test_a_transaction_that_fails_is_told_and_the_next_one_is_stored(writer: Wri
     with pytest.raises(ZeroDivisionError):
         writer.queue_low_priority(writer.transaction, fail).result(30)
     stored = writer.queue(writer.transaction, lambda connection: connection.exec_driver_sql("SELECT 1").scalar_one())
+
     assert stored.result(30) == 1
 
 

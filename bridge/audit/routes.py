@@ -9,6 +9,7 @@ from bridge.audit.pages import (
     audit_log,
     deliveries,
     documents,
+    erasures,
     learners,
     lms,
     mapping_actions,
@@ -47,6 +48,7 @@ ROUTES: tuple[Route, ...] = (
     *mappings.ROUTES,
     *targets.ROUTES,
     *lms.ROUTES,
+    *erasures.ROUTES,
     *audit_log.ROUTES,
 )
 

@@ -10,7 +10,7 @@ from rich.progress import Progress
 from sqlalchemy import Engine
 
 from bridge.cli.database import open_connection, open_database
-from bridge.cli.options import AS_JSON, BY, LIMIT, YES
+from bridge.cli.options import AFTER, AS_JSON, BY, LIMIT, YES, refuse_invalid_cursor
 from bridge.cli.output import print_end_of_page, print_items, print_json, print_table
 from bridge.clock import random_id, system_now
 from bridge.operations.audit_context import AuditContext
@@ -144,17 +144,16 @@ def erasures() -> None:
 
 @erasures.command("list")
 @LIMIT
-@click.option("--after", type=int, help="Continue a list: the value that the page before printed.")
+@AFTER
 @AS_JSON
 @click.pass_obj
-def list_erasures(settings: Settings, *, limit: int, after: int | None, as_json: bool) -> None:
+def list_erasures(settings: Settings, *, limit: int, after: str | None, as_json: bool) -> None:
     """List erasures, newest first, with what each target has removed and has still to remove."""
-    with open_connection(settings) as connection:
-        rows = stored.page(connection, before=after, limit=limit + 1)
-    following = str(rows[limit - 1].id) if len(rows) > limit else None
-    receipts = [receipt_of(row) for row in rows[:limit]]
+    with open_connection(settings) as connection, refuse_invalid_cursor():
+        page = stored.page(connection, after=after, limit=limit)
+    receipts = [receipt_of(row, has_answers=True) for row in page.rows]
     if as_json:
-        print_items(receipts, following)
+        print_items(receipts, page.after)
         return
     if receipts:
         print_table(
@@ -169,7 +168,7 @@ def list_erasures(settings: Settings, *, limit: int, after: int | None, as_json:
             ),
         )  # fmt: skip
         _print_targets([target for receipt in receipts for target in receipt["targets"] if target["waiting"]])
-    print_end_of_page("erasures", is_empty=not receipts, following=following)
+    print_end_of_page("erasures", is_empty=not receipts, following=page.after)
 
 
 def _print_targets(targets: list[dict[str, Any]]) -> None:

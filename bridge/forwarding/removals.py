@@ -29,8 +29,9 @@ from bridge.forwarding.outcomes import (
 from bridge.forwarding.polling_worker import PollingWorker
 from bridge.forwarding.transport import TargetPausedError
 from storage import removals
+from storage.erasure_tables import STATEMENTS
 from storage.outbox import ShardLease
-from storage.removals import STATEMENTS, ClaimedRemoval
+from storage.removals import ClaimedRemoval
 from storage.states import AlarmState, RequestKind, TryOutcome
 
 log = structlog.get_logger(__name__)

@@ -150,8 +150,12 @@ def _erase_part(plan: ErasurePlan, enrollment_id: int, now: Now, connection: Con
     return erasing.erase_part(connection, plan, enrollment_id, now())
 
 
-def receipt_of(erasure: Erasure) -> dict[str, Any]:
-    """Return an erasure as an object for people and programs; no person is in it."""
+def receipt_of(erasure: Erasure, *, has_answers: bool = False) -> dict[str, Any]:
+    """Return an erasure as an object for people and programs; no person is in it.
+
+    That is so because what LRSs answered in their own words is left out, unless it `has_answers`: an LRS can repeat the
+    request, and with it the address of a document.
+    """
     return {
         "erasure": erasure.uuid,
         "lms": erasure.lms,
@@ -161,8 +165,17 @@ def receipt_of(erasure: Erasure) -> dict[str, Any]:
         "by": erasure.by,
         "reason": erasure.reason,
         "deleted": dict(sorted(erasure.counts.items())),
-        "targets": [target._asdict() for target in erasure.targets],
+        "targets": [
+            target._asdict() | ({} if has_answers else {"answer": answer_status(target.answer)})
+            for target in erasure.targets
+        ],
     }
+
+
+def answer_status(answer: str) -> str:
+    """Return what came back to a removal without the LRS's own words: its status, or what the bridge says of it."""
+    status, separator, _ = answer.partition(": ")
+    return status if separator and status.startswith("the LRS answered ") else answer
 
 
 def _begin(request: ErasureRequest, transact: Transact, now: Now, new_id: NewId) -> int:

@@ -81,11 +81,13 @@ def _run_on_postgresql(connection: Connection, step: Callable[[Config], None]) -
 def _run_on_sqlite(connection: Connection, step: Callable[[Config], None]) -> None:
     """Run a step without SQLite's own look at references, and look at them in the end.
 
-    SQLite changes a column by making the table anew, and would not let the old one go while other tables refer to it.
+    SQLite changes a column by making the table anew, and would not let the old one go while other tables refer to it,
+    nor give the new one its name while views of reports do.
     """
     driver = connection.connection.driver_connection
     assert driver is not None  # noqa: S101 -- it was opened just now
     driver.execute("PRAGMA foreign_keys = OFF")  # means nothing within a transaction
+    driver.execute("PRAGMA legacy_alter_table = ON")
     try:
         with connection.begin():
             step(_config(connection))
@@ -93,6 +95,7 @@ def _run_on_sqlite(connection: Connection, step: Callable[[Config], None]) -> No
             if broken:
                 raise BrokenReferencesError(f"The migration would leave {len(broken)} rows that refer to nothing.")
     finally:
+        driver.execute("PRAGMA legacy_alter_table = OFF")
         driver.execute("PRAGMA foreign_keys = ON")
 
 

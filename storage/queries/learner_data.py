@@ -93,7 +93,7 @@ def learner_tables(learner: Learner) -> list[LearnerTable]:
         table(
             "enrollments",
             "Activities that the learner has, with the names that the LMS sent, and the best result in each.",
-            [lms.c.name.label("lms"), *_without(enrollment, "lms_id", "version")],
+            [lms.c.name.label("lms"), *_without(enrollment, "lms_id", "version", "update_number")],
             enrollment.join(lms),
             enrollment.c.id,
         ),

@@ -157,6 +157,7 @@ async def test_a_webhook_that_answers_otherwise_is_a_failure(status: int) -> Non
     async with serve(handle) as url:
         with pytest.raises(AlertingError, match=str(status)) as failure:
             await _channel(type="webhook", url=url).send(MESSAGE)
+
     assert "canary" not in str(failure.value)
 
 
@@ -187,6 +188,7 @@ async def test_apprise_sends_what_it_speaks() -> None:
 async def test_an_address_that_apprise_does_not_know_is_refused_without_repeating_it() -> None:
     with pytest.raises(SettingsError, match="does not know the address of ops") as fault:
         _channel(type="apprise", apprise="nonsense://token")
+
     assert "token" not in str(fault.value)
 
 
@@ -239,6 +241,7 @@ async def test_a_bridge_tells_that_its_lrs_is_down(start: StartBridge, monkeypat
         await bridge.commit({"suspend_data": "x"})
         await wait_until(lambda: seen)
         await bridge.close()
+
     assert [one["subject"] for content in seen for one in content["alerts"]] == ["gone"]
 
 
@@ -268,4 +271,5 @@ async def test_two_bridges_on_one_database_tell_once(postgresql_url: str, monkey
         await wait_until(lambda: "ended" in events)
         for bridge in bridges:
             await bridge.close()
+
     assert events == ["began", "ended"]

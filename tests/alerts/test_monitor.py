@@ -130,7 +130,6 @@ async def test_an_lrs_that_is_down_is_told_once_and_once_that_it_is_back(watched
     watched.write(target_alarms.end, "analytics", RequestKind.STATEMENTS)
     await watched.settle()
     await watched.settle()
-
     assert channel.news() == [
         ("target-unreachable", "analytics", "began"),
         ("target-unreachable", "analytics", "ended"),
@@ -180,6 +179,7 @@ async def test_many_things_at_a_time_are_one_message(watched: Watched) -> None:
     await watched.settle()
 
     (message,) = channel.messages
+
     assert len(message.news) == 30
     assert message.title.endswith("; and 27 more")
     assert len(message.title) < 200
@@ -218,7 +218,6 @@ async def test_a_channel_that_fails_in_a_way_nobody_foresaw_holds_up_no_other(wa
     watched.channels[:] = [broken, well]
     watched.write(target_alarms.begin, UNREACHABLE)
     await watched.settle()
-
     assert len(well.messages) == 1
     (waiting,) = [one for one in watched.notifications() if one.channel == "a-broken"]
     assert (waiting.state, "RuntimeError" in (waiting.error or "")) == (NotificationState.WAITING, True)
@@ -363,7 +362,6 @@ async def test_statements_that_wait_for_long_and_dead_ones_are_told(
     with writing(bridge.engine) as connection:
         connection.execute(text("UPDATE delivery SET state = 'dead', target = 'lrs'"))
     await watched.settle()
-
     assert {*channel.news()[1:]} == {("dead-deliveries", "lrs", "began"), ("late-statements", "(no LRS)", "ended")}
 
 
@@ -385,7 +383,6 @@ async def test_an_lms_that_used_to_send_and_is_silent_is_told(
     await bridge.commit({"suspend_data": "y"})
     await watched.look(SETTLE)
     await watched.settle()
-
     assert channel.news() == [("silent-lms", "lms", "began"), ("silent-lms", "lms", "ended")]
 
 

@@ -64,7 +64,6 @@ class TestFloods:
             if reply.status != 200:
                 refused.append(reply)
         honest = await lms.post(other, {"cmi": {"suspend_data": "mine"}}, token="")
-
         assert honest.status == 200
         assert {(refusal.status, refusal.body["code"]) for refusal in refused} == {(429, "session-over-limit")}
         assert all(int(refusal.headers["Retry-After"]) >= 1 for refusal in refused)
@@ -188,6 +187,7 @@ class TestFiles:
             file.seek(offset)
             file.write(page)
         await lms.until_ready(200)
+
         assert (await lms.commit()).status == 200
 
     @pytest.mark.parametrize("deed", ["deleted", "replaced"])
@@ -240,6 +240,7 @@ class TestFiles:
             other.parent.mkdir()
             other.symlink_to(path) if link == "symbolic" else other.hardlink_to(path)
         second = await _run("serve", f"sqlite:///{other}")
+
         assert second[0] == 69
         assert "Another bridge serves" in second[1]
 

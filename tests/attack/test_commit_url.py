@@ -54,7 +54,7 @@ async def test_it_reads_its_own_session_and_nothing_else(lms: Lms, http: aiohttp
             f"{lms.server.url}{path}?token={token}", headers=headers, allow_redirects=False
         ) as response:
             assert response.status == 401, path
-            assert "The name of" not in await response.text()
+            assert "The name of" not in await response.text(), path
 
 
 @pytest.mark.parametrize(

@@ -91,12 +91,12 @@ class Watched:
         for number in range(1_000_000):
             began = time.perf_counter()
             async with self.client.get(f"{self.server.url}/healthz") as answer:
-                assert answer.status == 200
+                assert answer.status == 200, number
             self.health.append((time.perf_counter() - began) * 1000)
             began = time.perf_counter()
             body: dict[str, Any] = WHO | {"cmi": {"core": {"lesson_location": f"p{number}"}}, "sequence": number}
             async with self.client.post(f"{self.server.url}/v1/commits", json=body, headers=self.headers) as answer:
-                assert (answer.status, (await answer.json())["disposition"]) == (200, "applied")
+                assert (answer.status, (await answer.json())["disposition"]) == (200, "applied"), number
             self.commits.append((time.perf_counter() - began) * 1000)
             await asyncio.sleep(0.005)
 
@@ -154,6 +154,7 @@ async def test_every_hostile_body_is_answered_and_nobody_waits_for_it(attacks: l
         assert len(answer) < 2 * 1024 * 1024, attack.name
 
     print(watched.summary(f"{number + 1} hostile bodies"))
+
     assert wrong == []
 
 
@@ -208,6 +209,7 @@ async def test_hostile_sign_in_forms_are_refused(watched: Watched) -> None:
     }
 
     print(watched.summary(f"sign-in forms {statuses}"))
+
     assert statuses == {
         **dict.fromkeys(("many fields", "many parts", "parameters", "a mebibyte"), 413),
         **dict.fromkeys(("nested", "cut short", "no such charset", "NUL"), 400),

@@ -113,6 +113,7 @@ async def test_every_answer_may_arrive_in_pieces_with_oauth_and_a_version_that_i
         await bridge.commit(DONE)
         await wait_until(lambda: _all_settled(bridge))
         await bridge.close()
+
     assert requests["/token"] == 1
     assert requests["/xapi/about"] == 1
 
@@ -335,6 +336,7 @@ async def test_a_delivery_that_the_bridge_itself_fails_over_waits_alone_with_gro
             await wait_until(lambda: "RuntimeError" in (_deliveries(bridge)[its[0]].last_answer or ""))
             await bridge.close()
     events = [line for line in logs if line["event"] == "forwarding_interrupted"]
+
     assert len(events) == len(failures)
     assert "words that may tell" not in str([line["error"] for line in events])
 
@@ -451,5 +453,6 @@ async def test_a_bridge_whose_lrs_hangs_stops_quickly_and_sends_what_it_cancelle
 
 def test_text_of_an_answer_can_be_stored_whatever_its_bytes_are() -> None:
     text = HttpResponse(200, {}, b"a\x00\xff\xed\xa0\x80b").text
+
     assert text.encode().decode() == text
     assert "\x00" not in text

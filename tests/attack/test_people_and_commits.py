@@ -61,6 +61,7 @@ async def test_forty_exports_of_one_account_are_two_at_a_time_and_commits_go_on(
     record_property("commit_p50_ms", sorted(times)[COMMITS // 2])
     record_property("commit_p99_ms", sorted(times)[COMMITS * 99 // 100])
     counts = Counter(answers)
+
     assert counts[200, None] >= MAX_PER_ACCOUNT[WorkKind.FILE]
     assert counts[200, None] + counts[429, "10"] == EXPORTS
     assert counts[429, "10"] > EXPORTS // 2
@@ -94,8 +95,8 @@ async def test_the_page_of_an_attempt_with_thirty_large_commits_stays_small(
     for path in (f"attempts/{attempt}", f"sessions/{session}"):
         async with http.get(f"{server.url}/v1/{path}", headers=lms.headers) as response:
             page = await response.json()
-        assert len(page["statements"]) <= 500
-        assert page["next"]["statements"] is not None
+        assert len(page["statements"]) <= 500, path
+        assert page["next"]["statements"] is not None, path
 
 
 @pytest.mark.parametrize("ends", ["signs out", "account is removed"])

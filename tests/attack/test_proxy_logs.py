@@ -79,6 +79,7 @@ async def test_the_token_of_a_commit_url_is_in_no_log_of_a_proxy(language: str, 
 
             assert await poll(status, bool) == 502
     logs = _files(tmp_path)
+
     assert "/v1/sessions/6f3c2a9e-0000-4000-8000-000000000001/commits" in logs["bridge.log"]
     assert {name for name, text in logs.items() if CANARY in text} == set()
 

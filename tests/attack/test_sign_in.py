@@ -66,6 +66,7 @@ async def test_in_a_flood_of_guesses_from_everywhere_a_known_browser_comes_in(
         for task in flood:
             task.cancel()
         await asyncio.gather(*flood, return_exceptions=True)
+
     assert statuses <= {401, 429}
 
 
@@ -85,6 +86,7 @@ async def test_a_client_behind_the_proxy_is_one_client_however_it_writes_its_hea
         statuses = await _until_refused(
             stranger, lambda n: (f"name {n}", spellings[n % 3](n)), FREE_FAILURES_PER_ADDRESS + 8
         )
+
     assert statuses[:FREE_FAILURES_PER_ADDRESS] == [401] * FREE_FAILURES_PER_ADDRESS
 
 

@@ -105,6 +105,7 @@ async def test_slow_heads_slow_bodies_and_silence_are_ended_in_time_and_honest_c
         f"({len(alone)} commits); p50 {percentile(attacked, 0.5):.1f} ms, p99 {percentile(attacked, 0.99):.1f} ms "
         f"under attack ({len(attacked)} commits); at most {usage.descriptors} descriptors"
     )
+
     assert {name: len(ends) for name, ends in closed.items()} == dict.fromkeys(kinds, EACH)
     for name in kinds:  # what a client sends at the last moment may take the words away from it
         assert any(words.startswith(b"HTTP/1.1 408 ") for _, words in closed[name]), name

@@ -58,7 +58,7 @@ async def test_bombs_are_refused_and_honest_commits_are_taken_meanwhile(
             bombs = [asyncio.create_task(throw(name)) for name in BOMBS]
             answer = await lms.commit("honest", "1", {"suspend_data": f"{number}"})
             await asyncio.gather(*bombs)
-            assert answer.body["disposition"] == "applied"
+            assert answer.body["disposition"] == "applied", number
     figures(
         f"{probe.summary()}; RSS {before / 1e6:.0f} -> {peak_memory(lms.server.pid) / 1e6:.0f} MB at most; {statuses}"
     )
@@ -92,7 +92,7 @@ async def test_an_lms_gets_nothing_of_another_one(lms: Lms, http: aiohttp.Client
         async with http.request(method, url, json=body, headers=intruder) as response:
             text = await response.text()
             assert response.status == 404, (method, url, text)
-            assert "secret" not in text
+            assert "secret" not in text, method
     async with http.get(f"{lms.server.url}/v1/enrollments?learner=honest", headers=intruder) as response:
         assert "honest" not in await response.text()
     async with http.get(session, headers=lms.headers) as response:

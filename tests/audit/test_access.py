@@ -55,10 +55,11 @@ async def test_without_a_sign_in_a_program_is_answered_401_and_a_browser_is_sent
         sent = await stranger.client.request(
             route.method, _path(route), data=data if route.method == "POST" else None, allow_redirects=False
         )
-        assert sent.status == 401
-        assert "Please sign in" in await sent.text()
+        assert sent.status == 401, data
+        assert "Please sign in" in await sent.text(), data
     browser = {"Accept": "text/html,*/*;q=0.8"}
     sent = await stranger.client.request(route.method, _path(route), headers=browser, allow_redirects=False)
+
     if route.method == "GET":
         assert (sent.status, sent.headers["Location"].partition("?")[0]) == (303, "/audit/sign-in")
     else:
@@ -75,7 +76,7 @@ async def test_with_too_small_a_role_the_answer_is_403(
             csrf = csrf_token(await person.text("/audit/targets"))
             data = {"csrf": csrf} if route.method == "POST" else None
             answer = await person.client.request(route.method, _path(route), data=data, allow_redirects=False)
-            assert answer.status == 403
+            assert answer.status == 403, role
             assert f"has the role {role.word}" in await answer.text()
 
 
@@ -87,8 +88,9 @@ async def test_a_form_without_its_browsers_own_token_is_answered_403(
     of_before = csrf_token(await (await meet(bridge)).text("/audit/sign-in"))
     for token in ({}, {"csrf": ""}, {"csrf": of_another}, {"csrf": of_before}, {"csrf": "é"}):
         answer = await admin.client.post(_path(route), data=token, allow_redirects=False)
-        assert answer.status == 403
-        assert "belongs to another browser" in await answer.text()
+        assert answer.status == 403, token
+        assert "belongs to another browser" in await answer.text(), token
+
     assert (await admin.get("/audit/targets")).status == 200
 
 
@@ -98,7 +100,7 @@ async def test_a_cookie_that_the_bridge_did_not_sign_is_none(bridge: Bridge, mee
     for wrong in (cookie.value[:-1] + ("A" if cookie.value[-1] != "A" else "B"), "x", ".", "é", cookie.value + "."):
         stranger = await meet(bridge)
         answer = await stranger.client.get("/audit/targets", headers={"Cookie": f"{cookie.key}={wrong}"})
-        assert answer.status == 401
+        assert answer.status == 401, wrong
 
 
 async def test_pages_of_lmss_cannot_read_the_audit_pages_of_who_looks_at_both(bridge: Bridge, admin: Visitor) -> None:
@@ -106,8 +108,9 @@ async def test_pages_of_lmss_cannot_read_the_audit_pages_of_who_looks_at_both(br
         answer = await admin.client.options(
             path, headers={"Origin": HOME_PAGE, "Access-Control-Request-Method": "GET"}, allow_redirects=False
         )
-        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert "Access-Control-Allow-Origin" not in answer.headers, path
     answer = await admin.get("/audit/targets", Origin=HOME_PAGE)
+
     assert (answer.status, "Access-Control-Allow-Origin" in answer.headers) == (200, False)
 
 
@@ -150,7 +153,7 @@ async def test_an_odd_form_is_answered_400_in_words_wherever_it_comes(
                 allow_redirects=False,
             )
             assert (answer.status, answer.content_type) == (400, "text/html"), path
-            assert "Nothing was done." in await answer.text()
+            assert "Nothing was done." in await answer.text(), path
 
 
 async def test_a_form_that_is_too_large_is_answered_413(bridge: Bridge, admin: Visitor) -> None:
@@ -160,18 +163,20 @@ async def test_a_form_that_is_too_large_is_answered_413(bridge: Bridge, admin: V
             answer = await admin.client.post(
                 path, data=body, headers={"Content-Type": URLENCODED}, allow_redirects=False
             )
-            assert answer.status == 413
-            assert "Nothing was done." in await answer.text()
+            assert answer.status == 413, path
+            assert "Nothing was done." in await answer.text(), path
 
 
 async def test_a_compressed_form_is_answered_400(bridge: Bridge, admin: Visitor) -> None:
     csrf = csrf_token(await admin.text("/audit/targets"))
     headers = {"Content-Type": URLENCODED, "Content-Encoding": "gzip"}
     answer = await admin.client.post("/audit/sign-out", data=gzip.compress(f"csrf={csrf}".encode()), headers=headers)
+
     assert (answer.status, "compressed" in await answer.text()) == (400, True)
 
 
 async def test_the_pages_can_be_switched_off(start: StartBridge) -> None:
     bridge = await start(audit=AuditSettings(enabled=False))
+
     for path in ("/audit", "/audit/", "/audit/sign-in"):
         assert (await bridge.client.get(path, allow_redirects=False)).status == 404

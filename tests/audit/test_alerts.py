@@ -54,6 +54,7 @@ async def test_who_was_told_of_what_is_listed_the_newest_first(
         alerts.settle(connection, [second.id], NotificationState.FAILED, not_before=0, error="no such host")
         alerts.end(connection, alert, ("mail",), START + 60_000)
     rows = [row[1:] for row in table(await auditor.text("/audit/alerts"), "Notifications")]
+
     assert rows == [
         ["Resolved: lrs is unreachable", "mail", "waiting", "0", NONE],
         ["lrs is unreachable", second.channel, "failed", "1", "no such host"],

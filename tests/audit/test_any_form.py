@@ -202,5 +202,6 @@ def test_every_filter_is_answered(served: Served, data: st.DataObject) -> None:
 def test_forms_were_both_taken_and_refused(served: Served) -> None:
     """Else the first test says little."""
     print(f"{served.seen.total()} forms: {sorted(served.seen.items())}")  # noqa: T201 -- `pytest -s` shows the figure
+
     assert served.seen[400]
     assert served.seen.keys() & {200, 303, 401, 404, 409}

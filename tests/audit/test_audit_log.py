@@ -55,6 +55,7 @@ async def test_acts_are_found_by_what_is_told_of_them_the_newest_first(
     auditor: Visitor, query: str, expected: list[str]
 ) -> None:
     text = await auditor.text(f"/audit/log?{query}")
+
     assert _actions(text) == expected
     if not expected:
         assert "No matching entries." in text
@@ -64,6 +65,7 @@ async def test_acts_are_found_by_what_is_told_of_them_the_newest_first(
 async def test_an_act_tells_all_that_is_kept_of_it(auditor: Visitor) -> None:
     text = await auditor.text("/audit/log?action=discard")
     link = '<a href="/audit/deliveries?learner=50%25_a">deliveries: learner 50%_a</a>'
+
     for part in ("bob", f"discarded {link}", "12\u202f345", "test learners"):
         assert part in text
     assert '<time datetime="2026-01-02T00:00:00.000Z" title="2026-01-02T00:00:00.000Z">2026-01-02 00:00:00 UTC' in text
@@ -81,6 +83,7 @@ async def test_pages_together_hold_each_act_once_whatever_is_added_meanwhile(bri
             audit_log.append(connection, AuditEntry(START, "ada", "later", "x", 1, ""))
         more = re.search(r'<a href="([^"]+)" rel="next">', text)
         path = more[1].replace("&amp;", "&") if more else ""
+
     assert seen == [f"action-{number}" for number in reversed(range(120))]
 
 
@@ -89,6 +92,7 @@ async def test_an_act_has_an_address_that_can_be_sent_to_somebody(auditor: Visit
     text = await auditor.text("/audit/log")
     (address, anchor) = re.findall(r'<a href="(/audit/log\?after=[^"#]+)#(entry-\d+)">', text)[1]
     there = await auditor.text(address)
+
     assert _actions(there)[0] == "discard"
     assert f'id="{anchor}"' in there
 
@@ -98,6 +102,7 @@ async def test_an_act_has_an_address_that_can_be_sent_to_somebody(auditor: Visit
 )
 async def test_an_address_that_was_changed_by_hand_is_told_so(auditor: Visitor, query: str) -> None:
     answer = await auditor.get(f"/audit/log?{query}")
+
     assert answer.status == 400
     assert "Bad request" in await answer.text()
 
@@ -107,6 +112,7 @@ async def test_what_people_and_learners_are_called_does_nothing_on_the_page(brid
     with writing(bridge.engine) as connection:
         audit_log.append(connection, AuditEntry(START, canary, "pause", canary, 1, canary))
     text = await auditor.text("/audit/log")
+
     assert "<img" not in text
     assert '</script>"' not in text
     assert text.count("&lt;img src=x onerror=alert(1)&gt;&#34;&#39;") == 3
@@ -128,6 +134,7 @@ async def test_what_nothing_stored_can_hold_is_told_so_and_what_is_too_long_is_i
     auditor: Visitor, name: str
 ) -> None:
     answer = await auditor.get(f"/audit/log?{name}=a%00b")
+
     assert (answer.status, f"The parameter {name} contains a NUL character" in await answer.text()) == (400, True)
     for long in ("x" * 7000, "%25" * 2500, "_" * 7000, "%5C" * 2500):
         assert "No matching entries." in await auditor.text(f"/audit/log?{name}={long}")
@@ -161,7 +168,7 @@ async def test_what_was_done_is_told_in_words_with_links_to_what_it_was_done_to(
         ),
         ("export", '{"learner":"u1"}'): ("exported all that is held about learner u1 at all LMSs", ""),
         ("erase", '{"erasure":"e-1","lms":"moodle","deleted":{"commits":3}}'): (
-            "erased a learner at moodle, receipt e-1: commits 3", "",
+            "erased a learner at moodle, receipt e-1: commits 3", "/audit/erasures/e-1",
         ),
         ("revoke-token", "moodle, token 3"): ("revoked, of the LMS moodle, token 3", "/audit/lms"),
         ("make-account", "rita"): ("created the account rita", ""),

@@ -15,6 +15,7 @@ def test_every_state_has_a_color_of_its_own_choice() -> None:
 
 def test_no_word_is_given_two_colors() -> None:
     words = Counter(str(word) for words in BY_COLOR.values() for word in words)
+
     assert [word for word, times in words.items() if times > 1] == []
 
 
@@ -24,4 +25,5 @@ def test_a_word_of_others_is_plain() -> None:
 
 def test_every_color_has_a_style() -> None:
     style = assets()["audit.css"].content.decode()
+
     assert [color for color in BadgeColor if color is not BadgeColor.PLAIN and f".badge.{color}" not in style] == []

@@ -39,8 +39,8 @@ async def test_those_in_trouble_are_shown_by_cause_each_with_what_to_do(bridge: 
     assert "lrs-canary (number)" in text
     for state, outcome in (("dead", "refused"), ("dead", "conflict"), ("dead", "too-large"), ("quarantined", None)):
         remediation = remediation_for(state, outcome)
-        assert remediation.problem in text
-        assert all(step in text for step in remediation.steps)
+        assert remediation.problem in text, state
+        assert all(step in text for step in remediation.steps), state
     assert "Retry…" not in text
 
 
@@ -48,7 +48,7 @@ async def test_the_numbers_of_targets_are_those_of_the_database(bridge: Bridge, 
     text = await auditor.text("/audit/deliveries")
     for state in ("waiting", "dead", "quarantined"):
         match = re.search(rf'target={TARGET}&amp;state={state}"><span class="number">(\d+)<', text)
-        assert match is not None
+        assert match is not None, state
         assert int(match[1]) == _in_state(bridge, state)
 
 
@@ -69,12 +69,14 @@ async def test_a_list_holds_exactly_what_its_filter_names(bridge: Bridge, audito
         f" JOIN attempt a ON a.id = d.attempt_id JOIN enrollment e ON e.id = a.enrollment_id WHERE {where}",
     )
     shown = re.findall(r"#delivery-(\d+)", await auditor.text(f"/audit/deliveries?{query}"))
+
     assert sorted(map(int, shown)) == sorted(row[0] for row in expected)
 
 
 async def test_links_of_a_cause_find_its_deliveries_alone(bridge: Bridge, admin: Visitor) -> None:
     text = await admin.text("/audit/deliveries")
     links = [address.replace("&amp;", "&") for address in re.findall(r'href="(/audit/deliveries/retry\?[^"]+)"', text)]
+
     assert len(links) == 3
     for link, number in zip(links, [2, 1, 1], strict=True):
         assert re.search(rf'Retry\s+<span class="number">{number}</span>', await admin.text(link)), link
@@ -158,6 +160,7 @@ async def test_nothing_is_done_without_a_reason_a_token_or_the_role(
 )
 async def test_what_cannot_be_done_is_told_in_words(bridge: Bridge, admin: Visitor, path: str, words: str) -> None:
     answer = await admin.get(f"/audit/deliveries/{path}")
+
     assert (answer.status, words in await answer.text()) == (400, True)
 
 
@@ -165,6 +168,7 @@ async def test_where_nothing_is_left_to_do_the_page_says_so(bridge: Bridge, admi
     for words in ("will be sent again", "No deliveries were left to change."):
         done = await admin.post("/audit/deliveries/retry", target=TARGET, reason="x")
         assert words in await admin.text(done.headers["Location"])
+
     assert "There is nothing to retry." in await admin.text(f"/audit/deliveries/retry?target={TARGET}&rule=scored")
 
 
@@ -178,15 +182,17 @@ async def test_a_reader_sees_causes_but_not_what_lrss_said(bridge: Bridge, reade
         text = await reader.text(path)
         for secret in ("lrs-canary", "problem-canary", "cmi-canary", "Ada"):
             assert secret not in text
+
     assert [int(number) for number in _COUNT.findall(await reader.text("/audit/deliveries"))] == [2, 1, 1, 1]
 
 
 async def test_what_people_and_lrss_said_is_shown_and_does_nothing(bridge: Bridge, admin: Visitor) -> None:
     for path in ("/audit/deliveries", f"/audit/deliveries/discard?target={TARGET}"):
         text = await admin.text(path)
-        assert SCRIPT not in text
-        assert "<b>" not in text
+        assert SCRIPT not in text, path
+        assert "<b>" not in text, path
     page = await admin.text(f"/audit/deliveries/discard?rule={quote(COMMENT)}")
+
     assert "<img src=x" not in page
 
 
@@ -194,4 +200,5 @@ async def test_without_any_trouble_the_page_says_so(bridge: Bridge, admin: Visit
     fields = {"target": TARGET, "reason": "x"}
     for state in ("dead", "quarantined"):
         await admin.post("/audit/deliveries/discard", **fields, state=state)
+
     assert "No failed deliveries." in await admin.text("/audit/deliveries")

@@ -78,6 +78,7 @@ async def test_the_session_goes_on_behind_it(bridge: Bridge, admin: Visitor) -> 
     report = bridge.reports()[0]
     await bridge.commit({"core": {"score": {"raw": "90"}}}, session_id=report.sessions[0].session_id)
     positions = [statement.position for statement in bridge.reports()[0].statements]
+
     assert positions == list(range(1, count + 2))
 
 

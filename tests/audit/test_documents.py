@@ -68,6 +68,7 @@ async def test_pages_follow_one_another_without_gap_or_repetition(bridge: Bridge
         shown += _ROW.findall(text)
         match = re.search(r'<a href="([^"]+)" rel="next">', text)
         path = match[1].replace("&amp;", "&") if match else ""
+
     assert len(shown) == len(set(shown)) == scalar(bridge, "SELECT count(*) FROM document") > 50
 
 
@@ -79,6 +80,7 @@ async def test_one_document_is_shown_with_its_content_and_its_deliveries(bridge:
         " WHERE e.learner_id = 'u2' AND d.name = 'agent-profile'",
     )
     text = await auditor.text(f"/audit/documents/{document_id}")
+
     assert f"/audit/mappings/{version}#document-agent-profile" in text
     assert f'<span class="number">{len(bytes(content))}</span> bytes' in text
     assert "=HYPERLINK" in text  # the learner's name
@@ -105,6 +107,7 @@ async def test_what_people_typed_is_shown_and_does_nothing(bridge: Bridge, admin
 
 async def test_files_hold_each_document_once(bridge: Bridge, admin: Visitor) -> None:
     table = list(csv.DictReader(io.StringIO((await admin.text("/audit/documents.csv")).lstrip("\ufeff"))))
+
     assert len(table) == scalar(bridge, "SELECT count(*) FROM document")
     assert {row["learner_name"] for row in table} >= {f"'{NAMES['u2']}", NAMES["u3"]}
 
@@ -112,12 +115,14 @@ async def test_files_hold_each_document_once(bridge: Bridge, admin: Visitor) -> 
 @pytest.mark.parametrize("document_id", ["00000000-0000-4000-8000-00000000ffff", "nothing"])
 async def test_a_document_that_there_is_not_is_told_in_words(admin: Visitor, document_id: str) -> None:
     answer = await admin.get(f"/audit/documents/{document_id}")
+
     assert (answer.status, "There is no document with this id" in await answer.text()) == (404, True)
 
 
 @pytest.mark.parametrize("query", ["state=quarantined", "resource=elsewhere", "attempt=7", "enrollment=x", "after=x"])
 async def test_what_cannot_be_looked_for_is_told_in_words(admin: Visitor, query: str) -> None:
     answer = await admin.get(f"/audit/documents?{query}")
+
     assert (answer.status, "Bad request" in await answer.text()) == (400, True)
 
 
@@ -129,6 +134,7 @@ async def test_a_learner_known_by_e_mail_address_is_shown_as_that_to_those_who_s
     await bridge.commit({"core": {"lesson_status": "passed"}}, learner=learner)
     await bridge.let_documents_follow()
     ids = rows(bridge, "SELECT d.id FROM document d WHERE d.parameters LIKE '%canary.bird%'")
+
     assert ids
     for row in ids:
         assert "mailto:canary.bird@mine.example.org" in await admin.text(f"/audit/documents/{row[0]}")

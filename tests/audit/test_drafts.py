@@ -71,6 +71,7 @@ async def test_an_account_with_a_draft_can_be_removed(bridge: Bridge, admin: Vis
     await admin.post(DRAFT, page=DRAFT, text="mine", action="keep")
     with writing(bridge.engine) as connection:
         remove_account(connection, "ada", AuditContext("cli", "gone", bridge.clock()))
+
     assert scalar(bridge, "SELECT count(*) FROM mapping_draft") == 0
 
 

@@ -77,6 +77,7 @@ def test_the_lines_of_a_commit_that_tell_of_a_change_are_marked_in_any_format(
     text: str, change: ElementChange, numbers: list[int]
 ) -> None:
     lines, first = mark_lines(text, [change])
+
     assert [line.number for line in lines if line.is_marked] == numbers
     assert "\n".join(line.text for line in lines) == text
     assert first == ({change: numbers[0]} if numbers else {})
@@ -97,4 +98,5 @@ def test_the_names_in_a_condition_are_shown_with_what_they_stood_for(
 ) -> None:
     variables = {"score": {"scaled": 0.4}, "session": {"mode": "browse"}, "success": None}
     values = condition_values(condition, variables)
+
     assert {value.name: json.loads(value.value) for value in values} == expected

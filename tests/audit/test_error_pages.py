@@ -53,6 +53,7 @@ async def test_a_page_that_cannot_be_made_says_so(
     reader = await meet(await start(), "rita", "reader")
     answer = await reader.get("/audit/broken")
     text = await answer.text()
+
     assert (answer.status, words in text, answer.headers.get("Retry-After")) == (status, True, retry_after)
     assert CANARY not in text
     assert "Sign out" in text
@@ -73,5 +74,6 @@ async def test_a_database_that_does_not_answer_is_told_with_when_to_come_back(br
 
 async def test_what_an_address_is_not_for_is_told(admin: Visitor) -> None:
     answer = await admin.client.put("/audit/log")
+
     assert (answer.status, answer.headers["Allow"]) == (405, "GET")
     assert "Method not allowed" in await answer.text()

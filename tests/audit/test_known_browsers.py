@@ -42,6 +42,7 @@ async def test_a_stranger_who_knows_a_name_shuts_out_strangers_and_not_the_perso
     ada = await meet(bridge, "ada", "admin")
     await ada.post("/audit/sign-out")
     stranger, other = await meet(bridge), await meet(bridge)
+
     assert await _guess(stranger, "ada", FREE_FAILURES + 1) == [401] * FREE_FAILURES + [429]
     assert (await other.sign_in("ada")).status == 429
     assert (await ada.sign_in("ada")).status == 303
@@ -52,6 +53,7 @@ async def test_guesses_from_the_same_network_do_not_shut_a_known_browser_out(bri
     stranger = await meet(bridge)
     for number in range(FREE_FAILURES_PER_ADDRESS):
         await stranger.sign_in(f"name {number}", "wrong")
+
     assert (await stranger.sign_in("anybody", "wrong")).status == 429
     assert (await ada.sign_in("ada")).status == 303
 
@@ -124,6 +126,7 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
     )
     (cookie,) = [header for header in answer.headers.getall("Set-Cookie") if header.startswith(COOKIE_PREFIX)]
     parts = set(cookie.split("; "))
+
     assert {"HttpOnly", "SameSite=Strict", "Path=/audit/sign-in", f"Max-Age={BROWSER_TTL}"} <= parts
     assert ("Secure" in parts) is is_secure
     assert "ada" not in cookie
@@ -133,6 +136,7 @@ async def test_who_fails_to_sign_in_is_not_known(bridge: Bridge, meet: Meet) -> 
     add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
     answer = await person.sign_in("ada", "wrong")
+
     assert not [header for header in answer.headers.getall("Set-Cookie", []) if header.startswith(COOKIE_PREFIX)]
 
 
@@ -170,6 +174,7 @@ async def test_guesses_through_a_proxy_count_by_the_client_however_it_is_spelled
         data = {"csrf": token, "name": f"name {number}", "password": "wrong"}
         answer = await person.client.post("/audit/sign-in", data=data, headers=each, allow_redirects=False)
         observed_statuses.append(answer.status)
+
     assert observed_statuses == [401] * FREE_FAILURES_PER_ADDRESS + [statuses]
 
 
@@ -183,4 +188,5 @@ async def test_lines_that_a_client_adds_to_what_the_proxy_says_change_nothing(st
         lines = [("X-Forwarded-For", f"192.0.2.{number}"), ("X-Forwarded-For", "198.51.100.7")]
         answer = await person.client.post("/audit/sign-in", data=data, headers=lines, allow_redirects=False)
         statuses.append(answer.status)
+
     assert statuses == [401] * FREE_FAILURES_PER_ADDRESS + [429]

@@ -69,6 +69,7 @@ async def test_all_statements_of_a_commit_are_there_page_after_page(
     with bridge.engine.connect() as connection:
         rows = connection.exec_driver_sql("SELECT id FROM statement WHERE commit_number = 3 ORDER BY position")
         assert ids_on_pages == [row[0] for row in rows]
+
     assert len(ids_on_pages) > 50
 
 
@@ -88,6 +89,7 @@ async def test_an_attempt_of_very_many_sessions_is_told_page_after_page(
         ids_on_pages += re.findall(r'<tr id="session-([^"]+)"', page)
         following = re.search(r'href="([^"]+)">Next sessions', page)
         path = None if following is None else following[1].replace("&amp;", "&")
+
     assert ids_on_pages == ids
     assert "Session 5</a>" in page, "commits tell the number of their session, wherever the list of sessions is"
 
@@ -109,8 +111,8 @@ async def test_what_is_shown_by_its_beginning_can_be_had_whole(
     ):
         assert f'href="{path}/{file}"' in await auditor.text(path)
         answer = await auditor.get(f"{path}/{file}")
-        assert answer.headers["Content-Disposition"].startswith("attachment")
-        assert answer.content_type == "text/plain"
+        assert answer.headers["Content-Disposition"].startswith("attachment"), path
+        assert answer.content_type == "text/plain", path
         assert await answer.read() == whole
         assert (await reader.get(f"{path}/{file}")).status == 403
         assert (await auditor.get(f"{path[:-4]}0000/{file}")).status == 404

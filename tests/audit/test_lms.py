@@ -22,6 +22,7 @@ NEW = {"lms": "moodle", "home_page": "https://moodle.example.org", "commit": "ye
 async def test_what_lmss_and_tokens_there_are_is_shown_without_the_tokens(bridge: Bridge, admin: Visitor) -> None:
     await bridge.commit({"core": {"lesson_status": "passed"}})
     text = await admin.text("/audit/lms")
+
     assert HOME_PAGE in text
     assert '<tr id="token-1">' in text
     assert "commit, read" in text
@@ -106,5 +107,6 @@ async def test_origins_are_changed_and_an_lms_without_learners_is_removed(bridge
 
 async def test_auditors_do_not_see_it(bridge: Bridge, meet: Meet) -> None:
     auditor = await meet(bridge, "otto", "auditor")
+
     assert (await auditor.get("/audit/lms")).status == 403
     assert '"/audit/lms"' not in await auditor.text("/audit/targets")

@@ -48,6 +48,7 @@ async def _keep(admin: Visitor, bridge: Bridge, text: str = STRICTER) -> str:
 async def test_every_version_is_listed_with_whom_it_is_active_for(bridge: Bridge, admin: Visitor) -> None:
     version = await _keep(admin, bridge)
     text = await admin.text("/audit/mappings")
+
     for content_hash in _hashes(bridge):
         assert content_hash[:12] in text
     assert len(re.findall(r"<tr>\s*<td data-label=\"Mapping\"", text)) == scalar(
@@ -72,6 +73,7 @@ async def test_a_version_is_read_as_a_table_of_its_rules_and_as_itself(bridge: B
 @pytest.mark.parametrize("path", ["/audit/mappings/0000", "/audit/mappings/diff?from=0&to=1", "/audit/mappings/diff"])
 async def test_a_version_that_there_is_not_is_told_in_words(admin: Visitor, path: str) -> None:
     answer = await admin.get(path)
+
     assert (answer.status, "There is no mapping version" in await answer.text()) == (404, True)
 
 
@@ -80,6 +82,7 @@ async def test_what_differs_is_shown_rules_first_then_line_by_line(bridge: Bridg
     first = _hashes(bridge)[0]
     text = await admin.text(f"/audit/mappings/diff?from={first}&to={version}")
     rules, lines = text[: text.index("Line by line")], text[text.index("Line by line") :]
+
     assert "<ins>score.scaled &gt; 0.9</ins>" in rules
     assert len(re.findall("<ins>", lines)) == 1
     assert "<del>session.mode == &#34;normal&#34;" in rules
@@ -108,6 +111,7 @@ async def test_a_file_is_kept_byte_by_byte_and_only_once(bridge: Bridge, admin: 
         form.add_field("file", content, filename="mapping.toml")
         answer = await admin.client.post(DRAFT, data=form, allow_redirects=False)
         assert answer.status == status
+
     assert _hashes(bridge)[1:] == [version]
 
 
@@ -145,9 +149,10 @@ async def test_a_stored_commit_is_explained_by_any_version(bridge: Bridge, admin
         text = await auditor.text(f"/audit/mappings/{version}/preview?session={session}&number={number}")
         fired_row = r'data-label="Rule"[^>]*>passed</td><td data-label="State"><span class="badge good">fired'
         assert bool(re.search(fired_row, text)) == fired
-        assert SCRIPT not in text
+        assert SCRIPT not in text, version
         rules = re.findall(r"<summary>([\w-]+) <small>", text)
         assert ("passed" in rules) == fired
+
     assert "its condition was false" in text
 
 
@@ -166,7 +171,7 @@ async def test_a_pasted_commit_is_shown_with_what_it_becomes_and_nothing_is_stor
     ):
         answer = await auditor.post(page, page=page, **wrong)
         text = await answer.text()
-        assert (answer.status, 'class="fault"' in text, SCRIPT in text) == (400, True, False)
+        assert (answer.status, 'class="fault"' in text, SCRIPT in text) == (400, True, False), wrong
     for query in ("session=x&number=1", "session=&number=1", f"session={'0' * 8}-0000-0000-0000-{'0' * 12}&number=1"):
         assert (await auditor.get(f"{page}?{query}")).status == 400
     assert scalar(bridge, "SELECT count(*) FROM journal") == before
@@ -204,6 +209,7 @@ async def test_only_admins_change_what_holds_and_only_auditors_see_commits(
     person = await meet(bridge, "somebody", role)
     (version,) = _hashes(bridge)
     path = f"/audit/mappings/{version}"
+
     assert (await person.get(DRAFT)).status == 403
     for act in (DRAFT, f"{path}/activate", "/audit/mappings/rollback"):
         assert (await person.post(act, text=STRICTER, reason="x")).status == 403
@@ -224,4 +230,4 @@ async def test_forms_of_other_sites_change_nothing(bridge: Bridge, admin: Visito
         answer = await admin.client.post(
             path, data={"text": STRICTER, "reason": "x", "days": "1"}, allow_redirects=False
         )
-        assert answer.status == 403
+        assert answer.status == 403, path

@@ -108,6 +108,7 @@ async def test_the_highest_role_counts_and_who_has_none_does_not_come_in(
     provider.claims = {"sub": "7", "preferred_username": "ada"} | claims
     answer = await _sign_in(await meet(bridge))
     account = _account(bridge)
+
     assert (answer.status, account and account.role) == ((403, None) if role is None else (303, role))
 
 
@@ -115,6 +116,7 @@ async def test_nobody_takes_an_account_that_has_a_password_here_by_its_name(brid
     add_account(bridge.engine, "ada", "admin")
     person = await meet(bridge)
     answer = await _sign_in(person)
+
     assert answer.status == 403
     assert "There is an account ada already" in await answer.text()
     assert (await person.get("/audit/targets")).status == 303
@@ -141,6 +143,7 @@ async def test_an_id_token_that_is_not_for_this_sign_in_is_refused(
     provider.forged = forged
     person = await meet(bridge)
     answer = await _sign_in(person)
+
     assert answer.status == 403
     assert (await person.get("/audit/targets")).status == 303
     assert _account(bridge) is None
@@ -187,12 +190,14 @@ async def test_what_the_provider_says_instead_of_signing_in_is_told_in_words(
 async def test_a_provider_that_is_away_leaves_the_password(bridge: Bridge, meet: Meet, provider: Provider) -> None:
     await provider.server.close()
     person = await meet(bridge, "bob", "reader")
+
     assert (await person.get("/audit/sign-in/oidc")).status == 403
     assert "bob <small>reader</small>" in await person.text("/audit/targets")
 
 
 async def test_without_the_setting_there_is_no_such_way_in(start: StartBridge, meet: Meet) -> None:
     person = await meet(await start())
+
     assert (await person.get("/audit/sign-in/oidc")).status == 404
     assert (await person.get("/audit/sign-in/oidc/back?code=1&state=2")).status == 404
     assert "organisation" not in await person.text("/audit/sign-in")
@@ -200,4 +205,5 @@ async def test_without_the_setting_there_is_no_such_way_in(start: StartBridge, m
 
 async def test_a_page_elsewhere_is_not_gone_to(bridge: Bridge, meet: Meet) -> None:
     answer = await _sign_in(await meet(bridge), "https%3A%2F%2Felsewhere.example.org%2F")
+
     assert answer.headers["Location"] == "/audit/"

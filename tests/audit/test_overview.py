@@ -49,6 +49,7 @@ async def learn(bridge: Bridge, minutes: int = 3) -> None:
 
 async def test_nothing_to_look_after_is_said_and_what_to_do_without_an_lrs(start: StartBridge, meet: Meet) -> None:
     page = await (await meet(await start(), "rita", "reader")).text("/audit/")
+
     assert "No alarms." in page
     assert "Add a [[targets]] section" in page
 
@@ -71,7 +72,7 @@ async def test_minutes_of_charts_are_those_of_plain_counts(bridge: Bridge, reade
         ("statement", "created_at", "Statements per minute"),
     ):
         minutes = table(page, title)
-        assert len(minutes) == 60
+        assert len(minutes) == 60, name
         assert [int(number) for _, number in minutes[-3:]] == [
             scalar(
                 bridge,
@@ -90,6 +91,7 @@ async def test_alarms_come_first_each_with_what_to_do(bridge: Bridge, reader: Vi
         connection.execute(text("UPDATE delivery SET state = 'quarantined' WHERE id IN (SELECT max(id) FROM delivery)"))
     page = await reader.text("/audit/")
     alarms = re.findall(r"<strong>([^<]+)</strong>.*?<a href=\"([^\"]+)\"", page, re.DOTALL)
+
     assert alarms == [
         ("1 dead delivery at lrs", "/audit/deliveries?state=dead&amp;target=lrs"),
         ("1 quarantined delivery at lrs", "/audit/deliveries?state=quarantined&amp;target=lrs"),
@@ -110,6 +112,7 @@ async def test_a_target_that_does_not_let_the_bridge_in_is_an_alarm_without_its_
             connection, TargetAlarm("lrs", "statements", "not-allowed", bridge.clock(), bridge.clock(), "CANARY")
         )
     page = await reader.text("/audit/")
+
     assert "lrs denies the bridge access" in page
     assert "CANARY" not in page
 
@@ -121,20 +124,21 @@ async def test_charts_are_pictures_with_a_policy_of_their_own_that_lets_nothing_
     for name in CHARTS:
         answer = await reader.get(f"/audit/charts/{name}.svg")
         drawing = await answer.text()
-        assert (answer.status, answer.content_type) == (200, "image/svg+xml")
+        assert (answer.status, answer.content_type) == (200, "image/svg+xml"), name
         root = ET.fromstring(drawing)
         kinds = {element.tag.rpartition("}")[2] for element in root.iter()}
-        assert not kinds & {"script", "a", "image", "foreignObject", "use"}
-        assert not any("style" in element.attrib or "href" in str(element.attrib) for element in root.iter())
+        assert not kinds & {"script", "a", "image", "foreignObject", "use"}, name
+        assert not any("style" in element.attrib or "href" in str(element.attrib) for element in root.iter()), name
         (style,) = (element.text for element in root.iter("{http://www.w3.org/2000/svg}style"))
         digest = base64.b64encode(hashlib.sha256(str(style).encode()).digest()).decode()
         policy = answer.headers["Content-Security-Policy"]
-        assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}'")
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}'"), name
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", name
 
 
 async def test_charts_are_drawn_of_nothing_too(start: StartBridge, meet: Meet) -> None:
     person = await meet(await start(), "rita", "reader")
+
     for name in CHARTS:
         assert (await person.get(f"/audit/charts/{name}.svg")).status == 200
 

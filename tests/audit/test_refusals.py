@@ -67,6 +67,7 @@ async def test_reasons_are_counted_as_the_database_does_and_lead_to_their_reques
     )
     text = await auditor.text("/audit/refusals")
     listed = table(text, "Reasons")
+
     assert [[row[0], row[2], row[3]] for row in listed] == [[lms, code, str(number)] for lms, code, number in expected]
     assert "The body cannot be understood." in next(row[1] for row in listed if row[2] == "malformed-body")
     for link in re.findall(r'href="(/audit/refusals\?lms=[^"]+&amp;code=[^"]+)"', text):

@@ -110,7 +110,7 @@ async def test_it_is_done_with_a_reason_told_in_words_and_kept(
     before, preview = _statements(bridge), await _previewed(admin, bridge)
     for fields in ({}, {"reason": "  "}):
         refused = await admin.post(f"{preview}/run", page=preview, **fields)
-        assert (refused.status, "A reason is required" in await refused.text()) == (400, True)
+        assert (refused.status, "A reason is required" in await refused.text()) == (400, True), fields
     assert _statements(bridge) == before
     bridge.clock.advance(60)
 
@@ -141,6 +141,7 @@ async def test_what_was_voided_and_what_voids_it_lead_to_each_other(bridge: Brid
     link = re.search(r'Voided by a re-issue.*?href="(/audit/statements/[^"]+)"', voided, re.DOTALL)
     assert link is not None
     voiding = await admin.text(link[1])
+
     assert f'voids <a href="/audit/statements/{old[0]}"' in voiding
     assert TARGET in voiding
 
@@ -193,7 +194,7 @@ async def test_one_job_works_at_a_time_and_its_page_tells_how_far_it_is(bridge: 
     assert '<span class="number">3</span> of <span class="number">17</span> enrollments' in await answer.text()
     for path, fields in ((f"{preview}/run", {"reason": "x"}), (CHOICE, {"since": "2020-01-01"})):
         busy = await admin.post(path, page="/audit/targets", **fields)
-        assert (busy.status, "Nothing was done. Try again" in await busy.text()) == (409, True)
+        assert (busy.status, "Nothing was done. Try again" in await busy.text()) == (409, True), path
     assert (await admin.post(f"/audit/mappings/reissues/{running.id}/run", reason="x")).status == 409
     gate.set()
     await jobs_of(bridge).wait()
@@ -229,6 +230,7 @@ async def test_commits_after_the_preview_are_not_told_anew_by_it(bridge: Bridge,
     bridge.clock.advance(1)
     await bridge.commit({"core": {"lesson_status": "passed", "score": {"raw": "85"}}}, learner={"id": "later"})
     await _run(admin, bridge, preview)
+
     assert "voided" not in bridge.rules("later")
 
 
@@ -253,6 +255,7 @@ async def test_a_choice_that_cannot_be_is_told_on_the_form_itself(
         await jobs_of(bridge).wait()
         assert "Nothing to do." in await admin.text(answer.headers["Location"])
         return
+
     assert (answer.status, words in page, "Replaces statements" in page) == (400, True, True)
 
 

@@ -57,7 +57,7 @@ async def test_one_box_on_every_page_finds_learners_courses_and_activities_each_
     assert results(page, "Activities") == ["/audit/activity?lms=lms&id=235", "/audit/activity?lms=lms&id=236"]
     for query in ("hop", "safe", "topic", SCRIPT):
         page = await auditor.text(f"/audit/search?{urlencode({'q': query})}")
-        assert SCRIPT not in page
+        assert SCRIPT not in page, query
         for group in ("Learners", "Courses", "Activities"):
             for href in results(page, group):
                 assert (await auditor.get(href)).status == 200
@@ -75,8 +75,8 @@ async def test_a_reader_who_may_not_see_names_finds_nobody_by_them(
     assert "Hopper" not in await reader.text(learner_path("u1"))
     for order in ("learner", "-learner"):
         text = await reader.text(f"/audit/course?lms=lms&id=c%2F1&sort={order}")
-        assert "Hopper" not in text
-        assert 'aria-sort="' not in text
+        assert "Hopper" not in text, order
+        assert 'aria-sort="' not in text, order
     person = await meet(learned, "nora", "reader", sees_names=True)
     assert results(await person.text("/audit/search?q=grace"), "Learners") == [learner_path("u1")]
 
@@ -93,6 +93,7 @@ async def test_a_uuid_leads_to_what_it_identifies_and_its_beginning_to_all_that_
         answer = await auditor.get(f"/audit/search?q={uuid.upper()}")
         assert (answer.status, answer.headers["Location"]) == (303, path.format(uuid))
     uuid = str(column(learned, "SELECT id FROM statement ORDER BY 1 LIMIT 1")[0])
+
     assert f"/audit/statements/{uuid}" in results(await auditor.text(f"/audit/search?q={uuid[:8]}"), "By UUID")
     assert "Nothing found." in await auditor.text("/audit/search?q=ffffffff-ffff-4fff-bfff-ffffffffffff")
 
@@ -118,6 +119,7 @@ async def test_a_new_name_is_found_after_the_next_commit_that_tells_it(learned: 
     await learned.commit({}, learner={"id": "u1", "name": "Grace Murray"}, activity={"id": "235"},
                          course={"id": "c/1", "name": "Fire drill"})  # fmt: skip
     await learned.let_names_be_indexed()
+
     assert results(await auditor.text("/audit/search?q=murray"), "Learners") == [learner_path("u1")]
     assert results(await auditor.text("/audit/search?q=hopper"), "Learners") == []
     assert results(await auditor.text("/audit/search?q=drill"), "Courses") == ["/audit/course?lms=lms&id=c%2F1"]
@@ -127,6 +129,7 @@ async def test_a_new_name_is_found_after_the_next_commit_that_tells_it(learned: 
 async def test_commits_without_a_new_name_write_nothing_to_the_index(learned: Bridge) -> None:
     for _ in range(3):
         await learned.commit({"cmi.score.raw": "50"}, learner={"id": "u1", "name": "Grace Hopper"})
+
     assert scalar(learned, "SELECT count(*) FROM search_rename") == 0
 
 
@@ -156,13 +159,13 @@ async def test_the_page_of_a_learner_course_or_activity_has_the_numbers_of_the_d
             assert int(fact(page, name)) == number, (kind, name)
         shown = re.findall(r'href="/audit/enrollments/([0-9a-f-]{36})"', page)
         query = f"SELECT registration FROM enrollment WHERE {where} ORDER BY last_commit_at DESC, id DESC"
-        assert shown == column(learned, query)
+        assert shown == column(learned, query), kind
         made = (
             "SELECT count(*) FROM statement s JOIN attempt a ON a.id = s.attempt_id"
             f" JOIN enrollment e ON e.id = a.enrollment_id WHERE {where}"
         )
         if kind != "course":
-            assert len(table(page, "Newest statements")) == min(10, scalar(learned, made))
+            assert len(table(page, "Newest statements")) == min(10, scalar(learned, made)), kind
 
 
 async def test_a_course_lists_its_activities_with_what_their_learners_achieved(
@@ -175,6 +178,7 @@ async def test_a_course_lists_its_activities_with_what_their_learners_achieved(
         " count(CASE success_status WHEN 'passed' THEN 1 END), count(CASE success_status WHEN 'failed' THEN 1 END)"
         " FROM enrollment WHERE course_id = 'c/1' GROUP BY activity_name, activity_id ORDER BY activity_id",
     )
+
     assert listed == [[f"{row[0]} {row[1]}", *map(str, row[2:])] for row in expected]
 
 

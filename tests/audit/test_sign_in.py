@@ -40,6 +40,7 @@ async def test_who_signs_in_comes_to_the_page_they_wanted(bridge: Bridge, meet: 
     wanted = re.search(r'name="next" value="([^"]*)"', form)
     assert wanted is not None
     answer = await person.sign_in("ada", next=wanted[1].replace("&amp;", "&"))
+
     assert (answer.status, answer.headers["Location"]) == (303, "/audit/log?by=ada&action=pause")
     assert (await person.get(answer.headers["Location"])).status == 200
 
@@ -58,6 +59,7 @@ async def test_who_signs_in_comes_to_the_page_they_wanted(bridge: Bridge, meet: 
 async def test_nobody_is_led_away_after_signing_in(bridge: Bridge, meet: Meet, wanted: str) -> None:
     add_account(bridge.engine, "ada", "admin")
     answer = await (await meet(bridge)).sign_in("ada", next=wanted)
+
     assert (answer.status, answer.headers["Location"]) == (303, "/audit/")
 
 
@@ -82,6 +84,7 @@ def test_an_unknown_name_costs_what_a_wrong_password_does(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(passwords, "HASHER", Watched())
     stored = passwords.hash_password(PASSWORD)
+
     assert not passwords.verify_password("wrong", stored)
     assert not passwords.verify_password("wrong", None)
     assert not passwords.verify_password("of nobody", None)
@@ -95,7 +98,8 @@ def test_an_unknown_name_costs_what_a_wrong_password_does(monkeypatch: pytest.Mo
 async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites_forms(bridge: Bridge, meet: Meet) -> None:
     add_account(bridge.engine, "ada", "admin")
     cookie = (await (await meet(bridge)).sign_in("ada")).headers["Set-Cookie"]
-    assert {"HttpOnly", "SameSite=Lax", "Path=/audit", "Max-Age=43200"} <= set(cookie.split("; "))
+
+    assert set(cookie.split("; ")) >= {"HttpOnly", "SameSite=Lax", "Path=/audit", "Max-Age=43200"}
     assert "Secure" not in cookie
 
 
@@ -114,6 +118,7 @@ async def test_the_cookie_goes_over_tls_alone_where_there_is_tls(
 ) -> None:
     bridge = await start(public_url=public_url, audit=AuditSettings(behind_proxy=behind_proxy))
     answer = await (await meet(bridge)).get("/audit/sign-in", **{"X-Forwarded-Proto": forwarded})
+
     assert ("Secure" in answer.headers["Set-Cookie"].split("; ")) is is_secure
 
 
@@ -122,6 +127,7 @@ async def test_signing_in_gives_another_secret(bridge: Bridge, meet: Meet) -> No
     person = await meet(bridge)
     before = csrf_token(await person.text("/audit/sign-in"))
     await person.sign_in("ada")
+
     assert csrf_token(await person.text("/audit/targets")) != before
 
 
@@ -130,6 +136,7 @@ async def test_signing_out_ends_the_sign_in_even_for_who_kept_the_cookie(bridge:
     cookie = _sign_in_cookie(person)
     headers = {"Cookie": f"{cookie.key}={cookie.value}"}
     stranger = await meet(bridge)
+
     assert (await stranger.client.get("/audit/targets", headers=headers)).status == 200
     assert (await person.post("/audit/sign-out")).headers["Location"] == "/audit/sign-in"
     assert not await _is_in(person)
@@ -154,6 +161,7 @@ async def test_a_new_password_another_role_and_an_end_hold_from_the_next_request
         )
         account_operations.set_role(connection, "bob", "reader", who, sees_names=False)
         account_operations.remove_account(connection, "eve", who)
+
     assert [await _is_in(person) for person in (ada, bob, eve)] == [False, True, False]
     assert (await bob.get("/audit/log")).status == 403
     assert (await ada.sign_in("ada")).status == 401
@@ -193,6 +201,7 @@ async def test_an_address_that_tries_many_names_is_slowed_down_whatever_it_says(
         headers={"X-Forwarded-For": "192.0.2.1"},
         allow_redirects=False,
     )
+
     assert answer.status == 429
 
 
@@ -225,6 +234,7 @@ async def test_who_has_an_account_cannot_wipe_out_their_tries_at_others(bridge: 
         if statuses[-1] == 303:
             await person.post("/audit/sign-out")
             person.client.cookie_jar.clear()
+
     assert statuses[-1] == 429
 
 
@@ -234,6 +244,7 @@ async def test_failures_of_long_ago_do_not_count(bridge: Bridge, meet: Meet) -> 
     for _ in range(FREE_FAILURES):
         await person.sign_in("ada", "wrong")
     bridge.clock.advance(24 * 3600)
+
     for _ in range(FREE_FAILURES - 1):
         assert (await person.sign_in("ada", "wrong")).status == 401
     assert (await person.sign_in("ada")).status == 303
@@ -241,6 +252,7 @@ async def test_failures_of_long_ago_do_not_count(bridge: Bridge, meet: Meet) -> 
 
 async def test_a_password_of_megabytes_is_not_worked_on(bridge: Bridge, meet: Meet) -> None:
     person = await meet(bridge)
+
     assert (await person.sign_in("ada", "x" * 10_000)).status == 401
     assert (await person.sign_in("ada", "x" * 900_000)).status == 413
 
@@ -255,7 +267,7 @@ async def test_no_name_or_password_makes_the_page_fail(bridge: Bridge, meet: Mee
         form = urlencode({"csrf": token, "name": name, "password": password}, errors="surrogatepass")
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         answer = await person.client.post("/audit/sign-in", data=form, headers=headers)
-        assert answer.status == {"\0": 400, "x" * 100_000: 413}.get(text, 401)
+        assert answer.status == {"\0": 400, "x" * 100_000: 413}.get(text, 401), name
 
 
 async def test_neither_passwords_nor_secrets_are_stored(bridge: Bridge, meet: Meet) -> None:
@@ -265,6 +277,7 @@ async def test_neither_passwords_nor_secrets_are_stored(bridge: Bridge, meet: Me
     with reading(bridge.engine) as connection:
         (account,) = accounts.all_of_them(connection)
         stored = [str(row) for row in connection.exec_driver_sql("SELECT * FROM sign_in")]
+
     assert account.password is not None
     assert account.password.startswith("$argon2id$")
     assert PASSWORD not in account.password

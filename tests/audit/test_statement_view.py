@@ -27,6 +27,7 @@ def test_all_parts_of_a_statement_are_in_its_summary() -> None:
             "response": "a",
         },
     )
+
     assert summary == StatementDescription(
         actor="Ada",
         verb="passed",
@@ -77,16 +78,19 @@ def test_a_duration_is_shown_with_units(duration: str, text: str) -> None:
 )
 def test_an_actor_without_an_account_is_named_only_to_those_who_may_see_names(actor: object, name: str) -> None:
     body = json.dumps({"actor": actor})
+
     assert summarize(body, sees_names=True, sees_cmi=True).actor == name
     assert summarize(body, sees_names=False, sees_cmi=True).actor == "a learner"
 
 
 def test_the_object_of_a_voiding_statement_is_the_statement_that_it_voids() -> None:
     summary = summary_of(object={"objectType": "StatementRef", "id": "s1"})
+
     assert (summary.object, summary.object_id) == ("statement s1", "s1")
 
 
 @pytest.mark.parametrize(("success", "text"), [(True, "correct"), (False, "incorrect")])
 def test_an_answer_to_an_interaction_is_correct_or_incorrect(*, success: bool, text: str) -> None:
     target = {"id": "https://x.example.org/1", "definition": {"interactionType": "fill-in"}}
+
     assert summary_of(object=target, result={"success": success}).results == (text,)

@@ -38,6 +38,7 @@ def _ids(bridge: Bridge, where: str = "1 = 1") -> set[str]:
 async def test_the_newest_come_first_and_all_are_there(bridge: Bridge, admin: Visitor) -> None:
     shown = _ROW.findall(await admin.text("/audit/statements"))
     expected = rows(bridge, "SELECT id FROM statement ORDER BY created_at DESC, attempt_id DESC, position DESC")
+
     assert shown == [str(row[0]) for row in expected][:50]
 
 
@@ -84,6 +85,7 @@ async def test_a_filter_finds_exactly_those_that_it_names(
 )
 async def test_what_cannot_be_looked_for_is_told_in_words(admin: Visitor, query: str, words: str) -> None:
     answer = await admin.get(f"/audit/statements?{query}")
+
     assert answer.status == 400
     assert words in await answer.text()
 
@@ -99,6 +101,7 @@ async def test_pages_follow_one_another_without_gap_or_repetition(bridge: Bridge
         match = re.search(r'<a href="([^"]+)" rel="next">', text)
         path = match[1].replace("&amp;", "&") if match else ""
         assert "lms=lms" in (path or "lms=lms")
+
     assert len(shown) == len(set(shown)) == scalar(bridge, "SELECT count(*) FROM statement")
 
 
@@ -112,6 +115,7 @@ async def test_one_statement_is_shown_with_all_that_led_to_it_and_all_that_becam
         " WHERE s.rule = 'passed' AND e.learner_id = 'u1'",
     )
     text = await auditor.text(f"/audit/statements/{statement_id}")
+
     for fragment in (str(attempt_id), str(session_id), version, "&#34;score&#34;", "lrs-canary 17", "cmi-canary"):
         assert fragment in text
     assert "a retry sends it again" in text
@@ -129,6 +133,7 @@ async def test_what_waits_tells_what_is_ahead_of_it(bridge: Bridge, auditor: Vis
     )
     first, second = (str(row[0]) for row in id_rows[:2])
     text = await auditor.text(f"/audit/statements/{second}")
+
     assert "Must arrive before it: 1" in text
     assert f'<a href="/audit/statements/{first}">' in text
 
@@ -138,6 +143,7 @@ async def test_a_statement_that_there_is_not_is_told_in_words(
     bridge: Bridge, admin: Visitor, statement_id: str
 ) -> None:
     answer = await admin.get(f"/audit/statements/{statement_id}")
+
     assert answer.status == 404
     assert "There is no statement with this id" in await answer.text()
 
@@ -149,6 +155,7 @@ async def test_a_reader_sees_neither_names_nor_what_learners_and_lrss_said(bridg
         text = await reader.text(path)
         for secret in (*SECRETS, "lrs-canary", "problem-canary", "suspended-canary"):
             assert secret not in text, path
+
     assert "u1" in await reader.text("/audit/statements")
 
 
@@ -165,10 +172,11 @@ async def test_a_reader_who_may_see_names_sees_them_and_no_more(bridge: Bridge, 
 async def test_what_people_typed_is_shown_and_does_nothing(bridge: Bridge, admin: Visitor) -> None:
     for path in ["/audit/statements", *(f"/audit/statements/{statement_id}" for statement_id in _ids(bridge))]:
         text = await admin.text(path)
-        assert SCRIPT not in text
-        assert "<img src=x" not in text
-        assert "<b>" not in re.sub(r"<b>(LMS|Enrollment|Attempt|Session|Commit|Rule|Statement)</b>", "", text)
+        assert SCRIPT not in text, path
+        assert "<img src=x" not in text, path
+        assert "<b>" not in re.sub(r"<b>(LMS|Enrollment|Attempt|Session|Commit|Rule|Statement)</b>", "", text), path
     page = await admin.text(f"/audit/statements?learner={quote(SCRIPT)}&rule={quote(COMMENT)}")
+
     assert SCRIPT not in page
     assert "<img src=x" not in page
 
@@ -193,6 +201,7 @@ async def test_files_are_safe_in_spreadsheets_and_exact_for_programs(bridge: Bri
 
 async def test_a_file_of_nothing_has_its_head(bridge: Bridge, admin: Visitor) -> None:
     raw = await admin.text("/audit/statements.csv?rule=none-such")
+
     assert raw.lstrip("\ufeff").startswith('"id","created_at","verb"')
     assert len(raw.splitlines()) == 1
     assert await admin.text("/audit/statements.ndjson?rule=none-such") == ""

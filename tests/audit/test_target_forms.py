@@ -96,5 +96,6 @@ async def test_documents_in_another_form_say_so(bridge: Bridge, auditor: Visitor
 
 async def test_the_page_of_targets_says_in_which_form_each_gets_what_is_made(bridge: Bridge, reader: Visitor) -> None:
     page = await reader.text("/audit/targets")
+
     assert page.count("in another form") == 1
     assert "in another form: pseudonyms by key one, no names." in page

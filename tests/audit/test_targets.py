@@ -59,7 +59,7 @@ async def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it_and_why(
 async def test_a_pause_wants_a_reason(bridge: Bridge, admin: Visitor) -> None:
     for fields in ({}, {"reason": "  "}):
         answer = await admin.post("/audit/targets/analytics/pause", **fields)
-        assert (answer.status, "A reason is required" in await answer.text()) == (400, True)
+        assert (answer.status, "A reason is required" in await answer.text()) == (400, True), fields
     with reading(bridge.engine) as connection:
         assert pauses.current(connection) == {}
 
@@ -75,6 +75,7 @@ async def test_what_waits_and_since_when_is_told(start: StartBridge, meet: Meet)
     reader = await meet(bridge, "rita", "reader")
     text = await reader.text("/audit/targets")
     facts = _facts(text)
+
     assert "(no LRS yet)" in text
     assert facts["Waiting"] == str(len(bridge.rules()))
     assert facts["Waiting since"] == "2026-01-01 00:00:00 UTC"
@@ -119,6 +120,7 @@ async def test_the_breaker_is_open_while_the_newest_try_met_trouble(
     with writing(bridge.engine) as connection:
         for outcome in outcomes:
             outbox.add_tries(connection, [Try("analytics", START, 5, outcome, None, "")])
+
     assert _facts(await reader.text("/audit/targets"))["Circuit breaker"] == expected
 
 
@@ -128,7 +130,7 @@ async def test_an_lrs_that_lets_nobody_in_is_an_alarm(bridge: Bridge, reader: Vi
         target_alarms.begin(connection, alarm)
     for person, is_told in ((admin, True), (reader, False)):
         text = await person.text("/audit/targets")
-        assert "The LRS denies the bridge access" in text
+        assert "The LRS denies the bridge access" in text, person
         assert ("the LRS answered 401: no" in text) is is_told
 
 
@@ -139,6 +141,7 @@ async def test_only_an_admin_is_offered_what_only_an_admin_may(admin: Visitor, r
 
 async def test_without_a_target_it_is_told_what_to_do(start: StartBridge, meet: Meet) -> None:
     reader = await meet(await start(), "rita", "reader")
+
     assert "Add a [[targets]] section" in await reader.text("/audit/targets")
 
 
@@ -169,6 +172,7 @@ async def test_an_lrs_that_answers_is_asked_with_the_targets_credentials(ask: As
         return web.json_response({"version": ["1.0.3", "2.0.0"]})
 
     text = await ask(about)
+
     assert "connected and let in, supports xAPI 1.0.3, 2.0.0" in text
     assert set(seen) == {"Basic dTpww6Q="}
     assert "pä" not in text
@@ -192,6 +196,7 @@ async def test_an_lrs_that_tells_its_versions_to_everybody_and_lets_nobody_in_is
         return web.json_response({"version": ["1.0.3"]}) if request.path == "/xapi/about" else answer()
 
     text = await ask(handle)
+
     assert words in text
     assert "connected" not in text
     assert "canary" not in text
@@ -216,6 +221,7 @@ async def test_what_an_lrs_answers_is_told_in_words(ask: Ask, answer: Callable[[
         return answer()
 
     text = await ask(about)
+
     assert words in text
     assert "<h1>Welcome" not in text
 
@@ -223,4 +229,5 @@ async def test_what_an_lrs_answers_is_told_in_words(ask: Ask, answer: Callable[[
 async def test_an_lrs_that_is_not_there_is_told_in_words(admin: Visitor) -> None:
     answer = await admin.post("/audit/targets/analytics/test")
     text = await answer.text()
+
     assert (answer.status, "analytics: no answer" in text, "Check the endpoint" in text) == (200, True, True)

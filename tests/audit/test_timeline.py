@@ -82,6 +82,7 @@ async def test_all_that_is_stored_of_an_attempt_is_there_in_order_each_with_an_a
 ) -> None:
     page = await auditor.text(f"/audit/attempts/{attempt}")
     numbers = column(bridge, "SELECT number FROM journal ORDER BY id")
+
     assert anchors(page, "commit") == [f"{SESSION}-{number}" for number in numbers]
     assert anchors(page, "statement") == column(bridge, "SELECT id FROM statement ORDER BY position")
     assert anchors(page, "delivery") == column(bridge, "SELECT id FROM delivery ORDER BY id")
@@ -146,6 +147,7 @@ async def test_a_statement_is_told_as_a_sentence_with_its_rule_and_mapping(
 async def test_a_delivery_is_told_with_its_tries_and_what_the_lrs_said(attempt: str, auditor: Visitor) -> None:
     page = await auditor.text(f"/audit/attempts/{attempt}")
     (tried,) = table(page, "Tries")
+
     assert tried[1:] == ["refused", "400", "12 ms", "ANSWERCANARY"]
     assert "not tried yet" in page
 
@@ -158,21 +160,23 @@ async def test_auditors_see_what_came_as_it_came(bridge: Bridge, attempt: str, a
         with reading(bridge.engine) as connection:
             query = text("SELECT body FROM journal WHERE number = :number")
             assert await answer.read() == bytes(connection.execute(query, {"number": stored_number}).scalar_one())
-        assert answer.content_type == "text/plain"
-        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.content_type == "text/plain", number
+        assert answer.headers["Content-Disposition"].startswith("attachment"), number
 
 
 async def test_a_reader_sees_neither_names_nor_what_learners_and_lrss_said(attempt: str, reader: Visitor) -> None:
     for path in (f"/audit/attempts/{attempt}", *(f"/audit/commits/{SESSION}/{number}" for number in (1, 2, 3))):
         page = await reader.text(path)
-        assert not [canary for canary in ("NAMECANARY", *SECRETS) if canary in page]
-        assert "u1" in page
+        assert not [canary for canary in ("NAMECANARY", *SECRETS) if canary in page], path
+        assert "u1" in page, path
+
     assert (await reader.get(f"/audit/commits/{SESSION}/1/body")).status == 403
 
 
 async def test_a_reader_who_may_sees_names_and_nothing_more(bridge: Bridge, attempt: str, meet: Meet) -> None:
     person = await meet(bridge, "nora", "reader", sees_names=True)
     page = await person.text(f"/audit/attempts/{attempt}")
+
     assert "NAMECANARY" in page
     assert not [canary for canary in SECRETS if canary in page]
 
@@ -180,7 +184,7 @@ async def test_a_reader_who_may_sees_names_and_nothing_more(bridge: Bridge, atte
 async def test_what_people_typed_comes_back_escaped(attempt: str, auditor: Visitor) -> None:
     for path in (f"/audit/attempts/{attempt}", f"/audit/commits/{SESSION}/2"):
         page = await auditor.text(path)
-        assert not [typed for typed in ("<b>Ada", "<i>drill", "CANARY<script>") if typed in page]
+        assert not [typed for typed in ("<b>Ada", "<i>drill", "CANARY<script>") if typed in page], path
 
 
 async def test_a_long_attempt_comes_in_pages_and_changes_reach_over_them(
@@ -196,12 +200,14 @@ async def test_a_long_attempt_comes_in_pages_and_changes_reach_over_them(
         page = await auditor.text(following[1].replace("&amp;", "&"))
         if len(commits) == 1:
             assert dict(table(page, "Changes of this commit"))["Completion"] == "incomplete → completed"
+
     assert commits == [f"{SESSION}-{number}" for number in (1, 2, 3)]
 
 
 async def test_a_commit_leads_to_its_place_in_the_timeline(attempt: str, auditor: Visitor) -> None:
     page = await auditor.text(f"/audit/commits/{SESSION}/2")
     match = re.search(r'href="(/audit/attempts/[^"]+)#(commit-[^"]+)"', page)
+
     assert match is not None
     assert f'id="{match[2]}"' in await auditor.text(match[1])
 
@@ -221,6 +227,7 @@ async def test_a_commit_leads_to_its_place_in_the_timeline(attempt: str, auditor
 )
 async def test_what_is_not_there_is_told_in_words(attempt: str, auditor: Visitor, path: str, noun: str) -> None:
     answer = await auditor.get(f"/audit/{path}")
+
     assert answer.status == 404
     assert f"There is no {noun} with this id." in await answer.text()
 
@@ -229,18 +236,21 @@ async def test_a_body_that_is_no_text_is_shown_all_the_same(bridge: Bridge, atte
     with writing(bridge.engine) as connection:
         connection.execute(text("UPDATE journal SET body = :body WHERE number = 1"), {"body": b"\xff\x00<script>"})
     page = await auditor.text(f"/audit/commits/{SESSION}/1")
+
     assert "\ufffd\u2400&lt;script&gt;" in page
 
 
 async def test_an_attempt_without_commits_says_that_it_waits(bridge: Bridge, auditor: Visitor) -> None:
     opened = await bridge.open()
     page = await auditor.text(f"/audit/attempts/{opened['attempt']['id']}")
+
     assert "No commits yet." in page
 
 
 def test_json_of_bodies_is_not_changed_but_for_line_breaks() -> None:
     body = b'{"a": 1.0, "b": "\\u00e4", "c": 12345678901234567890}'
     shown = view_of(body).text
+
     assert shown.splitlines()[1:-1] == ['  "a": 1.0,', '  "b": "\\u00e4",', '  "c": 12345678901234567890']
     assert json.loads(shown) == json.loads(body)
 
@@ -263,6 +273,7 @@ async def test_a_commit_tells_which_rules_fired_and_why_the_others_did_not(
 
 async def test_readers_see_which_rules_fired_without_what_learners_said(attempt: str, reader: Visitor) -> None:
     page = await reader.text(f"/audit/commits/{SESSION}/2")
+
     assert table(page, "Fired")
     assert not table(page, "Changes")
 
@@ -273,6 +284,7 @@ async def test_a_commit_that_cannot_be_read_again_is_shown_without_its_rules(
     with writing(bridge.engine) as connection:
         connection.execute(text("UPDATE journal SET body = :body WHERE number = 1"), {"body": b"nothing"})
     page = await auditor.text(f"/audit/commits/{SESSION}/2")
+
     assert "The rules cannot be shown" in page
     assert table(page, "Changes of this commit")
 
@@ -282,6 +294,7 @@ async def test_an_enrollment_with_many_commits_is_gone_through_when_asked(
 ) -> None:
     monkeypatch.setattr(rule_trace, "MAX_UNREQUESTED_COMMITS", 2)
     page = await auditor.text(f"/audit/commits/{SESSION}/2")
+
     assert not table(page, "Fired")
     assert f'href="/audit/commits/{SESSION}/2?rules=1"' in page
     assert table(await auditor.text(f"/audit/commits/{SESSION}/2?rules=1"), "Fired")

@@ -43,10 +43,10 @@ async def test_a_reader_does_not_learn_a_name_from_what_an_activity_is_called(
     trusted = await meet(bridge, "tess", "reader", sees_names=True)
     for path in (f"/audit/attempts/{report.attempt.uuid}", f"/audit/statements/{report.statements[0].id}"):
         shown, whole = await reader.text(path), await trusted.text(path)
-        assert NAME in whole
-        assert NAME not in shown
-        assert ENCODED not in shown
-        assert "Course of (name)" in shown
+        assert NAME in whole, path
+        assert NAME not in shown, path
+        assert ENCODED not in shown, path
+        assert "Course of (name)" in shown, path
 
 
 async def test_a_clients_own_word_for_a_commit_is_for_auditors(

@@ -38,6 +38,6 @@ async def test_a_statement_is_explained_down_to_the_line_of_the_commit(
 
     for path in (f"/audit/statements/{statement}", link[1]):
         text = await reader.text(path)
-        assert 'id="why"' not in text
-        assert "session.mode" not in text.split("<h3>Rules</h3>")[0]
-        assert "told" not in text
+        assert 'id="why"' not in text, path
+        assert "session.mode" not in text.split("<h3>Rules</h3>")[0], path
+        assert "told" not in text, path

@@ -13,11 +13,15 @@ from bridge.audit.routes import ROUTES, Route
 from bridge.mapping_library.activation import store_version
 from bridge.mapping_library.documents import compile_text, read_document
 from bridge.operations.audit_context import AuditContext
+from bridge.operations.erasure import ErasureRequest, erase_learner
 from bridge.operations.targets import pause_target
 from bridge.settings import TargetSettings
-from storage import deliveries
+from storage import deliveries, removals
 from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
+from storage.erasures import Later
+from storage.queries.learner_data import Learner
+from storage.removals import NewRemoval
 from tests.support.accounts import PASSWORD, add_account
 from tests.support.bridge import Bridge, FakeClock, Ids, start_bridge
 from tests.support.browser import new_visitor
@@ -29,6 +33,8 @@ ADMIN = "ada"
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
+LEAVER = "leaver"
+"""Somebody who asked to be forgotten."""
 SESSION = "11111111-2222-4333-8444-555555555555"
 TOLD = (
     {
@@ -60,6 +66,7 @@ NO_PAGES = {
     "/commits/{session_id}/{number}/body",
     "/statements/{id}/body",
     "/documents/{id}/content",
+    "/erasures/{uuid}/receipt",
 }
 """Routes that do not give a page, besides those of files and pictures."""
 LEFT = "^failed: GET [^ ]*/audit/live: net::ERR_ABORTED$"
@@ -133,6 +140,7 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
         "scorm_version": "2004",
         "session_id": SESSION,
     }
+    await bridge.commit(TOLD[-1], learner={"id": LEAVER}, scorm_version="2004")
     for number, cmi in enumerate((*TOLD, TOLD[-1]), 1):
         clock.advance(90)
         await bridge.commit(cmi, **grace, sequence=min(number, len(TOLD)), terminated=number > 1)
@@ -145,12 +153,24 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
         connection.execute(text("UPDATE document_delivery SET target = :target"), {"target": TARGET})
         store_version(connection, compile_text(_changed_mapping(), "scorm-profile"), clock())
         pause_target(connection, TARGET, AuditContext(ADMIN, "The LRS moves house.", clock()))
+    _erase_learner(bridge)
     add_admin(database_url)
     paths = _paths(bridge)
     await bridge.close()
     target = TargetSettings(name=TARGET, endpoint=endpoint, username="u", password="p")
     running = await start_bridge(database_url=database_url, targets=(target,), clock=clock, ids=ids, token=bridge.token)
     return AuditSite(running, paths | await _jobs(running, paths["mappings-hash-reissue"].removesuffix("/reissue")))
+
+
+def _erase_learner(bridge: Bridge) -> None:
+    """Erase somebody whose document the LRS does not delete."""
+    context = AuditContext(ADMIN, "Request 2026-17, by mail.", bridge.clock())
+    request = ErasureRequest(Learner(LEAVER), Later.REFUSE, {TARGET: False}, context)
+    erasure = erase_learner(bridge.engine, request, now=bridge.clock, new_id=Ids(1000))
+    with writing(bridge.engine) as connection:
+        removals.add(connection, [NewRemoval(erasure.id, TARGET, "activities/state", "{}")], bridge.clock())
+        waiting = connection.execute(text("SELECT max(id) FROM removal")).scalar_one()
+        removals.postpone(connection, [waiting], bridge.clock() * 2, "the LRS answered 403: no documents here")
 
 
 async def _jobs(bridge: Bridge, version: str) -> dict[str, str]:
@@ -183,6 +203,7 @@ def _paths(bridge: Bridge) -> dict[str, str]:
         ).one()
         (dead, *_) = deliveries.find(connection, DeliveryFilter(state="dead"))
         document_id = connection.execute(text("SELECT min(id) FROM document")).scalar_one()
+        erasure = connection.execute(text("SELECT uuid FROM erasure")).scalar_one()
         older, newer = connection.execute(text("SELECT content_hash FROM mapping_version ORDER BY id")).scalars()
     values = {"registration": registration, "uuid": attempt, "session_id": SESSION, "number": 2, "hash": older}
     queries = {
@@ -196,7 +217,7 @@ def _paths(bridge: Bridge) -> dict[str, str]:
         "activity": {"lms": "lms", "id": "235"},
     }
     ids = {"statements-id": dead.statement_id, "documents-id": document_id}
-    overrides = {"mappings-hash-reissue": {"hash": newer}}
+    overrides = {"mappings-hash-reissue": {"hash": newer}, "erasures-uuid": {"uuid": erasure}}
     return {
         name: f"/audit{route.path.format_map(values | {'id': ids.get(name, '')} | overrides.get(name, {}))}"
         + (f"?{urlencode(queries[name])}" if name in queries else "")

@@ -112,9 +112,9 @@ class CoursePage:
         """Wait until the course says how it ended, and the session is closed: its last commit is answered."""
         await expect(self.sco.locator("#end")).to_have_attribute("data-outcome", outcome)
         await expect(self.status).to_have_attribute("data-state", "ended")
-        await self._expect_answers()
+        await self._wait_for_answers()
 
-    async def _expect_answers(self) -> None:
+    async def _wait_for_answers(self) -> None:
         # the last commit is a beacon, whose answer no page sees: a page that is left before that is there counts the
         # request as aborted, though it goes on
         async with asyncio.timeout(DEADLINE):

@@ -72,7 +72,7 @@ async def test_a_course_saved_and_left_goes_on_where_it_was_and_its_times_add_up
     [attempt] = await bridge.shown_attempts(page, learner)
     hours, minutes, seconds = map(float, attempt["fields"]["time"].split(":"))
     assert hours * 3600 + minutes * 60 + seconds == pytest.approx(sum(spent), abs=0.001)
-    assert_one_attempt_in_two_sessions(statements)
+    expect_one_attempt_in_two_sessions(statements)
     stored = await bridge.verify(learner, version)
     assert [session["ended"] for session in stored["attempts"][0]["sessions"]] == ["suspended", "terminated"]
 
@@ -93,7 +93,7 @@ async def test_a_tab_closed_in_the_middle_loses_nothing(
     await course.expect_answered("what-resumes", "correct")
     await leave(course)
     statements = await expect_statements(lrs, learner, version, [*first, RESUMED, SUSPENDED])
-    assert_one_attempt_in_two_sessions(statements)
+    expect_one_attempt_in_two_sessions(statements)
 
 
 async def test_leaving_by_the_link_and_returning_by_the_back_button_goes_on(
@@ -113,7 +113,7 @@ async def test_leaving_by_the_link_and_returning_by_the_back_button_goes_on(
     await course.expect_answered(WRONG, "incorrect")
     await leave(course)
     statements = await expect_statements(lrs, learner, version, [*suspended_on(version, 5), RESUMED, SUSPENDED])
-    assert_one_attempt_in_two_sessions(statements)
+    expect_one_attempt_in_two_sessions(statements)
 
 
 async def test_a_page_reloaded_in_the_middle_goes_on(
@@ -128,7 +128,7 @@ async def test_a_page_reloaded_in_the_middle_goes_on(
     await course.expect_answered(WRONG, "incorrect")
     await leave(course)
     statements = await expect_statements(lrs, learner, version, [*suspended_on(version, 5), RESUMED, SUSPENDED])
-    assert_one_attempt_in_two_sessions(statements)
+    expect_one_attempt_in_two_sessions(statements)
 
 
 async def test_a_finished_course_launched_again_is_a_second_attempt(
@@ -160,7 +160,7 @@ def registrations(statements: list[dict[str, Any]]) -> set[str]:
     return {statement["context"]["registration"] for statement in statements}
 
 
-def assert_one_attempt_in_two_sessions(statements: list[dict[str, Any]]) -> None:
+def expect_one_attempt_in_two_sessions(statements: list[dict[str, Any]]) -> None:
     """Check that all statements are of one attempt, of which those from `resumed` on are of another session."""
     assert len(registrations(statements)) == 1
     assert {extension(statement)["attempt"] for statement in statements} == {"1"}

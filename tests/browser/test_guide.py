@@ -38,5 +38,6 @@ async def test_what_content_sets_is_committed_and_the_page_says_so(
     await page.get_by_text("Saved", exact=True).wait_for()
 
     stored = await bridge.verify(learner, "1.2")
+
     assert stored["learner"]["id"] == learner_id(learner)
     assert (stored["success_status"], stored["best_score"]["scaled"]) == ("passed", 0.85)

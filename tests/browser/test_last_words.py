@@ -103,7 +103,7 @@ async def test_content_that_finishes_only_after_a_commit_loses_no_last_word(
     verbs = await poll(lambda: _verbs(lrs, learner), lambda seen: "terminated" in seen)
     assert verbs[0] == "initialized"
     assert verbs[-1] == "terminated"
-    assert {"completed", "passed"} <= {*verbs}
+    assert {*verbs} >= {"completed", "passed"}
 
 
 async def _attempt(bridge: SandboxBridge, learner: str, version: str) -> dict[str, Any]:

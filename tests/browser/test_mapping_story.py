@@ -83,6 +83,7 @@ async def test_a_mapping_is_drafted_judged_let_hold_taken_back_and_told_anew(
         await course.turn_to(PAGES[4])
     entries = await trail(page)
     basis = entries[2].pop()
+
     assert basis.startswith("“progressed” says too little; based on the impact report of 20")
     assert basis.endswith("added: 0, dropped: 0, changed: 2)")
     assert entries == [

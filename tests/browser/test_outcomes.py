@@ -96,6 +96,7 @@ async def test_a_failed_course_is_told_with_its_score(
     await expect_statements(lrs, learner, version, expected)
 
     [shown] = await bridge.shown_attempts(page, learner)
+
     assert shown["fields"]["success"] == "failed"
     assert shown["fields"]["score"] == "40 (40 %)"
 

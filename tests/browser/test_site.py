@@ -61,6 +61,7 @@ async def test_every_page_fits_a_phone(browser: Browser, watch: Watch, site: tup
             await page.goto(f"{origin}/{name}.html")  # until its style sheets are there
             if await page.evaluate(WIDTH) > PHONE["width"]:
                 wide.append(name)
+
     assert len(pages) > 40
     assert wide == []
 

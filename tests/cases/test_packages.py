@@ -16,7 +16,6 @@ from tests.support.replay import replayed, stored
 async def test_each_sco_of_a_package_has_its_own_data_whether_posted_apart_or_together(bridge: Bridge) -> None:
     case = Case(bridge, "ilias-multi-sco-package")
     await case.play()
-
     assert case.answers == ["ok"] * 3
     openings = [request["body"] for request in case.case["requests"] if request["path"] == "/v1/sessions"]
     for opening in openings:
@@ -24,12 +23,12 @@ async def test_each_sco_of_a_package_has_its_own_data_whether_posted_apart_or_to
         with reading(bridge.engine) as connection:
             (five,) = find_enrollments(connection, learner, activity)
             (six,) = find_enrollments(connection, learner, "6", activity)
-        assert (five["success_status"], five["best_score"]["raw"]) == ("passed", 90)
-        assert (six["success_status"], six["completion_status"]) == ("unknown", "incomplete")
+        assert (five["success_status"], five["best_score"]["raw"]) == ("passed", 90), opening
+        assert (six["success_status"], six["completion_status"]) == ("unknown", "incomplete"), opening
         (of_five,), (of_six,) = five["attempts"], six["attempts"]
-        assert (of_five["cmi"]["suspend_data"], of_five["cmi"]["core"]["lesson_location"]) == ("five", "end")
-        assert (of_six["cmi"]["suspend_data"], of_six["cmi"]["core"]["lesson_location"]) == ("six", "p1")
-        assert of_six["score"]["raw"] == 10
+        assert (of_five["cmi"]["suspend_data"], of_five["cmi"]["core"]["lesson_location"]) == ("five", "end"), opening
+        assert (of_six["cmi"]["suspend_data"], of_six["cmi"]["core"]["lesson_location"]) == ("six", "p1"), opening
+        assert of_six["score"]["raw"] == 10, opening
     assert replayed(bridge.engine, DEFAULT) == stored(bridge.engine)
 
 
@@ -43,7 +42,6 @@ async def test_the_scos_of_a_course_have_one_registration(bridge: Bridge) -> Non
         else:
             answer = await bridge.commit(**value, activity=None, learner=None, session_id=opened["session_id"])
             enrollments.append(answer["enrollment"])
-
     assert len(enrollments) == 4
     assert {enrollment["activity"]["id"] for enrollment in enrollments} == {"sco1", "sco2"}
     (registration,) = {enrollment["course"]["registration"] for enrollment in enrollments}

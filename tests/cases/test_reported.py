@@ -40,7 +40,7 @@ async def test_a_session_left_over_night_goes_on_whatever_its_player(bridge: Bri
         assert verbs(statements).count("resumed") == 1, suffix
         assert all(
             commit["disposition"] == "applied" for session in attempt["sessions"] for commit in session["commits"]
-        )
+        ), suffix
 
 
 async def test_the_exit_that_was_said_last_counts_empty_or_not(bridge: Bridge) -> None:
@@ -52,6 +52,7 @@ async def test_the_exit_that_was_said_last_counts_empty_or_not(bridge: Bridge) -
         statements = case.statements(suffix)
         assert "terminated" in verbs(statements), suffix
         assert not {"suspended", "abandoned"} & set(verbs(statements)), suffix
+
     assert (case.opened[1]["attempt"]["number"], case.opened[1]["attempt"]["entry"]) == (2, "ab-initio")
 
 
@@ -61,9 +62,9 @@ async def test_what_is_reached_without_credit_stays_out_of_the_gradebook(bridge:
 
     for suffix in ("", "b"):
         enrollment = case.enrollment(suffix)
-        assert (enrollment["completion_status"], enrollment["success_status"]) == ("unknown", "unknown")
-        assert (enrollment["best_score"], enrollment["total_time"]) == (None, "PT0S")
-        assert enrollment["attempts"][0]["success_status"] == "passed"
+        assert (enrollment["completion_status"], enrollment["success_status"]) == ("unknown", "unknown"), suffix
+        assert (enrollment["best_score"], enrollment["total_time"]) == (None, "PT0S"), suffix
+        assert enrollment["attempts"][0]["success_status"] == "passed", suffix
 
 
 async def test_a_review_records_nothing(bridge: Bridge) -> None:
@@ -72,9 +73,10 @@ async def test_a_review_records_nothing(bridge: Bridge) -> None:
 
     for suffix in ("", "b"):
         enrollment, statements = case.enrollment(suffix), case.statements(suffix)
-        assert (enrollment["success_status"], enrollment["total_time"]) == ("failed", "PT10M")
-        assert (enrollment["total_attempts"], enrollment["best_score"]["scaled"]) == (1, 0.4)
-        assert not {"passed", "responded"} & set(verbs(statements))
+        assert (enrollment["success_status"], enrollment["total_time"]) == ("failed", "PT10M"), suffix
+        assert (enrollment["total_attempts"], enrollment["best_score"]["scaled"]) == (1, 0.4), suffix
+        assert not {"passed", "responded"} & set(verbs(statements)), suffix
+
     assert [warning["code"] for warning in case.answers[-1]["warnings"]] == ["not-recorded"]
 
 

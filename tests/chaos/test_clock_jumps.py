@@ -32,7 +32,7 @@ async def test_a_jump_loses_nothing_and_dates_no_statement_before_an_earlier_one
             bridge.clock.advance(seconds)
         bridge.clock.advance(random.uniform(0, 30))
         answer = await bridge.commit({"core": {"score": {"raw": str(number)}}}, sequence=number + 1)
-        assert answer["disposition"] == "applied"
+        assert answer["disposition"] == "applied", number
     chaos_lrs.dice.well = True
 
     def arrived() -> bool:

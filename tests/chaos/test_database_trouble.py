@@ -75,7 +75,6 @@ class TestPostgreSQL:
             # one session that is killed: the server ends all others, recovers from its log and starts again
             _signal(signal.SIGKILL, _children(cluster.get_pid(), " bridge ")[:1])
         await arena.finish()
-
         assert arena.ledger.statuses[503] or arena.ledger.unknown
         assert 500 not in arena.ledger.statuses
         arena.tell(restarts=arena.scale.restarts, statuses=dict(arena.ledger.statuses))
@@ -127,7 +126,7 @@ def _mounted(place: Path, size: str) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-async def _fill_and_free(arena: Arena, disk: Path) -> None:
+async def _check_that_a_full_disk_is_outlived(arena: Arena, disk: Path) -> None:
     """Fill the disk under load until enough commits were refused, and free it again."""
     await arena.start(sections="[limits]\nmin_free_mib = 0\n")  # or it would be refused before the disk is full
     await arena.commits(30)
@@ -182,7 +181,7 @@ class TestFullDiskOfSQLite:
         return url
 
     async def test_a_full_disk_is_said_and_outlived_without_a_restart(self, arena: Arena, disk: Path) -> None:
-        await _fill_and_free(arena, disk)
+        await _check_that_a_full_disk_is_outlived(arena, disk)
 
         whole = sqlite3.connect(disk / "bridge.db")
         assert whole.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -216,4 +215,4 @@ class TestFullDiskOfPostgreSQL:
         return url
 
     async def test_full_tables_are_said_and_outlived_without_a_restart(self, arena: Arena, disk: Path) -> None:
-        await _fill_and_free(arena, disk)
+        await _check_that_a_full_disk_is_outlived(arena, disk)

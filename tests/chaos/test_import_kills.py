@@ -43,7 +43,7 @@ def test_an_import_that_is_killed_at_any_moment_goes_on_when_begun_again(
         assert _commits(import_history.engine) == 2 * LEARNERS
         rules = [rule for _, rule, _ in import_history.statements()]
         expected = ("initialized", "scored", "failed")
-        assert {rule: rules.count(rule) for rule in rules} == dict.fromkeys(expected, LEARNERS)
+        assert {rule: rules.count(rule) for rule in rules} == dict.fromkeys(expected, LEARNERS), import_history
 
 
 def test_a_backfill_that_is_killed_at_any_moment_goes_on_when_begun_again(

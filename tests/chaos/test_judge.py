@@ -39,6 +39,7 @@ def test_kept_promises_are_no_violations() -> None:
 )
 def test_a_broken_promise_is_found(bridge: Stored, arrived: dict[str, bytes], words: str) -> None:
     (violation,) = violations(LEDGER, bridge, arrived)
+
     assert words in violation
 
 

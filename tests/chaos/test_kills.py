@@ -14,7 +14,6 @@ async def test_nothing_is_lost_doubled_or_put_out_of_order_by_kills_and_a_failin
         await server.start()
     await arena.trouble("none", "cut", "kept-cut", "kept-500", "503", "429", "again")
     await arena.finish()
-
     assert arena.ledger.unknown
     assert arena.ledger.repeated
     arena.tell(kills=arena.scale.kills, left_open=len(arena.ledger.unknown), faults=dict(arena.lrs.dice.count()))

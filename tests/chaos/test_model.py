@@ -163,9 +163,9 @@ class Machine(RuleBasedStateMachine):
             assert (owner.success_status == "passed") == (learner in self.passed)
             for report in reports:
                 positions = [statement.position for statement in report.statements]
-                assert positions == list(range(1, len(positions) + 1))
+                assert positions == list(range(1, len(positions) + 1)), report
                 dates = [msgspec.json.decode(statement.body)["timestamp"] for statement in report.statements]
-                assert dates == sorted(dates)
+                assert dates == sorted(dates), report
 
     def teardown(self) -> None:
         """Tell the journal once more: exactly what is stored."""

@@ -13,7 +13,6 @@ async def test_an_outage_under_load_loses_nothing_and_costs_a_probe_now_and_then
     assert arena.lrs.dice.requests < 60
     assert not arena.lrs.kept
     await arena.finish()
-
     assert arena.ledger.statuses.keys() == {200}
     assert arena.lrs.dice.met["down"]
     arena.tell(requests_while_down=arena.lrs.dice.met["down"])
@@ -27,7 +26,6 @@ async def test_what_the_lrs_refuses_becomes_dead_alone_and_everything_else_arriv
     arena.lrs.dice.poison = set(arena.random.sample(promised, 10))
     arena.lrs.dice.well = True
     await arena.finish()
-
     assert not arena.lrs.dice.poison & arena.lrs.kept.keys()
     assert arena.lrs.dice.met["400"] >= 10
     # each of the ten is found by halving a batch of at most fifty: 7 refusals at most

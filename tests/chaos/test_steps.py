@@ -62,16 +62,17 @@ async def test_a_commit_is_stored_whole_or_not_at_all_whatever_fails(bridge: Bri
         if fault.hit is None:
             break
         hit.append(fault.hit)
-        assert (status, answer["result"]) == (503, False)
-        assert _counts(bridge.engine) == before
+        assert (status, answer["result"]) == (503, False), number
+        assert _counts(bridge.engine) == before, number
         again = await bridge.commit(CMI, **who, sequence=2)
-        assert again["disposition"] == "applied"
+        assert again["disposition"] == "applied", number
         (report,) = bridge.reports(f"u{number}")
         assert [statement.id for statement in report.statements][-len(again["statements"]) :] == [
             statement["id"] for statement in again["statements"]
-        ]
-        assert all(len(statement.deliveries) == 1 for statement in report.statements)
+        ], number
+        assert all(len(statement.deliveries) == 1 for statement in report.statements), number
     else:
         pytest.fail("no run got through")
     tables = {word for sql in hit for word in sql.split() if word in metadata.tables}
-    assert {"enrollment", "session", "journal", "statement", "delivery"} <= tables
+
+    assert tables >= {"enrollment", "session", "journal", "statement", "delivery"}

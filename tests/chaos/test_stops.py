@@ -13,6 +13,5 @@ async def test_stopped_at_any_moment_under_load_it_loses_nothing_and_leaves_with
         assert await server.stop() == 0
         await server.start()
     await arena.finish()
-
     assert 500 not in arena.ledger.statuses
     arena.tell(stops=arena.scale.stops, statuses=dict(arena.ledger.statuses))

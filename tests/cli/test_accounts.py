@@ -84,6 +84,7 @@ def test_a_password_is_asked_for_twice_and_never_shown(run: Run, database_url: s
 
 def test_a_password_can_come_from_standard_input(database_url: str) -> None:
     arguments = ["accounts", "create", "ada", "--password-file", "-"]
+
     assert CliRunner().invoke(main, arguments, input=PASSWORD, env={URL: database_url}).exit_code == 0
 
 
@@ -103,6 +104,7 @@ def test_what_will_not_do_is_told_and_nothing_is_made(
     file = tmp_path / "password"
     file.write_text(password)
     result = run("accounts", "create", name, "--password-file", str(file), **{URL: database_url})
+
     assert (result.exit_code, words in result.stderr) == (1, True)
     assert _listed(run, database_url) == []
 
@@ -115,7 +117,7 @@ def test_names_are_given_once_and_unknown_ones_are_told(run: Run, database_url: 
     assert (again.exit_code, "There is an account ada already" in again.stderr) == (1, True)
     for command in (("set-role", "bob", "admin"), ("set-password", "bob"), ("remove", "bob")):
         result = run("accounts", *command, **environment)
-        assert (result.exit_code, "There is no account bob" in result.stderr) == (1, True)
+        assert (result.exit_code, "There is no account bob" in result.stderr) == (1, True), command
 
 
 def test_who_signs_in_elsewhere_gets_no_password_here(run: Run, database_url: str, password_file: str) -> None:
@@ -125,6 +127,7 @@ def test_who_signs_in_elsewhere_gets_no_password_here(run: Run, database_url: st
         accounts.add(connection, elsewhere, 0)
     engine.dispose()
     result = run("accounts", "set-password", "ada", "--password-file", password_file, **{URL: database_url})
+
     assert (result.exit_code, "signs in at https://login.example.org" in result.stderr) == (1, True)
     assert "https://login.example.org" in run("accounts", "list", **{URL: database_url}).stdout
 
@@ -132,5 +135,6 @@ def test_who_signs_in_elsewhere_gets_no_password_here(run: Run, database_url: st
 def test_a_removal_is_asked_about(run: Run, database_url: str, password_file: str) -> None:
     run("accounts", "create", "ada", "--password-file", password_file, **{URL: database_url})
     result = CliRunner().invoke(main, ["accounts", "remove", "ada"], input="n\n", env={URL: database_url})
+
     assert result.exit_code == 1
     assert len(_listed(run, database_url)) == 1

@@ -24,7 +24,6 @@ def test_what_has_begun_is_listed_with_whom_it_was_told_to(run: Run) -> None:
         alerts.settle(connection, [waiting.id], NotificationState.WAITING, not_before=START + 1, error="no route")
     engine.dispose()
     (item,) = json.loads(run("alerts", "list", "--json").stdout)["items"]
-
     assert (item["condition"], item["since"], item["detail"]) == (
         "low-disk",
         "2026-01-01T00:00:00.000Z",

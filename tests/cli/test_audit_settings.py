@@ -24,6 +24,7 @@ def test_the_settings_that_the_guide_shows_are_taken(tmp_path: Path, monkeypatch
     file = tmp_path / "guide.toml"
     file.write_text("\n".join(re.findall(r"```toml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)))
     audit = load_settings(file).audit
+
     assert (audit.enabled, audit.session_hours, audit.behind_proxy) == (True, 12, False)
     assert audit.oidc is not None
     assert audit.oidc.secret("client_secret") == "hidden"
@@ -46,6 +47,7 @@ def test_the_settings_that_the_guide_shows_are_taken(tmp_path: Path, monkeypatch
 )
 def test_what_is_wrong_is_told(run: Run, change: tuple[str, str], words: str) -> None:
     result = run("tokens", file=OIDC.replace(*change))
+
     assert result.exit_code == 78
     assert words in result.stderr
 
@@ -55,5 +57,6 @@ def test_an_issuer_on_this_machine_needs_no_tls(tmp_path: Path, issuer: str) -> 
     file = tmp_path / "local.toml"
     file.write_text(OIDC.replace("https://login.example.org/realm", issuer))
     provider = load_settings(file).audit.oidc
+
     assert provider is not None
     assert provider.issuer == issuer

@@ -39,6 +39,7 @@ def test_what_cannot_be_backed_up_is_told(run: Run) -> None:
 
 def test_for_postgresql_the_commands_are_told_without_a_password(run: Run) -> None:
     result = run("backup", "copy.dump", SCORM_BRIDGE_DATABASE__URL="postgresql://bridge:canary-7c1e@localhost/scorm")
+
     assert result.exit_code == 1
     assert "pg_dump --format=custom --file=copy.dump postgresql://bridge@localhost/scorm" in result.stderr
     assert "pg_restore" in result.stderr

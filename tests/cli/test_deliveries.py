@@ -129,6 +129,7 @@ async def test_dead_ones_wait_again_under_the_same_id(bridge: Bridge, run: Run, 
 
 async def test_what_is_discarded_stays_to_be_seen(bridge: Bridge, run: Run, database_url: str, run_json: Any) -> None:
     done = run("deliveries", "discard", "--learner", "u1", "--reason", "a test learner", "--yes", **{URL: database_url})
+
     assert done.exit_code == 0
     assert set(_states(bridge)) == {"discarded"}
     assert len(run_json("list", "--state", "discarded")["items"]) == len(_ids(bridge))
@@ -138,6 +139,7 @@ async def test_what_is_discarded_stays_to_be_seen(bridge: Bridge, run: Run, data
 async def test_nothing_is_done_without_a_yes(bridge: Bridge, run: Run, database_url: str) -> None:
     before = _states(bridge)
     done = run("deliveries", "discard", "--learner", "u1", "--reason", "x", **{URL: database_url})
+
     assert done.exit_code == 1
     assert _states(bridge) == before
 
@@ -158,6 +160,7 @@ async def test_what_cannot_be_done_is_told_in_words(
 ) -> None:
     before = _states(bridge)
     result = run("deliveries", *arguments, **{URL: database_url})
+
     assert result.exit_code != 0
     assert words in result.stderr
     assert _states(bridge) == before

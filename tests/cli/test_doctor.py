@@ -143,7 +143,6 @@ def test_each_setting_is_shown_with_where_it_comes_from_and_no_secret(run: Run) 
     environment = {"SCORM_BRIDGE_LOG__LEVEL": "error", "SCORM_BRIDGE_LIMITS": '{"min_free_mib": 1}'}
     result = run("doctor", "--json", file=file, **environment)
     settings = {one["key"]: (one["value"], one["source"]) for one in json.loads(result.stdout)["settings"]}
-
     assert settings["server.drain_delay"] == ("2.0", "file")
     assert settings["log.level"] == ('"error"', "environment")
     assert settings["limits.min_free_mib"] == ("1", "environment")

@@ -138,7 +138,7 @@ async def test_nothing_of_the_learner_is_left_here_and_the_lrs_voids_and_deletes
     sent = [statement for statement in lrs.store.in_order() if "canary-id" in str(statement.statement)]
     others = [statement for statement in lrs.store.in_order() if statement not in sent]
     assert sent
-    assert {"enrollment", "journal", "attempt", "statement", "document", "audit_log"} <= set(_found(database_url))
+    assert set(_found(database_url)) >= {"enrollment", "journal", "attempt", "statement", "document", "audit_log"}
 
     receipt = erase("--yes", "--reason", "request 17", settings=_settings(lrs))
     assert receipt["deleted"]["enrollments"] == 2
@@ -218,6 +218,7 @@ async def test_a_target_that_keeps_what_it_has_is_sent_nothing(
     count = len(lrs.ids())
     receipt = erase("--yes", settings=_settings(lrs, erase="keep"))
     (target,) = receipt["targets"]
+
     assert target["kept"] == receipt["deleted"]["statements"] + receipt["deleted"]["documents"]
     assert target["waiting"] == 0
     assert _found(database_url) == {}
@@ -251,7 +252,7 @@ async def test_what_comes_later_is_refused_by_a_record_that_names_nobody(
     body = {"learner": LEARNER, "activity": {"id": "235"}, "cmi": CMI}
     for path in ("/v1/commits", "/v1/sessions"):
         status, problem = await bridge.post(path, body if path == "/v1/commits" else {**body, "cmi": None})
-        assert (status, problem["code"]) == (410, "learner-erased")
+        assert (status, problem["code"]) == (410, "learner-erased"), path
     status, problem = await bridge.post(f"/v1/sessions/{answer['session_id']}/commits", {"cmi": CMI})
     assert (status, problem["code"]) == (404, "session-unknown")
     await bridge.commit(OTHER, learner={"id": "u2"})
@@ -271,6 +272,7 @@ async def test_in_one_batch_the_refused_one_is_answered_alone(start: StartBridge
     bodies = [{"learner": {"id": f"n{number}"}, "activity": {"id": "1"}, "cmi": OTHER} for number in range(5)]
     bodies.insert(2, {"learner": LEARNER, "activity": {"id": "1"}, "cmi": CMI})
     answers = await asyncio.gather(*(bridge.post("/v1/commits", body) for body in bodies))
+
     assert [status for status, _ in answers] == [200, 200, 410, 200, 200, 200]
 
 
@@ -284,7 +286,7 @@ async def test_a_session_in_a_process_s_memory_brings_nothing_back(
         status, _ = await bridge.post(
             URL(answer["commit_url"]).relative(), {"cmi": {"core": {"score": {"raw": score}}}}, token=None
         )
-        assert status == 200
+        assert status == 200, score
     erase("--yes", "--later", "accept")
     status, problem = await bridge.post(
         URL(answer["commit_url"]).relative(), {"cmi": {"core": {"score": {"raw": "30"}}}}, token=None
@@ -297,7 +299,7 @@ async def test_a_session_in_a_process_s_memory_brings_nothing_back(
         status, _ = await bridge.post(
             URL(other["commit_url"]).relative(), {"cmi": {"core": {"score": {"raw": score}}}}, token=None
         )
-        assert status == 200
+        assert status == 200, score
     assert _found(database_url) == {}
     assert bridge.reports("u9")[0].attempt.score_raw == 30
 
@@ -311,6 +313,7 @@ async def test_profiles_of_activities_stay_for_others(start: StartBridge, lrs: L
     with reading(bridge.engine) as connection:
         assert removals.waiting(connection)["lrs"] > 0
         resources = set(connection.execute(select(removal.c.resource)).scalars())
+
     assert "activities/profile" not in resources
     assert scalar(bridge, "SELECT count(*) FROM document WHERE resource = 'activities/profile'") == 1
 
@@ -330,6 +333,7 @@ async def test_what_cannot_be_erased_is_told(
     bridge = await start()
     await bridge.commit(CMI, learner=LEARNER)
     result = run("erase", *options, SCORM_BRIDGE_DATABASE__URL=database_url)
+
     assert result.exit_code in {1, 2}
     assert words in result.stderr
     assert _found(database_url)

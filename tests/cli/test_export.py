@@ -99,10 +99,11 @@ async def test_the_same_data_gives_the_same_bytes(bridge: Bridge, run: Run, data
     await bridge.close()
     for name in ("a.zip", "b.zip"):
         result = run("export", LEARNER, "-o", name, SCORM_BRIDGE_DATABASE__URL=database_url)
-        assert result.exit_code == 0
-        assert "personal data" in result.stderr
+        assert result.exit_code == 0, name
+        assert "personal data" in result.stderr, name
         with closing_engine(database_url) as engine, writing(engine) as connection:
             connection.execute(delete(audit_log))  # which has the export
+
     assert _bytes("a.zip") == _bytes("b.zip")
 
 
@@ -113,7 +114,7 @@ async def test_refused_requests_that_name_a_session_of_the_learner_are_in_it(
     other = await bridge.commit({"core": {"lesson_location": "1"}}, learner={"id": "u2"})
     for answer in (first, other):
         status, _ = await bridge.post(f"/v1/sessions/{answer['session_id']}/commits", data=b"{no json")
-        assert status == 400
+        assert status == 400, answer
     body = {"learner": {"id": "u9"}, "activity": {"id": "235"}, "session_id": first["session_id"], "cmi": {}}
     assert (await bridge.post("/v1/commits", body))[0] in {409, 422}
     await bridge.close()

@@ -38,6 +38,7 @@ def test_the_help_of_a_command_says_what_it_does_and_shows_its_example(run: Run,
 @pytest.mark.parametrize("path", COMMANDS)
 def test_every_option_and_argument_is_explained(path: str) -> None:
     command = COMMANDS[path]
+
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.hidden or parameter.help, parameter.name

@@ -42,7 +42,6 @@ def count(sqlite_url: str) -> int:
 
 def test_a_dry_run_shows_what_would_come_and_stores_nothing(run: Run, settings: str, sqlite_url: str) -> None:
     result = run(*COMMAND, "--dry-run", "--json", file=settings)
-
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     assert (report["dry_run"], report["rows"], report["attempts"], report["commits"]) == (True, 2, 1, 1)
@@ -55,18 +54,17 @@ def test_without_yes_it_shows_and_asks(run: Run, settings: str, sqlite_url: str)
     Path("scorm-bridge.toml").write_text(settings, encoding="utf-8")
 
     declined = CliRunner().invoke(main, COMMAND, input="n\n")
+
     assert declined.exit_code == 1
     assert "attempts to import" in declined.output
     assert "Import this? [y/N]" in declined.output
     assert count(sqlite_url) == 0
-
     assert CliRunner().invoke(main, COMMAND, input="y\n").exit_code == 0
     assert count(sqlite_url) == 1
 
 
 def test_it_is_recorded_in_the_audit_log_and_each_attempt_in_a_report(run: Run, settings: str, sqlite_url: str) -> None:
     result = run(*COMMAND, "--yes", "--by", "otto", "--report", "report.ndjson", file=settings)
-
     assert result.exit_code == 0, result.output
     lines = [json.loads(line) for line in Path("report.ndjson").read_text(encoding="utf-8").splitlines()]
     assert [(line["key"], line["outcome"]) for line in lines] == [("line 3", "skipped"), ("ada/235", "imported")]

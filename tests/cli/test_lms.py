@@ -38,6 +38,7 @@ async def test_lmss_are_listed_with_what_they_have(bridge: Bridge, run: Run, dat
     run("tokens", "rotate", "2", "--overlap", "0s", **environment)
     await bridge.commit({"core": {"lesson_status": "passed"}})
     first, second = _items(run, **environment)
+
     assert (first["name"], first["tokens"], first["enrollments"]) == ("lms", 1, 1)
     assert first["last_commit_at"] == "2026-01-01T00:00:00.000Z"
     assert second | {"created_at": ""} == {
@@ -57,6 +58,7 @@ async def test_lmss_are_listed_with_what_they_have(bridge: Bridge, run: Run, dat
 def test_where_there_is_none_it_says_how_to_make_one(run: Run) -> None:
     run("migrate")
     result = run("lms", "list")
+
     assert result.stdout == ""
     assert "tokens create --lms" in result.stderr
 
@@ -99,6 +101,7 @@ def test_what_cannot_be_changed_is_refused_in_words(run: Run, options: tuple[str
     run(*CREATE)
     before = _items(run)
     result = run("lms", "change", "moodle", *options)
+
     assert (result.exit_code, words in result.stderr) == (1, True)
     assert _items(run) == before
 
@@ -106,6 +109,7 @@ def test_what_cannot_be_changed_is_refused_in_words(run: Run, options: tuple[str
 def test_the_home_page_changes_while_there_are_no_learners(run: Run) -> None:
     run("migrate")
     run(*CREATE)
+
     assert run("lms", "change", "moodle", "--home-page", "https://new.example.org").exit_code == 0
     assert _items(run)[0]["home_page"] == "https://new.example.org"
     assert "home page https://lms.example.org/moodle -> https://new.example.org" in _newest_act().reason
@@ -172,4 +176,5 @@ def test_an_lms_without_data_is_removed_with_its_tokens_once_that_is_confirmed(r
 def test_an_lms_that_is_not_there_is_named(run: Run, command: tuple[str, ...]) -> None:
     run("migrate")
     result = run("lms", command[0], "nobody", *command[1:])
+
     assert (result.exit_code, "There is no LMS nobody" in result.stderr) == (1, True)

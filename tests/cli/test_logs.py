@@ -87,6 +87,7 @@ def test_every_line_of_a_json_log_is_json_whoever_wrote_it() -> None:
 
 def test_a_log_for_people_has_the_same_secrets_left_out_and_begins_no_line_that_a_client_wrote() -> None:
     lines = _noise("text")
+
     assert "scorm-bridge listens on http://127.0.0.1:8080" in lines
     assert not any(line.startswith("third line") for line in lines)
 

@@ -27,7 +27,6 @@ def test_all_faults_of_a_document_are_listed_with_their_lines(run: Run, tmp_path
     document.write_text(text, encoding="utf-8")
     lines = text.splitlines()
     result = run("mapping", "check", str(document))
-
     assert (result.exit_code, result.stdout) == (1, "")
     verb, once = lines.index('verb = "past"') + 1, lines.index('once = "always"') + 1
     assert f"line {verb}, rules[1].verb: 'past' is not a verb" in result.stderr

@@ -58,7 +58,6 @@ async def test_a_version_is_activated_listed_and_rolled_back(bridge: Bridge, map
     mapping("rollback", "--reason", "too many", "--by", "ada")
     mapping("rollback", "--lms", "lms", "--reason", "too few", "--by", "ada")
     after = mapping("list", "--json")["items"]
-
     assert "is active for all" in done.stderr
     assert [(version["holds_for"], len(version["activations"])) for version in versions] == [(["all"], 1), ([], 1)]
     assert "mastery counts" in table
@@ -70,7 +69,6 @@ async def test_a_version_is_activated_listed_and_rolled_back(bridge: Bridge, map
 
 async def test_nothing_is_activated_without_consent(bridge: Bridge, run: Run, database_url: str, ours: str) -> None:
     result = run("mapping", "activate", ours, "--reason", "why", **{URL: database_url})
-
     assert result.exit_code == 1
     listed = json.loads(run("mapping", "list", "--json", **{URL: database_url}).stdout)["items"]
     assert [version["holds_for"] for version in listed] == [[], ["all"]]
@@ -88,7 +86,7 @@ async def test_a_document_with_faults_is_not_activated_and_all_of_them_are_liste
     assert "'past' is not a verb" in result.stderr
     assert "rules[19].name: must be lower-case letters" in result.stderr
     assert [fault["place"] for fault in faults] == ["rules[5].verb", "rules[11].verb", "rules[19].name"]
-    assert {"place", "line", "message"} == {*faults[0]}
+    assert {*faults[0]} == {"place", "line", "message"}
 
 
 def _spoil(document: str) -> None:

@@ -62,14 +62,15 @@ def test_a_database_that_was_migrated_by_hand_is_left_alone(run: Run, database_u
 def test_a_database_that_cannot_be_reached_is_told_without_its_password(run: Run) -> None:
     for url in ("sqlite:////no/such/directory/bridge.db", "postgresql://bridge:canary-7c1e@127.0.0.1:1/bridge"):
         result = run("migrate", SCORM_BRIDGE_DATABASE__URL=url)
-        assert (result.exit_code, result.stdout) == (1, "")
-        assert "The database cannot be migrated" in result.stderr
-        assert "canary-7c1e" not in result.stderr
+        assert (result.exit_code, result.stdout) == (1, ""), url
+        assert "The database cannot be migrated" in result.stderr, url
+        assert "canary-7c1e" not in result.stderr, url
 
 
 def test_a_file_that_is_no_database_is_told(run: Run) -> None:
     Path("scorm-bridge.db").write_bytes(b"no database " * 1_000)
     result = run("migrate")
+
     assert (result.exit_code, result.stdout) == (1, "")
     assert "The database cannot be migrated: file is not a database" in result.stderr
 
@@ -87,7 +88,6 @@ def test_a_plan_tells_the_revisions_that_are_missing_and_changes_nothing(run: Ru
     assert "statement (0 rows)" in table.stdout
     assert f"From revision 0006 to {plan['newest']}" in table.stderr
     assert _revision(fresh_url) == "0006"
-
     assert run("migrate", **environment).exit_code == 0
     plan = json.loads(run("migrate", "--plan", "--json", **environment).stdout)
     assert (plan["current"], plan["steps"]) == (plan["newest"], [])
@@ -96,6 +96,7 @@ def test_a_plan_tells_the_revisions_that_are_missing_and_changes_nothing(run: Ru
 
 def test_a_plan_for_a_file_that_is_not_there_creates_none(run: Run) -> None:
     result = run("migrate", "--plan")
+
     assert result.exit_code == 1
     assert "does not exist yet" in result.stderr
     assert not Path("scorm-bridge.db").exists()
@@ -116,6 +117,8 @@ def test_a_schema_of_a_newer_release_is_used_only_where_it_says_so(run: Run, dat
         connection.execute(text("UPDATE schema_compatibility SET oldest_revision = '9998'"))
     for arguments in (("migrate",), ("migrate", "--plan"), ("tokens", "list")):
         result = run(*arguments, **environment)
-        assert result.exit_code == 1
-        assert "revision 9999: a newer release migrated it, and this one cannot work with it" in result.stderr
+        assert result.exit_code == 1, arguments
+        assert "revision 9999: a newer release migrated it, and this one cannot work with it" in result.stderr, (
+            arguments
+        )
     assert _revision(database_url) == "9999"

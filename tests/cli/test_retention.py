@@ -61,6 +61,7 @@ def _counts(bridge: Bridge) -> dict[str, int]:
 async def test_by_default_nothing_is_ever_deleted(old: Bridge, database_url: str) -> None:
     before = _counts(old)
     await _pass(old, database_url)
+
     assert _counts(old) == before
     assert retention.sweeps(RetentionSettings()) == []
 
@@ -86,6 +87,7 @@ async def test_deliveries_of_commits_that_can_be_told_anew_stay(old: Bridge, dat
     before = _counts(old)
     await _pass(old, database_url, commits=14, deliveries=14)
     after = _counts(old)
+
     assert (after["delivery"], after["bodies"]) == (before["delivery"], before["bodies"])
 
 
@@ -103,6 +105,7 @@ async def test_what_waits_or_is_dead_stays_with_the_reason(start: StartBridge, d
         states = sorted(connection.execute(select(delivery.c.state)).scalars())
         outcomes = list(connection.execute(select(try_.c.outcome)).scalars())
         assert connection.execute(select(delivery_try)).first() is None
+
     assert states == ["dead", "waiting"]
     assert outcomes == ["refused"]
 
@@ -198,5 +201,6 @@ async def test_many_rows_are_deleted_in_small_transactions_that_become_smaller_w
 )
 def test_settings_that_would_lose_too_much_are_refused(run: Run, settings: str, words: str) -> None:
     result = run("migrate", "--plan", file=f"[retention]\n{settings}\n")
+
     assert result.exit_code == 78
     assert words in result.stderr

@@ -89,6 +89,7 @@ async def test_the_token_and_the_password_it_tells_are_the_same_at_each_start(po
         assert _credentials(second) == (token, password)
         assert await _post(origin, token) == 200
         log = await _audit_log(origin, password)
+
     assert ("make-account" in log, "change-password" in log) == (True, False)
 
 
@@ -102,6 +103,7 @@ async def test_what_it_cannot_use_any_more_it_makes_anew(ports: tuple[str, str],
         token, password = _credentials(second)
         assert (token == revoked, await _post(origin, token)) == (False, 200)
         assert "change-password" in await _audit_log(origin, password)
+
     assert _kept() == ({"token": token, "password": password}, 0o600)
 
 
@@ -110,6 +112,7 @@ def test_it_tells_its_addresses_last_once_they_can_be_opened(ports: tuple[str, s
         lines = words.splitlines()
     addresses = [f"http://127.0.0.1:{ports[0]}/sandbox/", f"http://127.0.0.1:{ports[1]}/",
                  f"http://127.0.0.1:{ports[0]}/audit/"]  # fmt: skip
+
     assert [line.split()[0] for line in lines[-3:]] == addresses
     assert any("listens on" in line for line in lines[:-3])
 

@@ -80,7 +80,8 @@ async def test_sessions_are_chosen_by_the_statuses_that_pages_offer(run_json: An
         chosen = [
             [item["learner_id"] for item in run_json("sessions", "list", option, word.value)["items"]] for word in words
         ]
-        assert sorted(chain(*chosen)) == ["u1", "u2", "u3"]
+        assert sorted(chain(*chosen)) == ["u1", "u2", "u3"], option
+
     assert [item["learner_id"] for item in run_json("sessions", "list", "--completion", "not attempted")["items"]] == [
         "u3"
     ]
@@ -116,6 +117,7 @@ async def test_a_list_goes_on_where_the_last_page_ended(bridge: Bridge, run_json
         if page["next"] is None:
             break
         more = ["--after", page["next"]]
+
     assert items == run_json(command, "list")["items"]
     assert len(items) >= 2
 
@@ -134,6 +136,7 @@ async def test_what_cannot_be_done_is_told_in_words(
     bridge: Bridge, run: Run, database_url: str, arguments: tuple[str, ...], words: str
 ) -> None:
     result = run(*arguments, **{URL: database_url})
+
     assert result.exit_code != 0
     assert words in result.stderr
 

@@ -55,6 +55,7 @@ def _free_port() -> str:
 
 def test_on_a_database_that_was_not_migrated_it_says_what_to_do(script: Script) -> None:
     result = script("serve")
+
     assert (result.returncode, result.stdout) == (78, "")
     assert "scorm-bridge migrate" in result.stderr
     assert "Traceback" not in result.stderr
@@ -76,6 +77,7 @@ def test_all_faults_of_a_mapping_document_are_told(run: Run, script: Script) -> 
 def test_a_mapping_document_that_is_not_there_is_told_with_those_that_are(run: Run, document: str) -> None:
     run("migrate")
     result = run("serve", SCORM_BRIDGE_MAPPING__DOCUMENT=document)
+
     assert (result.exit_code, result.stdout) == (78, "")
     assert "scorm-profile" in result.stderr
 
@@ -107,9 +109,9 @@ def test_a_document_that_the_mapping_document_does_not_have_is_told_with_those_t
 def test_a_database_that_does_not_answer_is_told_without_its_password(run: Run) -> None:
     for url in ("sqlite:////no/such/directory/bridge.db", f"postgresql://bridge:{CANARY}@127.0.0.1:1/bridge"):
         result = run("serve", SCORM_BRIDGE_DATABASE__URL=url)
-        assert (result.exit_code, result.stdout) == (69, "")
-        assert "The database does not answer" in result.stderr
-        assert CANARY not in result.stderr
+        assert (result.exit_code, result.stdout) == (69, ""), url
+        assert "The database does not answer" in result.stderr, url
+        assert CANARY not in result.stderr, url
 
 
 def test_it_serves_until_it_is_told_to_stop_and_leaves_with_0(run: Run) -> None:
@@ -121,6 +123,7 @@ def test_it_serves_until_it_is_told_to_stop_and_leaves_with_0(run: Run) -> None:
             assert answer.status == 200
         process.send_signal(signal.SIGTERM)
         stdout, stderr = process.communicate(timeout=30)
+
     assert (process.returncode, stdout) == (0, "")
     assert "Traceback" not in stderr
 
@@ -164,6 +167,7 @@ def test_a_port_that_is_taken_is_told(run: Run, script: Script) -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         result = script("serve", SCORM_BRIDGE_SERVER__PORT=str(listener.getsockname()[1]))
+
     assert result.returncode not in {0, 78}
     assert "in use" in result.stderr
     assert "Traceback" not in result.stderr
@@ -172,5 +176,6 @@ def test_a_port_that_is_taken_is_told(run: Run, script: Script) -> None:
 @pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["--version"]])
 def test_help_needs_nothing_but_itself(run: Run, arguments: list[str]) -> None:
     result = run(*arguments)
+
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout

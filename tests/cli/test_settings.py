@@ -71,10 +71,10 @@ def test_the_installed_script_tells_it_on_standard_error_and_leaves_with_78(scri
     Path("scorm-bridge.toml").write_text(MANY_WRONGS)
     for command in (["serve"], ["verify", "u1", "235"]):
         result = script(*command)
-        assert (result.returncode, result.stdout) == (78, "")
-        assert "server.port" in result.stderr
-        assert "targets[1].endpoint" in result.stderr
-        assert CANARY not in result.stderr
+        assert (result.returncode, result.stdout) == (78, ""), command
+        assert "server.port" in result.stderr, command
+        assert "targets[1].endpoint" in result.stderr, command
+        assert CANARY not in result.stderr, command
 
 
 @pytest.mark.parametrize(
@@ -126,6 +126,7 @@ def test_the_installed_script_tells_it_on_standard_error_and_leaves_with_78(scri
 )
 def test_what_is_wrong_is_told_with_its_place(run: Run, file: str | bytes, line: str) -> None:
     result = run("migrate", file=file)
+
     assert (result.exit_code, result.stdout) == (78, "")
     assert line in result.stderr
     assert CANARY not in result.stderr
@@ -151,6 +152,7 @@ def test_what_is_wrong_is_told_with_its_place(run: Run, file: str | bytes, line:
 )
 def test_what_is_wrong_in_the_environment_is_told_like_the_rest(run: Run, name: str, value: str, line: str) -> None:
     result = run("migrate", file="[log]\nformat = 'xml'\n", **{name: value})
+
     assert (result.exit_code, result.stdout) == (78, "")
     assert line in result.stderr
     assert CANARY not in result.stderr
@@ -158,6 +160,7 @@ def test_what_is_wrong_in_the_environment_is_told_like_the_rest(run: Run, name: 
 
 def test_a_file_that_is_not_there_is_an_error_only_when_it_was_asked_for(run: Run) -> None:
     result = run("--config", "other.toml", "migrate")
+
     assert (result.exit_code, result.stdout) == (78, "")
     assert "there is no settings file other.toml" in result.stderr
     assert run("migrate").exit_code == 0
@@ -165,12 +168,14 @@ def test_a_file_that_is_not_there_is_an_error_only_when_it_was_asked_for(run: Ru
 
 def test_a_file_that_is_asked_for_is_read_instead_of_the_usual_one(run: Run) -> None:
     Path("other.toml").write_text("[database]\nurl = 'sqlite:///other.db'\n")
+
     assert run("--config", "other.toml", "migrate", file="[server]\nport = 'wrong'").exit_code == 0
     assert Path("other.db").exists()
 
 
 def test_without_settings_everything_has_its_default() -> None:
     settings = load_settings(None)
+
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8080)
     assert settings.database.url == "sqlite:///scorm-bridge.db"
     assert (settings.targets, settings.mapping.document, settings.log.level) == ((), "scorm-profile", "info")
@@ -179,6 +184,7 @@ def test_without_settings_everything_has_its_default() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LOCALHOST"])
 def test_on_loopback_no_public_url_is_needed(host: str) -> None:
     Path("scorm-bridge.toml").write_text(f"[server]\nhost = '{host}'\n")
+
     assert load_settings(None).server.public_url == ""
 
 
@@ -190,6 +196,7 @@ def test_the_environment_wins_over_the_file_key_by_key(monkeypatch: pytest.Monke
     monkeypatch.setenv("SCORM_BRIDGE_SERVER__PORT", "4321")
     monkeypatch.setenv("SCORM_BRIDGE_LOG__FORMAT", "json")
     settings = load_settings(None)
+
     assert (settings.server.port, settings.server.host) == (4321, "0.0.0.0")
     assert (settings.log.format, settings.log.level) == ("json", "info")
     assert settings.database.url == "sqlite:///file.db"
@@ -198,6 +205,7 @@ def test_the_environment_wins_over_the_file_key_by_key(monkeypatch: pytest.Monke
 
 def test_targets_can_be_given_in_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCORM_BRIDGE_TARGETS", '[{"name": "lrs", "endpoint": "https://lrs.example.org"}]')
+
     assert [(target.name, target.endpoint) for target in load_settings(None).targets] == [
         ("lrs", "https://lrs.example.org/")
     ]
@@ -214,6 +222,7 @@ def test_targets_can_be_given_in_the_environment_alone(monkeypatch: pytest.Monke
 )
 def test_documents_are_switched_by_name_for_each_target(lines: str) -> None:
     Path("scorm-bridge.toml").write_text(TARGET + lines + TARGET.replace('"lrs"', '"second"'))
+
     assert {target.name: target.documents for target in load_settings(None).targets} == {
         "lrs": {"agent-profile": False, "adl-suspend-data": True},
         "second": {},
@@ -223,6 +232,7 @@ def test_documents_are_switched_by_name_for_each_target(lines: str) -> None:
 def test_documents_can_be_switched_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     target = {"name": "lrs", "endpoint": "https://lrs.example.org", "documents": {"agent-profile": False}}
     monkeypatch.setenv("SCORM_BRIDGE_TARGETS", json.dumps([target]))
+
     assert [settings.documents for settings in load_settings(None).targets] == [{"agent-profile": False}]
 
 
@@ -237,6 +247,7 @@ def test_a_password_comes_from_wherever_it_is_kept(monkeypatch: pytest.MonkeyPat
     }
     sections = [f"{TARGET.replace('lrs', name, 1)}{line}\n" for name, line in lines.items()]
     Path("scorm-bridge.toml").write_text("".join(sections))
+
     assert {target.name: target.secret("password") for target in load_settings(None).targets} == {
         "plain": "in the settings",
         "environment": " in the environment ☃",
@@ -249,6 +260,7 @@ def test_a_password_file_that_is_no_text_is_told_before_anything_starts(run: Run
     Path("password").write_bytes(b"\xff\xfe")
     run("migrate")
     result = run("serve", file=f"{TARGET}password_file = 'password'\n")
+
     assert result.exit_code == 78
     assert "password_file" in result.stderr
 
@@ -256,13 +268,14 @@ def test_a_password_file_that_is_no_text_is_told_before_anything_starts(run: Run
 def test_the_endpoint_ends_with_a_slash_however_it_was_written() -> None:
     for written in (TARGET, TARGET.replace("/xapi", "/xapi/")):
         Path("scorm-bridge.toml").write_text(written)
-        assert load_settings(None).targets[0].endpoint == "https://lrs.example.org/xapi/"
+        assert load_settings(None).targets[0].endpoint == "https://lrs.example.org/xapi/", written
 
 
 def test_settings_that_cannot_be_used_are_an_error_for_programs_too() -> None:
     Path("scorm-bridge.toml").write_text(MANY_WRONGS)
     with pytest.raises(SettingsError, match=r"server\.port") as raised:
         load_settings(None)
+
     assert CANARY not in str(raised.value)
 
 
@@ -286,6 +299,7 @@ def test_settings_that_cannot_be_used_are_an_error_for_programs_too() -> None:
 )
 def test_what_cannot_be_meant_of_a_target_is_told(run: Run, more: str, words: str) -> None:
     result = run("migrate", file=f"{TARGET}{more}\n")
+
     assert result.exit_code == 78
     assert words in result.stderr
 
@@ -306,6 +320,7 @@ def test_a_target_that_names_what_the_mapping_has_not_keeps_the_bridge_from_star
 ) -> None:
     run("migrate", file=f"{TARGET}{more}\n")
     result = run("serve", file=f"{TARGET}{more}\n")
+
     assert result.exit_code == 78
     assert words in result.stderr
 
@@ -314,6 +329,7 @@ def test_a_limit_that_is_set_leaves_the_others_as_they_are(run: Run, monkeypatch
     Path("scorm-bridge.toml").write_text("[limits.session]\nmib = 8\n", encoding="utf-8")
     monkeypatch.setenv("SCORM_BRIDGE_LIMITS__LMS__COMMITS", "0")
     limits, default = load_settings(None).limits, LimitSettings()
+
     assert limits.session == default.session.model_copy(update={"mib": 8})
     assert limits.lms == default.lms.model_copy(update={"commits": 0})
     assert (limits.learner, limits.min_free_mib) == (default.learner, default.min_free_mib)

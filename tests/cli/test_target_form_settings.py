@@ -48,6 +48,7 @@ def test_what_does_not_go_together_is_refused(text: str, fault: str, tmp_path: P
     file.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError) as refused:
         load_settings(file)
+
     assert fault in str(refused.value)
     assert SECRET not in str(refused.value)
 
@@ -56,5 +57,6 @@ def test_names_are_off_with_pseudonyms_and_on_without(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text(PSEUDONYM + KEY.format("k", "ONE") + TARGET.replace("lrs", "other"), encoding="utf-8")
     research, other = load_settings(file).targets
+
     assert (research.has_names, research.free_text, other.has_names, other.actor) == (False, True, True, None)
     assert research.pseudonym_keys[0].secret("key") == SECRET

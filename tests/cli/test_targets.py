@@ -28,7 +28,6 @@ def test_a_target_is_paused_and_resumed_and_it_is_kept_who_did_it(run: Run, data
     assert "moving house" in listed.stdout
     (row,) = json.loads(run("targets", "list", "--json", **environment).stdout)["items"]
     assert (row["state"], row["waiting"], row["pause"]["by"]) == ("paused", 0, "ada")
-
     assert run("targets", "resume", "analytics", "--by", "bob", **environment).exit_code == 0
     (row,) = json.loads(run("targets", "list", "--json", **environment).stdout)["items"]
     assert (row["state"], row["pause"]) == ("flowing", None)
@@ -55,6 +54,7 @@ def test_pausing_twice_and_resuming_what_flows_is_told(run: Run, database_url: s
 
 def test_a_target_that_is_not_configured_cannot_be_paused(run: Run, database_url: str) -> None:
     result = run("targets", "pause", "analytic", "--reason", "x", file=FILE, **{URL: database_url})
+
     assert result.exit_code == 2
     assert "no target has the name 'analytic'; there are: analytics" in result.stderr
 
@@ -106,6 +106,7 @@ async def test_what_waits_is_counted_whether_its_target_is_configured_or_not(
     await bridge.commit({"core": {"lesson_status": "passed"}})
     await bridge.let_documents_follow()
     rows = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)["items"]
+
     assert [(row["name"], row["state"]) for row in rows] == [("analytics", "flowing"), ("", "not configured")]
     assert rows[1]["waiting"] == len(bridge.rules())
     assert rows[1]["waiting_documents"] > 0

@@ -57,6 +57,7 @@ def test_the_token_stands_alone_on_standard_output(run: Run, script: Script) -> 
 
 def test_a_token_works_on_both_databases(run: Run, database_url: str) -> None:
     result = run(*CREATE, HOME, SCORM_BRIDGE_DATABASE__URL=database_url)
+
     assert result.exit_code == 0
     assert _owner(result.stdout.strip(), database_url) is not None
 
@@ -74,6 +75,7 @@ def test_origins_that_are_given_stand_in_for_that_of_the_home_page(run: Run) -> 
     run("migrate")
     token = run(*CREATE, HOME, "--origin", "https://b.example", "--origin", "https://a.example").stdout.strip()
     owner = _owner(token)
+
     assert owner is not None
     assert owner.origins == ("https://a.example", "https://b.example")
 
@@ -81,6 +83,7 @@ def test_origins_that_are_given_stand_in_for_that_of_the_home_page(run: Run) -> 
 def test_the_origin_of_a_home_page_keeps_its_port(run: Run) -> None:
     run("migrate")
     owner = _owner(run(*CREATE, "http://localhost:8000/lms/").stdout.strip())
+
     assert owner is not None
     assert owner.origins == ("http://localhost:8000",)
 
@@ -89,6 +92,7 @@ def test_another_home_page_is_refused_and_no_token_is_made(run: Run) -> None:
     run("migrate")
     run(*CREATE, HOME)
     result = run(*CREATE, "https://new.example.org")
+
     assert (result.exit_code, result.stdout) == (1, "")
     assert HOME in result.stderr
     assert "cannot be changed" in result.stderr
@@ -101,6 +105,7 @@ def test_a_home_page_that_is_no_full_address_is_refused(run: Run, home_page: str
     """Learners' accounts are made of it, and an LRS would refuse every statement."""
     run("migrate")
     result = run(*CREATE, home_page)
+
     assert (result.exit_code, result.stdout) == (1, "")
     assert "A home page is a full address" in result.stderr
 
@@ -110,12 +115,14 @@ def test_what_is_missing_is_told(run: Run, missing: str) -> None:
     given = {"--lms": "moodle", "--home-page": HOME}
     del given[missing]
     result = run("tokens", "create", *(part for pair in given.items() for part in pair))
+
     assert (result.exit_code, result.stdout) == (2, "")
     assert missing in result.stderr
 
 
 def test_on_a_database_that_was_not_migrated_it_says_what_to_do(run: Run) -> None:
     result = run(*CREATE, HOME)
+
     assert result.exit_code != 0
     assert result.stdout == ""
     assert "scorm-bridge migrate" in result.stderr
@@ -123,6 +130,7 @@ def test_on_a_database_that_was_not_migrated_it_says_what_to_do(run: Run) -> Non
 
 def test_a_database_that_does_not_answer_is_told_without_its_password(run: Run) -> None:
     result = run(*CREATE, HOME, SCORM_BRIDGE_DATABASE__URL="postgresql://bridge:canary-7c1e@127.0.0.1:1/bridge")
+
     assert result.exit_code != 0
     assert result.stdout == ""
     assert "database" in result.stderr
@@ -160,6 +168,7 @@ async def test_a_revoked_token_is_refused_by_a_running_bridge_and_the_others_are
 def test_an_origin_that_no_browser_sends_is_refused_and_no_token_is_made(run: Run, origin: str) -> None:
     run("migrate")
     result = run(*CREATE, HOME, "--origin", origin)
+
     assert (result.exit_code, result.stdout) == (1, "")
     assert "An origin is a scheme and a host" in result.stderr
     assert _items(run) == []
@@ -169,6 +178,7 @@ def test_an_origin_is_stored_as_browsers_send_it(run: Run) -> None:
     run("migrate")
     given = ["HTTPS://LMS.example.org:443/", "http://localhost:8000", "https://[::1]:8443", "*"]
     owner = _owner(run(*CREATE, HOME, *(part for origin in given for part in ("--origin", origin))).stdout.strip())
+
     assert owner is not None
     assert {*owner.origins} == {"https://lms.example.org", "http://localhost:8000", "https://[::1]:8443", "*"}
 
@@ -191,6 +201,7 @@ def test_a_token_has_the_scopes_and_the_lifetime_that_were_asked_for(run: Run) -
 def test_scopes_and_lifetimes_that_are_none_are_refused(run: Run, option: str, value: str) -> None:
     run("migrate")
     result = run(*CREATE, HOME, option, value)
+
     assert (result.exit_code, result.stdout) == (2, "")
     assert option in result.stderr
 
@@ -198,6 +209,7 @@ def test_scopes_and_lifetimes_that_are_none_are_refused(run: Run, option: str, v
 def test_a_token_that_would_have_expired_is_not_made(run: Run) -> None:
     run("migrate")
     result = run(*CREATE, HOME, "--expires", "0s")
+
     assert (result.exit_code, result.stdout, _items(run)) == (1, "", [])
 
 
@@ -238,6 +250,7 @@ def test_what_is_no_valid_token_is_not_rotated(run: Run, state: str) -> None:
         assert run("tokens", "rotate", "1", "--overlap", "0s").exit_code == 0
     before = _items(run)
     result = run("tokens", "rotate", number)
+
     assert (result.exit_code, result.stdout) == (1, "")
     assert {"rotated": "token 2 replaces it", "unknown": "There is no token 7"}.get(state, state) in result.stderr
     assert _items(run) == before
@@ -247,6 +260,7 @@ def test_without_an_overlap_the_old_token_ends_at_once(run: Run) -> None:
     run("migrate")
     run(*CREATE, HOME)
     run("tokens", "rotate", "1", "--overlap", "0s")
+
     assert [row["status"] for row in _items(run)] == [TokenStatus.EXPIRED, TokenStatus.VALID]
 
 
@@ -257,6 +271,7 @@ def test_an_act_of_the_command_line_is_in_the_audit_log_without_the_token(run: R
     with reading(engine) as connection:
         (act,) = audit_log.newest(connection)
     engine.dispose()
+
     assert (act.by, act.action, act.subject) == ("ada", "create-token", "moodle, token 1")
     assert act.reason == "scopes commit read; new LMS"
     assert token not in str(act)

@@ -15,12 +15,14 @@ KEY = "SCORM_BRIDGE_DATABASE__URL"
 def test_of_an_unknown_learner_nothing_is_shown_and_the_status_is_1(run: Run, script: Script) -> None:
     run("migrate")
     result = script("verify", "u1", "235")
+
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == "Nothing is stored for learner 'u1' and activity '235'.\n"
 
 
 def test_of_an_unknown_learner_json_has_no_items(run: Run, database_url: str) -> None:
     result = run("verify", "u1", "235", "--json", **{KEY: database_url})
+
     assert result.exit_code == 1
     assert json.loads(result.stdout) == {"items": [], "next": None}
 
@@ -30,6 +32,7 @@ async def test_all_that_is_stored_is_shown(start: StartBridge, run: Run, databas
     first = await bridge.commit(PASSED, terminated=True)
     second = await bridge.commit({"core": {"lesson_status": "incomplete"}})
     result = run("verify", "u1", "235", **{KEY: database_url})
+
     assert (result.exit_code, result.stderr) == (0, "")
     for shown in ("u1 in 235 of lms: 2 attempts", "attempt 1 terminated", "attempt 2 active", "no LRS yet: waiting"):
         assert shown in result.stdout
@@ -68,6 +71,7 @@ async def test_documents_are_shown_with_the_commit_that_changed_them_last(
     lines = run("verify", "u1", "235", **{KEY: database_url}).stdout.splitlines()
     entries = [words[-1].strip() for line in lines if len(words := line.split("── ")) > 1]
     first, second = (at for at, line in enumerate(entries) if line.startswith("commit "))
+
     assert "agent-profile agents/profile no LRS yet: waiting" in entries[first:second]
     assert "attempt-state activities/state no LRS yet: waiting" in entries[second:]
 
@@ -120,11 +124,12 @@ async def test_what_went_wrong_at_the_lrs_is_shown_without_its_password(
     await bridge.close()
     for flag in ([], ["--json"]):
         result = run("verify", "u1", "235", *flag, **{KEY: database_url})
-        assert "lrs" in result.stdout
-        assert "waiting" in result.stdout
-        assert "canary-7c1e" not in result.stdout + result.stderr
+        assert "lrs" in result.stdout, flag
+        assert "waiting" in result.stdout, flag
+        assert "canary-7c1e" not in result.stdout + result.stderr, flag
     (attempt,) = json.loads(result.stdout)["items"][0]["attempts"]
     (suspended,) = (document for document in attempt["documents"] if document["name"] == "adl-suspend-data")
+
     assert (suspended["content"], suspended["content_type"]) == ("s1", "text/plain")
     assert suspended["deliveries"][0]["state"] == "waiting"
 
@@ -136,7 +141,7 @@ async def test_names_that_look_like_markup_are_shown_as_they_are(
     for name in ("[red]x[/red]", "[/]", "[bold", ":smile:", "☃ \\[a]"):
         await bridge.commit(PASSED, learner={"id": name}, activity={"id": name})
         result = run("verify", name, name, **{KEY: database_url})
-        assert result.exit_code == 0
+        assert result.exit_code == 0, name
         assert f"{name} in {name} of lms" in result.stdout
 
 
@@ -145,12 +150,14 @@ async def test_lines_are_whole_when_they_go_into_a_pipe(start: StartBridge, run:
     learner = "u" * 200
     await bridge.commit(PASSED, learner={"id": learner})
     result = run("verify", learner, "235", COLUMNS="40", **{KEY: database_url})
+
     assert learner in result.stdout
     assert all(line == line.rstrip() for line in result.stdout.splitlines())
 
 
 def test_on_a_database_that_was_not_migrated_it_says_what_to_do(run: Run) -> None:
     result = run("verify", "u1", "235")
+
     assert result.exit_code != 0
     assert result.stdout == ""
     assert "scorm-bridge migrate" in result.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from contextlib import nullcontext as does_not_raise
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,8 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_what_is_generated_compiles(directory: Path) -> None:
-    _run(directory, "tsc", "--project", "tsconfig.json")
+    with does_not_raise():
+        _run(directory, "tsc", "--project", "tsconfig.json")
 
 
 def test_every_operation_is_there(directory: Path) -> None:

@@ -116,11 +116,13 @@ def test_the_player_is_installed_as_everywhere() -> None:
     (step,) = _texts("RUN", 0)
     hook = (ROOT / "hatch_build.py").read_text(encoding="utf-8")
     (arguments,) = re.findall(r"^INSTALL = (\(.*\))$", hook, re.MULTILINE)
+
     assert shlex.split(step) == ["npm", *ast.literal_eval(arguments)]
 
 
 def test_the_image_runs_the_command_as_a_user_who_is_not_root() -> None:
     (user,) = _texts("USER")
+
     assert all(int(number) >= 10_000 for number in user.split(":"))
     assert [one.name for one in INSTRUCTIONS if one.stage == LAST].index("USER") > max(
         index for index, one in enumerate(one for one in INSTRUCTIONS if one.stage == LAST) if one.name == "RUN"
@@ -148,6 +150,7 @@ def test_the_image_s_variables_are_settings_and_its_port_is_the_default(monkeypa
     monkeypatch.setenv("SCORM_BRIDGE_SERVER__PUBLIC_URL", "https://bridge.example.org")
     settings = load_settings(None)
     (volume,) = _texts("VOLUME")
+
     assert settings.database.url.startswith(f"sqlite:///{volume}/")
     assert _texts("EXPOSE") == [str(ServerSettings().port)] == [str(settings.server.port)]
     assert (settings.server.host, variables["PATH"].partition(":")[0]) == ("0.0.0.0", f"{ENVIRONMENT}/bin")
@@ -160,6 +163,7 @@ async def test_the_health_check_passes_while_the_bridge_runs_and_fails_otherwise
     await server.start()
     alive = await _check(image, server.port)
     await server.stop()
+
     assert (alive, await _check(image, server.port)) == (0, 1)
 
 
@@ -189,8 +193,8 @@ def test_the_compose_file_starts_the_image_as_the_image_wants_to_be_started(monk
     services = compose["services"]
     for name in ("migrate", "bridge"):
         service = services[name]
-        assert (service["build"], service["read_only"], service["cap_drop"]) == (".", True, ["ALL"])
-        assert service["tmpfs"] == ["/tmp"]
+        assert (service["build"], service["read_only"], service["cap_drop"]) == (".", True, ["ALL"]), name
+        assert service["tmpfs"] == ["/tmp"], name
     assert services["bridge"]["ports"] == ["127.0.0.1:8080:8080"]
     assert services["bridge"]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert services["migrate"]["depends_on"]["database"]["condition"] == "service_healthy"
@@ -209,4 +213,5 @@ def test_the_compose_file_starts_the_image_as_the_image_wants_to_be_started(monk
 def test_the_compose_file_s_commands_are_commands(name: str) -> None:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
     command = compose["services"][name]["command"]
+
     assert CliRunner().invoke(main, [*command, "--help"]).exit_code == 0

@@ -25,6 +25,7 @@ def test_the_wheel_has_the_files_of_the_packages_and_the_player_with_its_licence
         licence = wheel.read(f"{PLAYER}/LICENSE").decode()
     listed = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "bridge", "mappings", "storage")
     player = {f"{PLAYER}/dist/scorm-again.min.js", f"{PLAYER}/LICENSE"}
+
     assert names == {name for name in run(*listed).splitlines() if (ROOT / name).is_file()} | player
     assert "Permission is hereby granted" in licence
 
@@ -41,6 +42,7 @@ def test_the_player_is_the_release_that_the_lock_of_npm_names(distributions: Dis
 def test_the_source_distribution_has_what_builds_runs_and_explains_the_bridge(distributions: Distributions) -> None:
     with tarfile.open(distributions.sdist) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
+
     for name in ("pyproject.toml", "hatch_build.py", "requirements.lock", "LICENSE", "README.md", "docs/operations.md"):
         assert name in names
     assert not [name for name in names if name.startswith((".", "tests/")) and name != ".gitignore"]
@@ -87,6 +89,7 @@ async def test_the_installed_sandbox_serves_its_pages_and_the_player_without_nod
             for address in re.findall(r'(?:src|href)="(/[^"]+[.](?:js|css|svg))"', page):
                 async with client.get(f"{bridge}{address}") as response:
                     assert response.status == 200, address
+
     assert {path.name for path in (tmp_path / ".run").iterdir()} >= {"scorm-bridge.db", "sandbox.json"}
 
 

@@ -136,6 +136,7 @@ async def test_the_bridge_learns_the_client_s_address_and_nothing_that_the_clien
         async with client.get(f"{proxy.url}/healthz", headers=lies) as response:
             assert response.status == 200
     (request,) = received
+
     assert (request.host, request.headers["X-Forwarded-Proto"]) == (NAME, "https")
     assert request.headers.getall("X-Forwarded-For") == ["127.0.0.1"]
     assert "Forwarded" not in request.headers
@@ -145,4 +146,5 @@ async def test_the_bridge_learns_the_client_s_address_and_nothing_that_the_clien
 def test_the_documentation_says_what_to_set() -> None:
     text = (ROOT / "docs/deployment.md").read_text(encoding="utf-8")
     section = '[proxy]\nhops = 1\naddresses = ["127.0.0.1"]\nheader = "x-forwarded-for"\n'
+
     assert section in text

@@ -27,6 +27,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_the_document_is_valid_cyclonedx(document: str) -> None:
     version = SchemaVersion.from_version(json.loads(document)["specVersion"])
+
     assert JsonStrictValidator(version).validate_str(document) is None
 
 
@@ -47,7 +48,7 @@ def test_it_says_what_the_bridge_itself_depends_on(document: str) -> None:
     (root,) = [entry for entry in decoded["dependencies"] if entry["ref"] == "root-component"]
     names = {component["bom-ref"]: component["name"] for component in decoded["components"]}
 
-    assert {"aiohttp", "sqlalchemy", "scorm-again"} <= {names[ref] for ref in root["dependsOn"]}
+    assert {names[ref] for ref in root["dependsOn"]} >= {"aiohttp", "sqlalchemy", "scorm-again"}
     assert len(root["dependsOn"]) < len(names)
 
 

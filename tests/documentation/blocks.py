@@ -21,6 +21,8 @@ READ = ("json", "js", "toml", "yaml")
 """Languages of blocks that `test_blocks` reads."""
 PROXIES = ("nginx", "caddyfile")
 """Languages of blocks that `tests/attack/test_proxy_logs.py` runs."""
+SQL = ("sql",)
+"""Languages of blocks that `tests/storage/test_report_views.py` runs."""
 PLAIN = ("text", "mermaid")
 """Output and drawings: what nobody copies. `test_site` builds the diagrams."""
 

@@ -32,13 +32,13 @@ def _sentences(page: Path) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_and_options_that_are_mentioned_exist(page: Path) -> None:
     for mention in COMMAND.findall(_sentences(page)):
-        _check(mention)
+        _check_mention(mention)
 
 
 def test_examples_of_commands_name_commands_and_options_that_exist() -> None:
     for path, command in commands(main, NAME):
         for example in re.findall(rf"(?:^|Examples?: )\s*{NAME} (.+)$", _help(command), re.MULTILINE):
-            _check(example)
+            _check_mention(example)
             assert _resolve(example)[0] is command, f"{path}: {example}"
 
 
@@ -54,7 +54,7 @@ def test_settings_that_are_mentioned_exist(page: Path) -> None:
                 model = fields[key].annotation
 
 
-def _check(mention: str) -> None:
+def _check_mention(mention: str) -> None:
     """Raise AssertionError if a mention of a command has an option that the command has not."""
     command, words = _resolve(mention)
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}

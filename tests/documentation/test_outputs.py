@@ -58,6 +58,7 @@ def test_blocks_are_found_in_lists_and_code_without_a_fence_is_too(tmp_path: Pat
     )
 
     [block] = blocks(page)
+
     assert (block.line, block.language, block.text, block.is_tested) == (4, "bash", "ls", False)
     assert unfenced_code(page) == [9]
 

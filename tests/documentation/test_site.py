@@ -40,6 +40,7 @@ def test_nothing_is_loaded_from_another_host(site: Path) -> None:
         for match in IMPORTED.finditer(sheet.read_text(encoding="utf-8"))
         if re.match(r"https?:|//", address := match["address"] or match["import"])
     ]
+
     assert outside == []
 
 
@@ -79,6 +80,7 @@ def test_every_operation_is_on_the_page_of_the_api(site: Path) -> None:
         for method in METHODS
         if method in operations
     ]
+
     assert len(operations) > 10
     for title, anchor in operations:
         assert f'<h3 id="{anchor}"><code>{title}</code>' in text

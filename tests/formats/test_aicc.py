@@ -256,8 +256,8 @@ async def test_an_unknown_session_is_an_invalid_session_id(bridge: Bridge, comma
         at.address = f"/v1/formats/aicc/sessions/{unknown}/commits"
         answer = await at.post(form(command), Authorization=f"Bearer {bridge.token}")
 
-        assert answer.status == 200
-        assert answer.text.startswith("error=3\r\nerror_text=Invalid Session ID: ")
+        assert answer.status == 200, unknown
+        assert answer.text.startswith("error=3\r\nerror_text=Invalid Session ID: "), unknown
 
 
 async def test_a_wrong_token_is_an_invalid_session_id(bridge: Bridge) -> None:
@@ -287,6 +287,7 @@ async def test_what_of_the_data_cannot_be_used_is_warned_of(bridge: Bridge) -> N
     warnings = [
         [(warning["element"], warning["code"]) for warning in json.loads(str(reply))["warnings"]] for reply in replies
     ]
+
     assert [sorted(listed) for listed in warnings] == [
         [
             ("cmi.core.lesson_staus", "unknown-element"),

@@ -88,9 +88,9 @@ def test_a_body_of_each_format_is_recognised_whatever_its_label(name: str, body:
     ):
         wire_format, call = detect(CommitRequest(body, content_type))
 
-        assert wire_format.name == name
-        assert call.commit is not None
-        assert call.commit.tree["cmi"]
+        assert wire_format.name == name, content_type
+        assert call.commit is not None, content_type
+        assert call.commit.tree["cmi"], content_type
 
 
 @pytest.mark.parametrize(("name", "body"), PAIRS)
@@ -142,7 +142,7 @@ def test_no_bytes_make_recognition_raise_anything_but_its_own_error(body: bytes,
         wire_format, call = detect(CommitRequest(body, query=query))
     except BridgeError:
         return
-    answered(wire_format.name, call)
+    check_response(wire_format.name, call)
 
 
 @given(name=st.sampled_from(sorted(BY_NAME)), body=bodies, query=queries)
@@ -151,10 +151,10 @@ def test_no_bytes_make_a_door_raise_anything_but_its_own_error(name: str, body: 
     try:
         call = parse_as(BY_NAME[name], CommitRequest(body, query=query))
     except BridgeError as error:
-        refused(name, error, None)
+        check_error(name, error, None)
     else:
-        answered(name, call)
-        refused(name, MalformedBody("No."), call)
+        check_response(name, call)
+        check_error(name, MalformedBody("No."), call)
 
 
 @given(tree=trees, name=st.text())
@@ -188,7 +188,7 @@ def test_a_mebibyte_that_was_made_to_be_slow_is_not(body: bytes) -> None:
         assert detect(CommitRequest(body))[1].commit
 
 
-def answered(name: str, call: FormatRequest) -> None:
+def check_response(name: str, call: FormatRequest) -> None:
     """Check that a call can go its whole way."""
     if call.commit is not None:
         parse_cmi(call.commit.tree, declared=call.commit.scorm_version)
@@ -198,7 +198,7 @@ def answered(name: str, call: FormatRequest) -> None:
     assert response.status == 200
 
 
-def refused(name: str, error: BridgeError, call: FormatRequest | None) -> None:
+def check_error(name: str, error: BridgeError, call: FormatRequest | None) -> None:
     """Check that an error can be told."""
     respond_error = BY_NAME[name].respond_error
     if respond_error is not None:

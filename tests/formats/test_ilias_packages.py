@@ -27,7 +27,7 @@ TWO_POSTS, ONE_POST = ([FIVE, SIX], [[*FIVE, *SIX]])
 async def _post(at: FormatClient, *cmi: Any, **beside: Any) -> None:
     for elements in cmi:
         answer = await at.post({"cmi": elements} | beside, Content_Type=FORM)
-        assert (answer.status, answer.text) == (200, "ok")
+        assert (answer.status, answer.text) == (200, "ok"), elements
 
 
 async def _enrollments(bridge: Bridge, query: str = "learner=u1") -> dict[str, dict[str, Any]]:
@@ -65,6 +65,7 @@ async def test_what_came_in_one_post_is_replayed_sco_by_sco(bridge: Bridge, post
     await _post(at, [[6, "cmi.core.lesson_status", "completed"]], totalTimeCentisec=4_200)
 
     statements = stored(bridge.engine)
+
     assert len(statements) > 4
     assert replayed(bridge.engine, DEFAULT) == statements
 
@@ -95,6 +96,7 @@ async def test_the_next_launch_knows_which_sco_its_activity_is_whatever_is_poste
     await _post(other, [[6, "cmi.core.lesson_status", "completed"]])
 
     (six,) = bridge.reports(activity="6")
+
     assert json.loads(six.attempt.state)["snapshot"]["location"] == "p2"
     assert (await again.session())["commits"] == []
     assert bridge.rules("u2", "package") == []
@@ -107,6 +109,7 @@ async def test_an_activity_that_has_a_scos_id_is_that_sco(bridge: Bridge, first:
     await _post(at, first, FIVE, SIX)
 
     enrollments = await _enrollments(bridge, "course=C")
+
     assert {activity: enrollment["success_status"] for activity, enrollment in enrollments.items()} == {
         "6": "unknown",
         "5": "passed",
@@ -147,6 +150,7 @@ async def test_the_time_of_the_whole_package_is_not_another_scos(bridge: Bridge)
     await _post(at, SIX, totalTimeCentisec=6_000)
 
     enrollments = await _enrollments(bridge)
+
     assert enrollments["package"]["total_time"] == "PT1M"
     assert enrollments["6"]["total_time"] == "PT0S"
 

@@ -179,6 +179,7 @@ async def test_a_body_that_is_too_large_is_refused_in_two_lines(bridge: Bridge) 
 async def test_suspend_data_of_126_kib_comes_back(bridge: Bridge) -> None:
     at = await open_format_client(bridge, "moodle")
     elements: Any = {"cmi__suspend_data": SUSPEND_DATA, "cmi__core__lesson_status": "incomplete"}
+
     for body in (urlencode(elements), multipart(elements)):
         assert (await at.post(body)).text == "true\n0"
-        assert (await at.session())["cmi"]["suspend_data"] == SUSPEND_DATA
+        assert (await at.session())["cmi"]["suspend_data"] == SUSPEND_DATA, body

@@ -197,10 +197,10 @@ async def test_a_body_that_is_none_is_refused_as_a_problem(bridge: Bridge, body:
         at = await open_format_client(bridge, name)
         answer = await at.post(body)
 
-        assert (answer.status, answer.content_type) == (400, "application/problem+json")
-        assert answer.json["code"] == "malformed-body"
-        assert (answer.json["result"], answer.json["errorCode"]) == (False, 101)
-        assert (await at.session())["commits"] == []
+        assert (answer.status, answer.content_type) == (400, "application/problem+json"), name
+        assert answer.json["code"] == "malformed-body", name
+        assert (answer.json["result"], answer.json["errorCode"]) == (False, 101), name
+        assert (await at.session())["commits"] == [], name
 
 
 @pytest.mark.parametrize(

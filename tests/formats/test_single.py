@@ -44,7 +44,7 @@ async def test_the_order_of_arrival_does_not_matter(bridge: Bridge, order: tuple
     names = list(VALUES)
     for place in order:
         answer = await at.post({"cmi": {names[place]: VALUES[names[place]]}})
-        assert (answer.status, answer.json["result"], answer.json["disposition"]) == (200, True, "applied")
+        assert (answer.status, answer.json["result"], answer.json["disposition"]) == (200, True, "applied"), place
     session = await at.session()
 
     assert session["attempt"]["completion_status"] == "completed"
@@ -110,7 +110,7 @@ async def test_the_formats_own_door_takes_the_whole_tree_that_its_player_posts_a
 
     for body in ({"cmi": WHOLE_TREE}, {"cmi": WHOLE_TREE | {"suspend_data": "p3"}}):
         answer = await at.post(body)
-        assert (answer.status, answer.json["disposition"], answer.json["warnings"]) == (200, "applied", [])
+        assert (answer.status, answer.json["disposition"], answer.json["warnings"]) == (200, "applied", []), body
 
     assert bridge.rules().count("responded") == 1
     assert (await at.session())["attempt"]["success_status"] == "passed"
@@ -121,4 +121,4 @@ async def test_the_formats_own_door_refuses_what_is_neither(bridge: Bridge) -> N
 
     for body in ({"learner": "u1"}, [{"name": "cmi.core.exit", "value": "suspend"}], {"cmi": 5}):
         answer = await at.post(body)
-        assert (answer.status, answer.json["code"]) == (400, "malformed-body")
+        assert (answer.status, answer.json["code"]) == (400, "malformed-body"), body

@@ -92,6 +92,7 @@ async def test_what_does_not_change_is_sent_with_every_request(
 ) -> None:
     guarded.accepted = {header}
     to = _to(session, guarded, credentials)
+
     assert [(await to.post(b"[{}]")).status for _ in range(2)] == [200, 200]
     assert guarded.headers == [header, header]
 
@@ -114,6 +115,7 @@ async def test_a_token_that_is_about_to_run_out_is_not_used_again(
     guarded.tokens = [{"access_token": "a", "expires_in": "20"}, {"access_token": "b", "expires_in": 20}]
     guarded.accepted = {"Bearer a", "Bearer b"}
     to = _to(session, guarded, _oauth(guarded))
+
     assert [(await to.post(b"[{}]")).status for _ in range(2)] == [200, 200]
     assert guarded.headers == ["Bearer a", "Bearer b"]
 
@@ -134,6 +136,7 @@ async def test_an_lrs_that_takes_no_token_is_asked_twice_and_no_more(
 ) -> None:
     guarded.tokens = [{"access_token": name} for name in "abc"]
     reply = await _to(session, guarded, _oauth(guarded)).post(b"[{}]")
+
     assert (reply.status, guarded.headers) == (401, ["Bearer a", "Bearer b"])
     assert classify(reply, [ID]) is TryOutcome.NOT_ALLOWED
 
@@ -146,6 +149,7 @@ async def test_senders_that_need_a_token_at_once_fetch_one(guarded: Guarded, ses
     posts = [asyncio.create_task(to.post(b"[{}]")) for _ in range(5)]
     await asyncio.sleep(0)
     guarded.answers.set()
+
     assert {(await post).status for post in posts} == {200}
     assert len(guarded.forms) == 1
 
@@ -156,6 +160,7 @@ async def test_a_token_endpoint_that_refuses_is_as_an_lrs_that_does_not_let_the_
 ) -> None:
     guarded.tokens = [web.json_response({"error": "invalid_client"}, status=status)]
     reply = await _to(session, guarded, _oauth(guarded)).post(b"[{}]")
+
     assert classify(reply, [ID]) is TryOutcome.NOT_ALLOWED
     assert f"the token endpoint answered {status}" in reply.text
     assert "invalid_client" in reply.text
@@ -170,6 +175,7 @@ async def test_a_token_endpoint_in_trouble_is_waited_for(
     """Nothing that it says is ever held against a statement."""
     guarded.tokens = [web.Response(status=status, headers={"Retry-After": "7", "Location": "/xapi/statements"})]
     reply = await _to(session, guarded, _oauth(guarded)).post(b"[{}]")
+
     assert classify(reply, [ID]) is TryOutcome.RETRY
     assert retry_after(reply, 0) == 7
 
@@ -180,6 +186,7 @@ async def test_an_answer_without_a_token_is_trouble(
 ) -> None:
     guarded.tokens = [web.Response(body=content)]
     reply = await _to(session, guarded, _oauth(guarded)).post(b"[{}]")
+
     assert classify(reply, [ID]) is TryOutcome.RETRY
     assert "holds no access_token" in reply.text
 
@@ -187,6 +194,7 @@ async def test_an_answer_without_a_token_is_trouble(
 async def test_a_token_endpoint_that_is_not_there_is_trouble(guarded: Guarded, session: aiohttp.ClientSession) -> None:
     credentials = ClientCredentials("http://127.0.0.1:1/token", "bridge", SECRET)
     reply = await _to(session, guarded, credentials).post(b"[{}]")
+
     assert classify(reply, [ID]) is TryOutcome.RETRY
     assert SECRET not in reply.text
 

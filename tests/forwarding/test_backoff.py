@@ -26,6 +26,7 @@ def test_a_wait_is_never_negative_and_never_longer_than_the_longest(count: int, 
 @given(st.integers(1, 60))
 def test_the_ceiling_doubles_until_the_longest(count: int) -> None:
     this, following = (backoff_delay(number, lambda: 1.0) for number in (count, count + 1))
+
     assert following == min(MAX_DELAY, this * 2)
 
 

@@ -42,6 +42,7 @@ def test_nothing_is_cut_out_of_an_empty_page() -> None:
 def test_a_request_has_no_more_bytes_than_it_may_but_for_a_single_statement() -> None:
     half, whole = "x" * (MAX_BATCH_BYTES // 2), "y" * (MAX_BATCH_BYTES + 1)
     batches = _cut(_page([half, half, half, whole, half]), 50)
+
     assert [len(batch.claimed) for batch in batches] == [2, 1, 1, 1]
     assert [batch.body.decode() for batch in batches] == [f"[{half},{half}]", f"[{half}]", f"[{whole}]", f"[{half}]"]
 
@@ -50,6 +51,7 @@ def test_what_was_tried_often_goes_by_itself() -> None:
     batches = _cut(
         _page(["a", "b", "c", "d", "e"], {0: MAX_SHARED_TRIES, 3: MAX_SHARED_TRIES + 2, 1: MAX_SHARED_TRIES - 1}), 50
     )
+
     assert [batch.statement_ids for batch in batches] == [["id-0"], ["id-1", "id-2"], ["id-3"], ["id-4"]]
 
 
@@ -58,6 +60,7 @@ def test_the_halves_of_a_batch_are_all_of_it(count: int) -> None:
     bodies = [f'"☃{"z" * number}"' for number in range(count)]
     (batch,) = _cut(_page(bodies), 50)
     first, second = batch.halves()
+
     assert len(first.claimed) == count // 2
     assert [*first.claimed, *second.claimed] == batch.claimed
     assert first.body[:-1] + b"," + second.body[1:] == batch.body

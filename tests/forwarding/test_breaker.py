@@ -30,6 +30,7 @@ async def settle(*tasks: asyncio.Task[bool]) -> list[bool]:
 
 async def test_everybody_passes_while_the_lrs_is_well(breaker: Breaker) -> None:
     stopping = asyncio.Event()
+
     assert [await breaker.acquire(stopping) for _ in range(5)] == [True] * 5
     assert breaker.is_closed
 
@@ -90,6 +91,7 @@ async def test_an_lrs_that_is_away_is_tried_every_minute_and_one_that_lets_nobod
     """Whatever waited while it was away waits for the next try, however long that was."""
     breaker = Breaker("lrs", lambda: 1.0)
     waits = [breaker.record_failure(outcome, reply, NOW) for _ in range(30)]
+
     assert max(waits) == waits[-1] == max_delay
 
 

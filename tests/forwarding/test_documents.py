@@ -137,6 +137,7 @@ async def test_each_document_can_be_switched_for_each_target(start_lrs: StartLrs
     await bridge.commit(SUSPENDED)
     await written(bridge, "first")
     await written(bridge, "second")
+
     assert held(first).keys() == (DEFAULT - {"agent-profile"}) | {"types/adl-suspend-data"}
     assert held(first)["types/adl-suspend-data"] == "s" * 50
     assert held(second) == {}
@@ -180,6 +181,7 @@ async def test_every_attempt_is_in_the_list_in_order(lrs: Lrs, start: StartBridg
         await written(bridge)
     uuids = [report.attempt.uuid for report in bridge.reports() if report.commits]
     attempts = held(lrs)["activity-state"]["attempts"]
+
     assert [activity_id.partition("attemptId=")[2] for activity_id in attempts] == uuids
 
 
@@ -205,6 +207,7 @@ async def test_a_document_that_somebody_wrote_meanwhile_is_read_again(
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PLAYED)
     await written(bridge)
+
     assert held(lrs).keys() == DEFAULT
     assert len(requests(lrs, "GET")) >= len(DEFAULT) + 3
 
@@ -214,6 +217,7 @@ async def test_a_document_that_others_never_leave_alone_is_tried_later(lrs: Lrs,
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PLAYED)
     await written(bridge)
+
     assert held(lrs).keys() == DEFAULT
 
 
@@ -233,6 +237,7 @@ async def test_an_lrs_in_trouble_gets_the_documents_when_it_is_well(
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PLAYED)
     await written(bridge)
+
     assert held(lrs).keys() == DEFAULT
 
 
@@ -241,6 +246,7 @@ async def test_an_answer_that_was_lost_after_the_write_costs_nothing(lrs: Lrs, s
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PLAYED)
     await written(bridge)
+
     assert held(lrs).keys() == DEFAULT
     assert due(bridge) == 0
 
@@ -298,6 +304,7 @@ async def test_documents_stored_before_an_lrs_was_configured_go_to_it(lrs: Lrs, 
     await bridge.close()
     bridge = await start(targets=(lrs.settings(documents={"agent-profile": False}),), token=bridge.token)
     await wait_until(lambda: len(held(lrs)) == 3)
+
     assert held(lrs).keys() == DEFAULT - {"agent-profile"}
 
 
@@ -311,6 +318,7 @@ async def test_a_killed_forwarder_s_documents_are_written_by_the_next(lrs: Lrs, 
     lrs.script()
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await written(bridge)
+
     assert held(lrs).keys() == DEFAULT
 
 
@@ -321,6 +329,7 @@ async def test_xapi_2_is_spoken_where_it_is_asked_for(start_lrs: StartLrs, start
         await bridge.commit(PLAYED | {"location": page})
         await written(bridge)
         bridge.clock.advance(MIN_INTERVAL)
+
     assert held(lrs)["attempt-state"]["location"] == "p2"
 
 

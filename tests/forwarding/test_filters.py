@@ -23,6 +23,7 @@ async def test_each_target_gets_what_its_filter_lets_through_in_order(start_lrs:
     answer = await bridge.commit(DONE)
     rules = {statement["id"]: statement["rule"] for statement in answer["statements"]}
     await wait_until(lambda: is_settled(bridge))
+
     assert [rules[statement_id] for statement_id in everything.ids()] == list(rules.values())
     assert [rules[statement_id] for statement_id in results.ids()] == ["completed", "passed"]
     assert [rules[statement_id] for statement_id in rest.ids()] == ["completed"]

@@ -17,8 +17,8 @@ from tests.support.bridge import Bridge, Ids, StartBridge
 from tests.support.deliveries import (
     DONE,
     LEARNERS,
-    assert_in_order,
     deliveries_by_id,
+    expect_in_order,
     is_settled,
     statements,
     store_statements,
@@ -35,8 +35,9 @@ async def test_statements_arrive_in_order_and_byte_for_byte_as_they_were_stored(
                 {"core": {"score": {"raw": str(number)}}}, learner={"id": learner, "name": "Ana Ćirić ☃"}
             )
     await wait_until(lambda: is_settled(bridge))
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
     bodies = {statement.id: statement.body for statement in statements(bridge)}
+
     for raw, arrival in zip(lrs.bodies, lrs.posts(), strict=True):
         assert (
             raw.decode() == "[" + ",".join(bodies[statement_id or ""] for statement_id in arrival.statement_ids) + "]"
@@ -53,7 +54,8 @@ async def test_many_statements_go_together_but_never_too_many(lrs: Lrs, start: S
     await bridge.close()
     bridge = await start(targets=(lrs.settings(),), token=bridge.token, ids=ids)
     await wait_until(lambda: is_settled(bridge))
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
+
     assert [len(post.statement_ids) for post in lrs.posts()] == [50, len(lrs.ids()) - 50]
 
 
@@ -67,7 +69,7 @@ async def test_what_waits_when_the_bridge_stops_is_sent_when_it_starts_again(lrs
     lrs.script()
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
 
 
 async def test_what_was_stored_before_any_lrs_was_configured_goes_to_all_that_are_then(
@@ -105,7 +107,7 @@ async def test_no_statement_overtakes_one_of_its_attempt_that_waits_to_be_tried_
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered", "waiting"}
     bridge.clock.advance(60)
     await wait_until(lambda: is_settled(bridge))
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
 
 
 async def test_an_lrs_that_asks_for_time_is_given_it_and_stopping_does_not_wait_for_it(
@@ -125,7 +127,7 @@ async def test_an_lrs_that_asks_for_time_is_given_it_and_stopping_does_not_wait_
     bridge.clock.advance(600)
     bridge = await start(targets=(lrs.settings(),), token=bridge.token, clock=bridge.clock)
     await wait_until(lambda: is_settled(bridge))
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
 
 
 async def test_stopping_waits_for_the_request_under_way_and_notes_what_came_of_it(
@@ -146,6 +148,7 @@ async def test_stopping_waits_for_the_request_under_way_and_notes_what_came_of_i
     await wait_until(lambda: not _listens(bridge))
     go_on.set()
     await stopping
+
     assert {
         statement_id for statement_id, way in deliveries_by_id(bridge).items() if way.state == "delivered"
     } == under_way
@@ -198,4 +201,5 @@ async def test_what_a_process_without_an_lrs_stores_goes_on_its_way_in_order(lrs
     await wait_until(lambda: len(lrs.ids()) == 10)
 
     (report,) = sending.reports()
+
     assert lrs.ids() == [statement.id for statement in report.statements]

@@ -37,6 +37,7 @@ def test_when_nothing_of_several_attempts_passes_the_target_is_to_blame() -> Non
 
 def test_one_attempt_alone_is_never_everything() -> None:
     isolation = Isolation()
+
     assert not any(isolation.record_failure(number, "attempt").is_target_wide for number in range(20))
 
 
@@ -45,6 +46,7 @@ def test_what_is_to_blame_does_not_count_against_the_target() -> None:
     for number in range(TARGET_FAILURE_ATTEMPTS):
         isolation.record_failure(number, number)
     isolation.record_success()
+
     assert not any(isolation.record_failure(number, number).is_target_wide for number in range(TARGET_FAILURE_ATTEMPTS))
     assert not isolation.record_failure("voiding", "x", says_nothing_of_others=True).is_target_wide
 
@@ -59,6 +61,7 @@ def test_refusals_one_after_the_other_are_given_up_only_to_begin_with() -> None:
 
 def test_all_that_one_attempt_has_wrong_is_given_up() -> None:
     isolation = Isolation()
+
     assert all(isolation.record_refusal("attempt", is_refusing=False) for _ in range(50))
 
 
@@ -73,5 +76,6 @@ def test_no_more_is_remembered_than_there_is_room_for() -> None:
     isolation = Isolation()
     for number in range(MAX_REMEMBERED + 10):
         isolation.record_failure(number, "attempt")
+
     assert isolation.record_failure(0, "attempt").failures == 1
     assert isolation.record_failure(MAX_REMEMBERED + 9, "attempt").failures == 2

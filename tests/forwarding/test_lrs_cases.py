@@ -182,6 +182,7 @@ async def test_when_everything_is_refused_the_target_pauses_after_the_first_few(
         return "waiting" not in states() and alarms(bridge) == {}
 
     await wait_until(recovered)
+
     # in shards beside each other one more each can be on its way
     assert states().count("dead") <= MAX_REFUSED_IN_A_ROW + 4
     assert states().count("delivered") > 50
@@ -239,6 +240,7 @@ async def test_a_duplicate_that_may_not_be_read_is_told_as_that_and_holds_up_not
 
     await wait_until(no_more_waits)
     way = deliveries_by_id(bridge).pop(duplicate)
+
     assert (way.state, way.last_status) == ("dead", status)
     assert "cannot be read back to be compared (403 statements/write only)" in (way.last_answer or "")
     assert {delivery.state for id_, delivery in deliveries_by_id(bridge).items() if id_ != duplicate} == {"delivered"}
@@ -278,6 +280,7 @@ async def test_what_the_lrs_has_in_another_spelling_is_delivered_and_told_as_equ
     with reading(bridge.engine) as connection:
         outcomes = {row[0] for row in connection.exec_driver_sql("SELECT outcome FROM try WHERE status = 409")}
     way = deliveries_by_id(bridge)[line.id]
+
     assert way.state == "delivered"
     assert "equivalent" in outcomes
     assert "spelled otherwise" in (way.last_answer or "")

@@ -38,6 +38,7 @@ async def test_a_version_that_the_lrs_gave_up_is_asked_for_again(
     versions[:] = ["2.0.0"]
     await bridge.commit(PASSED, learner={"id": "u2"})
     await wait_until(lambda: is_settled(bridge))
+
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
 
 
@@ -59,6 +60,7 @@ async def test_about_may_be_large_and_may_want_the_version_header(
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(PASSED)
     await wait_until(lambda: is_settled(bridge))
+
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
 
 
@@ -97,6 +99,7 @@ async def test_an_oauth_client_is_known_by_what_rfc_6749_says(
     bridge = await start(targets=(target,))
     await bridge.commit(PASSED)
     await wait_until(lambda: is_settled(bridge))
+
     assert forms[0]["audience"] == ["https://lrs.example.org"]
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
 
@@ -144,4 +147,5 @@ async def test_where_a_redirect_points_to_is_told_and_not_followed(start_lrs: St
     await wait_until(lambda: alarms(bridge) == {"statements": "unreachable"})
     with reading(bridge.engine) as connection:
         (alarm,) = target_alarms.current(connection)
+
     assert "redirects to /elsewhere/statements" in alarm.reason

@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 PASSED = {"core": {"lesson_status": "passed"}}
 
 
-async def held(bridge: Bridge, contents: dict[str, bytes], content: bytes) -> None:
+async def expect_content(bridge: Bridge, contents: dict[str, bytes], content: bytes) -> None:
     """Wait until one of the documents that are kept holds this; what waits for its turn is waited for."""
 
     def is_paused() -> bool:
@@ -37,6 +37,7 @@ async def test_a_document_that_is_let_in_does_not_resume_statements_that_are_not
     await wait_until(lambda: alarms(bridge) == {"statements": "not-allowed"})
     await bridge.let_documents_follow()
     await wait_until(lambda: len(list(lrs.app[DOCUMENTS].matching(lambda _: True))) == 4)
+
     assert alarms(bridge) == {"statements": "not-allowed"}
 
 
@@ -55,6 +56,7 @@ async def test_a_target_that_lets_statements_in_and_no_documents_says_so(
     await wait_until(lambda: is_settled(bridge))
     await bridge.commit(PASSED)
     await wait_until(lambda: is_settled(bridge))
+
     assert alarms(bridge) == {"documents": "not-allowed"}
 
 
@@ -87,7 +89,7 @@ async def test_a_document_that_is_missing_is_written_however_the_lrs_says_so(
     bridge.clock.advance(100)
     await bridge.commit({"location": "p3"})
     await bridge.let_documents_follow()
-    await held(bridge, contents, b"p3")
+    await expect_content(bridge, contents, b"p3")
 
 
 @pytest.mark.parametrize("shown", ['W/"1"', '"1-gzip"', 'W/"1-gzip"', '"1--gzip"', '"1;gzip"', '"1-br"'])
@@ -111,12 +113,12 @@ async def test_an_etag_that_a_proxy_changed_is_understood(start_lrs: StartLrs, s
     bridge = await start(targets=(lrs.settings(documents={"adl-suspend-data": True}),))
     await bridge.commit({"location": "p1", "suspend_data": "first" * 50})
     await bridge.let_documents_follow()
-    await held(bridge, contents, b"p1")
+    await expect_content(bridge, contents, b"p1")
     bridge.clock.advance(100)
     await bridge.commit({"location": "p2", "suspend_data": "second" * 50})
     await bridge.let_documents_follow()
-    await held(bridge, contents, b"p2")
-    await held(bridge, contents, b"second")
+    await expect_content(bridge, contents, b"p2")
+    await expect_content(bridge, contents, b"second")
 
 
 IDS = [

@@ -89,6 +89,7 @@ def test_an_lrs_that_broke_may_have_broken_on_a_statement() -> None:
 def test_no_status_but_the_known_ones_ever_settles_a_statement() -> None:
     trouble = {TryOutcome.RETRY, TryOutcome.BROKE}
     settling = {status for status in range(100, 600) if classify(Reply(status, IDS), SENT) not in trouble}
+
     assert settling == {200, 204, *ABOUT_THE_STATEMENTS}
 
 
@@ -100,6 +101,7 @@ def test_no_answer_is_trouble_with_the_way() -> None:
 def test_only_a_known_status_ever_settles_a_document() -> None:
     """A 404 is none of them: where there is no such document one can be written, so it tells of a wrong address."""
     outcomes = {status: classify_document(Reply(status, "")) for status in range(100, 600)}
+
     assert {status: outcome for status, outcome in outcomes.items() if outcome is not TryOutcome.RETRY} == {
         200: TryOutcome.DELIVERED,
         201: TryOutcome.DELIVERED,
@@ -155,6 +157,7 @@ def test_a_date_without_a_zone_is_one_in_greenwich(monkeypatch: pytest.MonkeyPat
 
 def test_a_huge_wait_is_a_number_that_can_be_waited() -> None:
     wait = retry_after(Reply(429, "", {"Retry-After": "9" * 400}), NOW)
+
     assert wait is not None
     assert 3600 < wait < math.inf
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import socket
 from collections.abc import AsyncIterator, Sequence
+from contextlib import nullcontext as does_not_raise
 from pathlib import Path
 
 import aiohttp
@@ -81,8 +82,9 @@ async def _get(guard: OutgoingGuard, url: str, *addresses: str, proxy: str | Non
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses_are_connected_to(address: str) -> None:
-    OutgoingGuard().check("lrs.example.org", 443, address)
-    OutgoingGuard().check(address, 443, address)
+    with does_not_raise():
+        OutgoingGuard().check("lrs.example.org", 443, address)
+        OutgoingGuard().check(address, 443, address)
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
@@ -92,13 +94,14 @@ def test_other_addresses_are_refused_with_the_address_and_the_remedy(address: st
         with pytest.raises(OutgoingAddressError) as raised:
             guard.check(host, 443, address)
         assert host in str(raised.value)
-        assert "add it to `allow` of [outgoing]" in str(raised.value)
+        assert "add it to `allow` of [outgoing]" in str(raised.value), host
 
 
 @pytest.mark.parametrize("allow", ["10.20.0.0/16", "10.20.30.40", "lrs.internal", "LRS.Internal.", "0.0.0.0/0"])
 def test_what_is_allowed_is_connected_to(allow: str) -> None:
     for notation in ("10.20.30.40", "::ffff:10.20.30.40"):
-        OutgoingGuard([allow]).check("lrs.internal", 8080, notation)
+        with does_not_raise():
+            OutgoingGuard([allow]).check("lrs.internal", 8080, notation)
 
 
 @pytest.mark.parametrize("address", LINK_LOCAL)
@@ -133,6 +136,7 @@ async def test_a_name_that_resolves_elsewhere_the_next_time_is_checked_the_next_
             aiohttp.ClientConnectorError, match=r"lrs.example.org has the address 127.0.0.1, an address"
         ):
             await send_request(session, "GET", url, max_bytes=100)
+
     assert server.app[ARRIVALS] == ["/about"]
 
 
@@ -140,6 +144,7 @@ async def test_one_address_among_others_that_must_not_be_used_is_enough(server: 
     guard = OutgoingGuard(["127.0.0.2"])
     with pytest.raises(aiohttp.ClientConnectorError, match=r"has the address 127.0.0.1"):
         await _get(guard, f"http://lrs.example.org:{server.port}/", "127.0.0.2 127.0.0.1")
+
     assert server.app[ARRIVALS] == []
 
 
@@ -150,6 +155,7 @@ async def test_one_address_among_others_that_must_not_be_used_is_enough(server: 
 async def test_however_this_machine_is_written_nothing_arrives(server: TestServer, host: str) -> None:
     with pytest.raises((aiohttp.ClientError, ValueError)):
         await _get(OutgoingGuard(), f"http://{host}:{server.port}/")
+
     assert server.app[ARRIVALS] == []
 
 
@@ -157,6 +163,7 @@ async def test_a_proxy_is_checked_like_any_other_address(server: TestServer) -> 
     proxy = f"http://127.0.0.1:{server.port}"
     with pytest.raises(aiohttp.ClientConnectorError, match=r"127.0.0.1 is an address of this machine"):
         await _get(OutgoingGuard(), "http://lrs.example.org/", proxy=proxy)
+
     assert server.app[ARRIVALS] == []
     assert await _get(OutgoingGuard(urls=[proxy]), "http://lrs.example.org/", proxy=proxy) == 200
 
@@ -218,7 +225,8 @@ def test_every_address_of_the_settings_that_is_connected_to_is_checked() -> None
     oidc = OidcSettings(issuer="http://localhost:4", client_id="bridge", roles={"staff": "reader"})
     guard = Settings(targets=(target,), audit=AuditSettings(oidc=oidc)).outgoing_guard()
     for port in range(1, 5):
-        guard.check("localhost", port, "127.0.0.1")
+        with does_not_raise():
+            guard.check("localhost", port, "127.0.0.1")
 
 
 @pytest.mark.parametrize(
@@ -256,5 +264,6 @@ def test_connections_to_other_servers_are_opened_in_one_place_alone() -> None:
         for path in sources
         if "node_modules" not in path.parts and (names := _clients(path.read_text(encoding="utf-8")))
     }
+
     assert clients == {"bridge/http_client.py": ["ClientSession"]}
     assert _clients("import aiohttp\naiohttp.request('GET', url)\nimport httpx") == ["httpx", "request"]

@@ -10,7 +10,7 @@ from storage.engine import reading, writing
 from storage.pauses import Pause
 from tests.support.accounts import START
 from tests.support.bridge import Bridge, Ids, StartBridge
-from tests.support.deliveries import DONE, assert_in_order, deliveries_by_id, is_settled, store_statements
+from tests.support.deliveries import DONE, deliveries_by_id, expect_in_order, is_settled, store_statements
 from tests.support.lrs import Lrs, StartLrs
 from tests.support.waiting import wait_until
 
@@ -67,7 +67,7 @@ async def test_an_lrs_that_does_not_let_the_bridge_in_is_paused_and_loses_nothin
         return is_settled(bridge) and not _paused(bridge)
 
     await wait_until(later)
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
 
 
 async def test_a_pause_of_people_outlasts_an_lrs_that_lets_the_bridge_in(lrs: Lrs, start: StartBridge) -> None:
@@ -80,5 +80,6 @@ async def test_a_pause_of_people_outlasts_an_lrs_that_lets_the_bridge_in(lrs: Lr
     again = await start(targets=(lrs.settings(),), token=bridge.token, ids=ids)
     await again.commit(DONE, learner={"id": "u2"})
     await again.close()
+
     assert _paused(again) == {"lrs": BY_PEOPLE}
     assert {delivery.state for line in again.reports("u2")[0].statements for delivery in line.deliveries} == {"waiting"}

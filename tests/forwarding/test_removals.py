@@ -78,6 +78,7 @@ async def test_a_lost_answer_voids_nothing_twice(start: StartBridge, lrs: Lrs) -
     lrs.script(FaultRule(faults.StoreThenCut(), when=POST, times=1))
     _erase(bridge)
     await wait_until(lambda: not _waiting(bridge))
+
     assert sorted(_voids(lrs)) == sorted(ids)
 
 
@@ -178,5 +179,6 @@ async def test_a_paused_target_is_asked_for_nothing(start: StartBridge, lrs: Lrs
     again = await start(targets=(lrs.settings(documents=NO_DOCUMENTS),), token=bridge.token)
     _erase(again)
     await again.commit(CMI, learner={"id": "u2"})
+
     assert len(lrs.posts()) == count
     assert _waiting(again)

@@ -116,7 +116,7 @@ async def test_each_target_gets_its_own_actor_and_only_what_it_may(
     ):
         assert [one["actor"] for one in _statements(lrs)] == [actor] * len(ids)
         faults = [check_statement(one, "it", edition) for one in _statements(lrs) for edition in Edition]
-        assert [fault for listed in faults for fault in listed] == []
+        assert [fault for listed in faults for fault in listed] == [], lrs
     rest = [{name: one[name] for name in one if name != "actor"} for one in _statements(plain)]
     assert [{name: one[name] for name in one if name != "actor"} for one in _statements(hashed)] == rest
     responses = [one["result"]["response"] for one in _statements(research) if "response" in one.get("result", {})]
@@ -217,6 +217,7 @@ async def test_documents_that_wait_are_built_anew_in_the_form_of_after_a_change(
     await wait_until(is_newest)
 
     requests = [one.target for one in changed.app[LEDGER].arrivals() if "agent=" in one.target]
+
     assert requests
     assert all("pseudonyms" in address for address in requests)
     assert LEARNER["name"] not in "".join(contents)
@@ -264,6 +265,7 @@ async def test_an_attempt_keeps_its_pseudonym_when_a_new_key_comes(
         one["context"]["contextActivities"]["grouping"][1]["definition"]["name"]["en-US"]: one["actor"]
         for one in _statements(lrs)
     }
+
     assert names == {"Attempt 1": _pseudonym(), "Attempt 2": _pseudonym("k2" * 16, key_id="two")}
 
 
@@ -280,6 +282,7 @@ async def test_what_waited_for_no_target_gets_the_form_of_the_one_that_takes_it_
     await wait_until(lambda: is_settled(bridge))
     await bridge.let_documents_follow()
     await wait_until(lambda: len([*lrs.app[DOCUMENTS].matching(lambda _: True)]) == 3)
+
     assert lrs.ids() == [one["id"] for one in answer["statements"]]
     assert [one["actor"] for one in _statements(lrs)] == [_pseudonym()] * len(lrs.ids())
     for word in (*LEARNER.values(), WRITTEN):
@@ -300,6 +303,7 @@ async def test_what_waited_is_taken_over_a_little_at_a_time_and_without_what_the
     )
 
     await wait_until(lambda: is_settled(bridge))
+
     assert lrs.ids() == [one["id"] for one in made if one["rule"] not in {"commented", "initialized"}]
     assert len(lrs.ids()) > 4
     assert {one["actor"]["account"]["name"] for one in _statements(lrs)} == {_pseudonym()["account"]["name"]}
@@ -346,6 +350,7 @@ async def test_what_voids_a_statement_has_the_actor_that_the_target_knows(
     await wait_until(lambda: lrs.bodies and is_settled(bridge))
 
     voiding = [one for one in _statements(lrs) if one["verb"]["id"] == VOIDED]
+
     assert voiding
     assert {one["object"]["id"] for one in voiding} <= before.keys()
     for one in voiding:
@@ -380,6 +385,7 @@ async def test_what_is_reissued_under_a_new_id_keeps_the_form_that_was_sent(
     await wait_until(lambda: is_settled(bridge))
 
     again = _statements(lrs)
+
     assert len(again) == len(sent)
     assert {one.pop("id") for one in again} & {one.pop("id") for one in sent} == set()
     assert again == sent
@@ -392,6 +398,7 @@ async def test_a_plain_target_needs_no_further_rows(start: StartBridge, lrs: Lrs
     with reading(bridge.engine) as connection:
         assert connection.execute(select(target_statement)).all() == []
         stored = list(connection.execute(select(statement.c.body).order_by(statement.c.position)).scalars())
+
     assert b"[" + ",".join(stored).encode() + b"]" == b"[" + b",".join(body[1:-1] for body in lrs.bodies) + b"]"
 
 
@@ -412,6 +419,7 @@ async def test_a_mapping_that_tells_more_of_learners_tells_a_pseudonymous_target
 
     (own,) = {json.dumps(one["context"]["extensions"]) for one in _statements(research)}
     (whole,) = {json.dumps(one["context"]["extensions"]) for one in _statements(plain)}
+
     assert whole.replace(', "department": "canary keepers"', "") == own != whole
     assert "canary" not in _written(research)
 

@@ -67,6 +67,7 @@ async def test_statements_arrive_in_their_order_and_byte_for_byte(lrs: Lrs, sess
     """An LRS compares durations as text, so what was frozen must not be written anew."""
     second = STATEMENT.replace(ID, ID.replace("0d", "1d"))
     reply = await Transport(session, lrs.target()).post(_listed(STATEMENT, second))
+
     assert lrs.bodies == [f"[{STATEMENT},{second}]".encode()]
     assert (reply.status, msgspec.json.decode(reply.text)) == (200, lrs.ids())
     assert classify(reply, lrs.ids()) is TryOutcome.DELIVERED
@@ -75,6 +76,7 @@ async def test_statements_arrive_in_their_order_and_byte_for_byte(lrs: Lrs, sess
 async def test_a_statement_is_asked_for_by_its_id(lrs: Lrs, session: aiohttp.ClientSession) -> None:
     to = Transport(session, lrs.target())
     await to.post(_listed(STATEMENT))
+
     assert msgspec.json.decode((await to.get(ID)).text)["id"] == ID
     assert (await to.get(ID.replace("0d", "1d"))).status == 404
     assert (await to.get(ID, voided=True)).status == 404
@@ -84,6 +86,7 @@ async def test_a_long_statement_comes_back_whole(lrs: Lrs, session: aiohttp.Clie
     """Cut, it would look like another one, and what the LRS has would be given up as dead."""
     to = Transport(session, lrs.target())
     await to.post(_listed(STATEMENT.replace("☃ ", "☃ " * 50_000)))
+
     assert msgspec.json.decode((await to.get(ID)).text)["result"]["response"] == "☃ " * 50_000 + "☃"
 
 
@@ -110,6 +113,7 @@ async def test_the_version_is_one_that_the_lrs_says_it_speaks(
 
     async with serve(answer) as endpoint:
         assert (await Transport(session, _target(endpoint, version="auto")).post(_listed(STATEMENT))).status == 204
+
     assert versions == [spoken]
 
 
@@ -139,6 +143,7 @@ async def test_nothing_is_sent_to_an_lrs_whose_version_cannot_be_told(
 
     async with serve(answer) as endpoint:
         reply = await Transport(session, _target(endpoint, version="auto")).post(_listed(STATEMENT))
+
     assert (reply.status, posted) == (None, [])
     assert "set `version`" in reply.text
 
@@ -148,6 +153,7 @@ async def test_an_lrs_that_said_what_it_speaks_is_not_asked_again(lrs: Lrs, sess
     for _ in range(3):
         await to.post(_listed(STATEMENT))
     await to.get(ID)
+
     assert [request.target for request in lrs.app[LEDGER].arrivals()].count("/xapi/about") == 1
 
 
@@ -161,6 +167,7 @@ async def test_an_lrs_that_could_not_say_what_it_speaks_is_asked_again(
     lrs.script(FaultRule(faults.Answer(trouble, {"Location": "/login"}), when=about, times=1))
     to = Transport(session, lrs.target())
     await to.post(_listed(STATEMENT))
+
     assert (await to.post(_listed(STATEMENT))).status == 200
 
 
@@ -169,6 +176,7 @@ async def test_a_version_that_is_set_is_used_without_asking(
     start_lrs: StartLrs, session: aiohttp.ClientSession, version: str, editions: list[Edition]
 ) -> None:
     lrs = await start_lrs(editions=editions)
+
     assert (await Transport(session, lrs.target(version=version)).post(_listed(STATEMENT))).status == 200
     assert [request.target for request in lrs.app[LEDGER].arrivals()] == ["/xapi/statements"]
 
@@ -179,6 +187,7 @@ async def test_the_lrs_is_told_who_sends(
 ) -> None:
     lrs = await start_lrs(credentials={"ada": "pä:ss ☃"})
     reply = await Transport(session, lrs.target(credentials=Basic("ada", password))).post(_listed(STATEMENT))
+
     assert reply.status == status
 
 
@@ -194,6 +203,7 @@ async def test_redirects_are_not_followed(session: aiohttp.ClientSession, status
 
     async with serve(answer) as endpoint:
         reply = await Transport(session, _target(endpoint, version=version)).post(_listed(STATEMENT))
+
     assert classify(reply, [ID]) is TryOutcome.RETRY
     assert "/elsewhere" not in paths
 
@@ -209,6 +219,7 @@ async def test_cookies_are_not_kept(session: aiohttp.ClientSession) -> None:
         to = Transport(session, _target(endpoint.replace("127.0.0.1", "localhost")))
         for _ in range(2):
             assert (await to.post(_listed(STATEMENT))).status == 204
+
     assert cookies == [None, None]
 
 
@@ -216,6 +227,7 @@ async def test_cookies_are_not_kept(session: aiohttp.ClientSession) -> None:
 async def test_a_cut_connection_is_no_answer(lrs: Lrs, session: aiohttp.ClientSession, rule: faults.Decision) -> None:
     lrs.script(FaultRule(rule, when=POST), FaultRule(rule, when=GET))
     to = Transport(session, lrs.target())
+
     for reply in (await to.post(_listed(STATEMENT)), await to.get(ID)):
         assert reply.status is None
         assert reply.text
@@ -227,12 +239,14 @@ async def test_a_refused_connection_is_no_answer(session: aiohttp.ClientSession)
         sock.bind(("127.0.0.1", 0))  # bound, but nobody listens
         to = Transport(session, _target(f"http://127.0.0.1:{sock.getsockname()[1]}/xapi/", version="auto"))
         reply = await to.post(_listed(STATEMENT))
+
     assert reply.status is None
     assert "ClientConnectorError" in reply.text
 
 
 async def test_tls_to_a_plain_port_is_no_answer(lrs: Lrs, session: aiohttp.ClientSession) -> None:
     reply = await Transport(session, _target(lrs.endpoint.replace("http:", "https:"))).post(_listed(STATEMENT))
+
     assert reply.status is None
     assert "SSL" in reply.text
 
@@ -254,6 +268,7 @@ async def test_an_address_that_leads_nowhere_is_no_answer(
     session: aiohttp.ClientSession, endpoint: str, version: str
 ) -> None:
     to = Transport(session, _target(endpoint, version=version))
+
     for reply in (await to.post(_listed(STATEMENT)), await to.get(ID)):
         assert reply.status is None
         assert reply.text
@@ -284,6 +299,7 @@ async def test_an_answer_that_is_none_is_trouble_with_the_way_in_words_that_can_
 ) -> None:
     async with _answering(answer) as endpoint:
         reply = await Transport(session, _target(endpoint, version=version)).post(_listed(STATEMENT))
+
     assert classify(reply, [ID]) is TryOutcome.RETRY
     assert "\x00" not in reply.text
     assert reply.text.encode().decode() == reply.text
@@ -303,6 +319,7 @@ async def test_an_answer_in_pieces_is_read_to_its_end(session: aiohttp.ClientSes
 
     async with serve(answer) as endpoint:
         reply = await Transport(session, _target(endpoint)).post(_listed(STATEMENT))
+
     assert (reply.status, reply.text) == (200, f'["{ID}"]')
 
 
@@ -315,6 +332,7 @@ async def test_an_answer_that_never_ends_is_cut(session: aiohttp.ClientSession) 
 
     async with serve(answer) as endpoint:
         reply = await Transport(session, _target(endpoint)).post(_listed(STATEMENT))
+
     assert classify(reply, [ID]) is TryOutcome.REFUSED
     assert 0 < len(reply.text) <= transport.MAX_ANSWER_BYTES
 
@@ -336,6 +354,7 @@ async def test_an_lrs_that_does_not_answer_is_left_in_time(*, begun: bool, versi
     async with serve(answer) as endpoint, impatient:
         reply = await Transport(impatient, _target(endpoint, version=version)).post(_listed(STATEMENT))
         never.set()
+
     assert reply.status is None
     assert "no answer" in reply.text
 
@@ -358,5 +377,6 @@ async def test_a_request_whose_turn_comes_when_its_target_is_paused_is_not_begun
     for request in (to.post(_listed(STATEMENT)), to.get(ID), to.read_document("activities/state", {})):
         with pytest.raises(TargetPausedError):
             await request
+
     assert lrs.app[LEDGER].arrivals() == ()
     assert len(held) == 3

@@ -20,8 +20,8 @@ from tests.support.bridge import StartBridge
 from tests.support.deliveries import (
     DONE,
     LEARNERS,
-    assert_in_order,
     deliveries_by_id,
+    expect_in_order,
     is_settled,
     statements,
     store_statements,
@@ -55,7 +55,8 @@ async def test_trouble_with_the_lrs_or_the_way_is_outlasted_and_everything_store
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(DONE)
     await wait_until_settled(bridge)
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
+
     assert len(lrs.posts()) >= 4
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
     # what the LRS breaks on (500) is parted, so that some of it is tried once more
@@ -74,7 +75,8 @@ async def test_trouble_that_comes_in_between_puts_nothing_out_of_order(lrs: Lrs,
         for learner in LEARNERS:
             await bridge.commit({"core": {"score": {"raw": str(number)}}}, learner={"id": learner})
     await wait_until(lambda: is_settled(bridge))
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
+
     assert sum(lrs.app[FAULTS].report().fired) >= 4
 
 
@@ -87,7 +89,8 @@ async def test_the_second_half_of_a_batch_waits_for_the_first(lrs: Lrs, start: S
     lrs.script(FaultRule(faults.Answer(413), when=POST, times=1), FaultRule(faults.Answer(503), when=POST, times=1))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
+
     assert [len(post.statement_ids) for post in lrs.posts()] == [9, 4, 4, 5]
 
 
@@ -111,7 +114,8 @@ async def test_what_was_read_ahead_does_not_overtake_what_failed(
     lrs.script(*(FaultRule(trouble, when=several, after=after, times=1) for after in (1, 3, 6)))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until_settled(bridge)
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
+
     assert sum(lrs.app[FAULTS].report().fired) == 3
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
 
@@ -123,8 +127,9 @@ async def test_a_poison_dies_alone_and_its_reason_is_kept(lrs: Lrs, start: Start
     lrs.script(lrs.refuse(status, Match(method="POST", statement_ids=(poison,)), body="actor: ☃ is missing"))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
-    assert_in_order(lrs, bridge, but=[poison])
+    expect_in_order(lrs, bridge, but=[poison])
     dead = deliveries_by_id(bridge)[poison]
+
     assert (dead.state, dead.last_status, dead.last_answer) == ("dead", status, "actor: ☃ is missing")
     assert {way.state for statement_id, way in deliveries_by_id(bridge).items() if statement_id != poison} == {
         "delivered"
@@ -138,6 +143,7 @@ async def test_a_statement_that_is_dead_does_not_hold_back_what_comes_after_it(l
     await bridge.commit({"core": {"score": {"raw": "1"}}})
     await bridge.commit(DONE)
     await wait_until(lambda: is_settled(bridge))
+
     assert lrs.ids()
     assert bridge.rules()[-1] in {line.rule for line in statements(bridge) if line.id == lrs.ids()[-1]}
 
@@ -155,7 +161,7 @@ async def test_a_statement_that_breaks_the_lrs_holds_back_nothing_but_its_attemp
     }
     lrs.script()
     await wait_until_settled(bridge)
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
     assert set(ids) <= set(lrs.ids())
 
 
@@ -176,6 +182,7 @@ async def test_how_long_a_statement_that_broke_the_lrs_waits_does_not_grow_with_
     await wait_until(lambda: deliveries_by_id(bridge)[first].tries == 13)
     bridge.clock.advance(2)
     await wait_until(lambda: is_settled(bridge))
+
     assert sorted(lrs.ids()) == sorted(ids)
 
 
@@ -188,7 +195,8 @@ async def test_an_lrs_that_is_never_idempotent_gets_every_statement_once(lrs: Lr
     bridge, _ = await store_statements(start)
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
+
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
     assert 409 in {way.last_status for way in deliveries_by_id(bridge).values()}
 
@@ -217,7 +225,8 @@ async def test_a_conflict_that_cannot_be_looked_at_now_is_looked_at_later(
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(DONE)
     await wait_until(lambda: is_settled(bridge))
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
+
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
 
 
@@ -248,6 +257,7 @@ async def test_a_statement_whose_id_has_another_content_at_the_lrs_is_dead(
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
     dead = deliveries_by_id(bridge)[line.id]
+
     assert (dead.state, dead.last_status) == ("dead", 409)
     assert line.id in (dead.last_answer or "")
     assert [statement_id for statement_id, way in deliveries_by_id(bridge).items() if way.state != "delivered"] == [
@@ -267,6 +277,7 @@ async def test_a_statement_that_somebody_voided_before_the_bridge_heard_of_it_is
     lrs.script(FaultRule(faults.KnownIsConflict()))
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
+
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
     assert deliveries_by_id(bridge)[voided.id].last_status == 409
     assert sorted(statement_id for statement_id in lrs.ids() if statement_id in ids) == sorted(ids)
@@ -284,7 +295,7 @@ async def test_a_conflict_that_is_neither_in_force_nor_voided_yet_is_looked_at_u
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(DONE)
     await wait_until(lambda: is_settled(bridge))
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
     parameters = [
         request.target.partition("?")[2].partition("=")[0]
@@ -303,8 +314,9 @@ async def test_an_lrs_that_takes_little_at_once_gets_smaller_batches(lrs: Lrs, s
     )
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
-    assert_in_order(lrs, bridge, but=[too_large])
+    expect_in_order(lrs, bridge, but=[too_large])
     dead = deliveries_by_id(bridge)[too_large]
+
     assert (dead.state, dead.last_status, dead.last_answer) == ("dead", 413, "far too large")
 
 
@@ -318,7 +330,7 @@ async def test_an_lrs_that_lets_nobody_in_loses_nothing(start_lrs: StartLrs, sta
     assert lrs.ids() == []
     bridge = await start(targets=(lrs.settings(username="ada", password="right"),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
 
 
 async def test_a_database_that_fails_for_a_while_does_not_end_forwarding(lrs: Lrs, start: StartBridge) -> None:
@@ -332,7 +344,7 @@ async def test_a_database_that_fails_for_a_while_does_not_end_forwarding(lrs: Lr
     with writing(bridge.engine) as connection:
         connection.execute(text("ALTER TABLE gone RENAME TO try"))
     await wait_until(lambda: is_settled(bridge))
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)
 
 
 async def test_an_lrs_whose_address_is_wrong_is_tried_for_ever(lrs: Lrs, start: StartBridge) -> None:
@@ -344,4 +356,4 @@ async def test_an_lrs_whose_address_is_wrong_is_tried_for_ever(lrs: Lrs, start: 
     await bridge.close()
     bridge = await start(targets=(lrs.settings(),), token=bridge.token)
     await wait_until(lambda: is_settled(bridge))
-    assert_in_order(lrs, bridge)
+    expect_in_order(lrs, bridge)

@@ -121,6 +121,7 @@ async def test_without_authority_or_certificate_nothing_is_sent(tmp_path: Path, 
     async with lrs_over_tls(theirs, trusted=ours) as endpoint:
         target = TargetSettings(name="lrs", endpoint=endpoint, **files)
         tested = await check_connection(build_targets([target], [])[0], LOOPBACK)
+
     assert (tested.summary, tested.is_success) == ("no answer", False)
 
 
@@ -176,6 +177,7 @@ async def test_a_target_behind_a_proxy_gets_statements(start: StartBridge, tmp_p
         assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered"}
         await bridge.close()
     await plain.close()
+
     assert seen
     assert {header for _, header in seen} == {"basic ywrhonnly3jlda=="}  # in lower case, as the proxy reads it
     assert {method for method, _ in seen} == ({"CONNECT"} if is_tls else {"GET", "POST", "PUT"} & {m for m, _ in seen})
@@ -219,6 +221,7 @@ def test_a_password_from_a_file_loses_what_editors_add_and_nothing_else(
     path = tmp_path / "password"
     path.write_bytes(content)
     settings = TargetSettings(name="lrs", endpoint="https://lrs.example.org/", username="u", password_file=str(path))
+
     assert settings.secret("password") == secret
 
 
@@ -244,6 +247,7 @@ def test_a_proxys_password_is_not_shown() -> None:
     settings = TargetSettings(
         name="lrs", endpoint="https://lrs.example.org/", proxy="http://p:1", proxy_username="u", proxy_password="canary"
     )
+
     assert "canary" not in repr(build_targets([settings], [])[0])
 
 

@@ -94,6 +94,7 @@ def processes(database_url: str) -> Processes:
 async def test_one_process_runs_every_sender(processes: Processes) -> None:
     async with processes.process(1):
         await wait_until(processes.all_run)
+
     assert sum(processes.running.values()) == 0
 
 
@@ -103,6 +104,7 @@ async def test_a_second_process_takes_over_its_share_and_no_sender_ever_runs_twi
         async with processes.process(2):
             await wait_until(lambda: len(processes.share[2]) == 2 and processes.all_run())
         await wait_until(processes.all_run)
+
     assert set(processes.limit.values()) == {1}
 
 

@@ -22,7 +22,6 @@ async def test_an_attempt_tells_all_its_sessions_with_commits_statements_documen
     first = await bridge.commit(SUSPENDED, terminated=True)
     second = await bridge.commit({"core": {"lesson_status": "passed", "score": {"raw": "90"}}})
     status, attempt = await bridge.get(f"/v1/attempts/{first['attempt']['id'].upper()}")
-
     assert status == 200
     assert attempt["attempt"] == second["attempt"]
     assert attempt["enrollment"] == second["enrollment"]
@@ -86,6 +85,7 @@ async def test_a_long_attempt_is_told_a_part_at_a_time(bridge: Bridge, monkeypat
         assert [row[key] for row in await _all_of(bridge, path, name)] == wanted[name]
 
     mine = await _all_of(bridge, f"/v1/sessions/{opened[0]['session_id']}", "commits")
+
     assert [commit["number"] for commit in mine] == [1, 2, 3, 4]
 
 
@@ -106,7 +106,7 @@ async def test_a_place_that_no_answer_told_is_refused(bridge: Bridge, place: str
     answer = await bridge.commit({"core": {}})
     for path in (f"/v1/attempts/{answer['attempt']['id']}", f"/v1/sessions/{answer['session_id']}"):
         status, problem = await bridge.get(f"{path}?statements_after={place}")
-        assert (status, problem["code"]) == (400, "malformed-field")
+        assert (status, problem["code"]) == (400, "malformed-field"), path
 
 
 async def test_an_lms_that_asks_too_much_at_a_time_is_told_to_wait(
@@ -117,4 +117,4 @@ async def test_an_lms_that_asks_too_much_at_a_time_is_told_to_wait(
     headers = {"Authorization": f"Bearer {bridge.token}"}
     for path in (f"attempts/{answer['attempt']['id']}", f"sessions/{answer['session_id']}", "enrollments"):
         async with bridge.client.get(f"/v1/{path}", headers=headers) as response:
-            assert (response.status, response.headers["Retry-After"]) == (429, "1")
+            assert (response.status, response.headers["Retry-After"]) == (429, "1"), path

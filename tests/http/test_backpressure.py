@@ -90,8 +90,8 @@ async def test_around_the_marks_it_changes_its_mind_once_for_each_crossing_and_k
             under_way, done = 2, done + under_way
         await line.until(2)
     gate.through.release(100)
-    assert {(await response)[0] for response in accepted} == {200}
 
+    assert {(await response)[0] for response in accepted} == {200}
     assert sum(mind != other for mind, other in pairwise(minds)) == 5
     assert minds.count(503) == 30
     assert _rows(slow) == len(accepted)

@@ -56,6 +56,7 @@ async def test_all_activities_of_a_course_share_a_registration(bridge: Bridge) -
     registrations = {
         statement["context"]["registration"] for name in ("sco1", "sco2") for statement in statements(bridge, name)
     }
+
     assert len(registrations) == 1
     assert {statement["object"]["id"].rpartition("/")[0] for statement in statements(bridge, "sco1")} == {
         "https://lms.example.org/courses/C9"
@@ -67,6 +68,7 @@ async def test_a_learner_completes_and_passes_an_activity_once(bridge: Bridge) -
     for status in ("failed", "passed", "failed", "passed"):
         opened = await bridge.open()
         await post(bridge, opened, {"core": {"lesson_status": status, "score": {"raw": "50"}}}, terminated=True)
+
     assert verbs(bridge) == [
         *("initialized", "failed", "terminated"),
         *("initialized", "completed", "passed", "terminated"),
@@ -82,6 +84,7 @@ async def test_a_session_has_passed_or_failed_and_not_both(bridge: Bridge) -> No
     await post(bridge, opened, {"core": {"lesson_status": "failed"}})
     await post(bridge, opened, {"core": {"lesson_status": "passed"}})
     await post(bridge, opened, {}, terminated=True)
+
     assert verbs(bridge) == ["initialized", "completed", "passed", "terminated"]
 
 
@@ -97,6 +100,7 @@ async def test_who_failed_by_the_end_of_a_session_has_failed(bridge: Bridge, exi
     else:
         await post(bridge, opened, {"core": {"exit": exit_}}, terminated=True)
         learner_statements = statements(bridge)
+
     assert [statement["verb"]["display"]["en-US"] for statement in learner_statements] == [
         "initialized",
         "failed",
@@ -116,6 +120,7 @@ async def test_nothing_is_told_after_the_end_of_a_session(bridge: Bridge) -> Non
     late = {"core": {"lesson_status": "passed"}, "interactions": {"0": {"id": "Q", "student_response": "a"}}}
     await post(bridge, opened, late, sequence=3)
     await post(bridge, opened, late, sequence=1, terminated=True)
+
     assert verbs(bridge) == ["initialized", "terminated"]
 
 
@@ -159,6 +164,7 @@ async def test_a_session_that_was_ended_for_a_later_attempt_goes_on_as_another_o
         for statement in statements(bridge)
         if statement["context"]["extensions"][SESSION_ID].startswith(first["session_id"])
     ]
+
     assert [
         (
             statement["verb"]["display"]["en-US"],
@@ -186,6 +192,7 @@ async def test_scores_are_as_cmi5_has_them(bridge: Bridge, version: str, cmi: di
     status = {"core": cmi.get("core", {}) | {"lesson_status": "passed"}} if version == "1.2" else {}
     await bridge.commit(cmi | (status or {"success_status": "passed"}), scorm_version=version)
     (passed,) = [statement for statement in statements(bridge) if statement["verb"]["display"]["en-US"] == "passed"]
+
     assert passed["result"].get("score") == score
 
 
@@ -210,6 +217,7 @@ async def test_the_mastery_score_is_told_as_a_number(
 async def test_what_is_told_once_an_enrollment_is_told_once_however_much_comes_at_once(bridge: Bridge) -> None:
     opened = [await bridge.open(attempt=number) for number in range(1, 9)]
     await asyncio.gather(*(bridge.post(f"/v1/sessions/{session['session_id']}/commits", PASSED) for session in opened))
+
     assert verbs(bridge).count("completed") == verbs(bridge).count("passed") == 1
     assert verbs(bridge).count("terminated") + verbs(bridge).count("abandoned") == 8
 
@@ -222,6 +230,7 @@ async def test_what_is_told_once_an_enrollment_is_told_once_by_two_processes(
     for number in range(1, 9):
         session = await bridge.open(attempt=number)
         process = bridge if number % 2 else other
-        assert (await process.post(f"/v1/sessions/{session['session_id']}/commits", PASSED))[0] == 200
+        assert (await process.post(f"/v1/sessions/{session['session_id']}/commits", PASSED))[0] == 200, number
+
     assert verbs(bridge).count("completed") == verbs(bridge).count("passed") == 1
     assert replayed(bridge.engine, CMI5) == stored(bridge.engine)

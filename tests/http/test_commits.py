@@ -56,6 +56,7 @@ async def test_a_repeated_sequence_is_answered_with_the_first_answer_and_has_no_
     second = await bridge.commit({"core": {"score": {"raw": "99"}}}, sequence=1, session_id=first["session_id"])
 
     (warning,) = second.pop("warnings")
+
     assert (warning["code"], warning["element"], warning["value"]) == ("sequence-repeated", "sequence", "1")
     assert second | {"warnings": []} == first | {"disposition": "duplicate"}
     assert bridge.rules() == ["initialized", "scored"]
@@ -80,7 +81,7 @@ async def test_an_idempotency_key_with_another_body_is_refused_and_nothing_of_it
     for fields in ({}, {"session_id": first["session_id"]}):
         other = body | {"cmi": {"core": {"score": {"raw": "11"}}}} | fields
         status, answer = await bridge.post("/v1/commits", other, headers=headers)
-        assert (status, answer["code"], answer["result"]) == (422, "idempotency-key-reused", False)
+        assert (status, answer["code"], answer["result"]) == (422, "idempotency-key-reused", False), fields
 
     (report,) = bridge.reports()
     assert len(report.commits) == 1
@@ -297,6 +298,7 @@ async def test_two_pages_of_one_session_cannot_spend_more_time_than_passes(bridg
 
     minutes = int(last["attempt"]["total_time"].removeprefix("PT").split("H")[-1].split("M")[0])
     hours = "H" in last["attempt"]["total_time"]
+
     assert (60 if hours else 0) + minutes <= 10 + 30 * 2
 
 

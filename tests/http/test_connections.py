@@ -292,6 +292,7 @@ async def test_of_responses_that_nobody_reads_the_oldest_is_cut_off_beyond_the_l
 async def test_what_is_no_http_is_answered_without_repeating_it(sent: str, caplog: pytest.LogCaptureFixture) -> None:
     async with serving() as site:
         answer = await rest(await site.connect(sent))
+
     assert answer.startswith(b"HTTP/1.0 400 ")
     assert b'"code":"unreadable-request"' in answer
     assert b"\r\nServer: scorm-bridge\r\n" in answer

@@ -93,7 +93,7 @@ async def test_commits_that_leave_course_and_session_out_are_of_the_only_course(
     opened = await bridge.open(course={"id": "C1"})
     for location in ("1", "2"):
         answer = await bridge.commit({"location": location}, scorm_version="2004")
-        assert answer["session_id"] == opened["session_id"]
+        assert answer["session_id"] == opened["session_id"], location
 
     assert [enrollment[:2] for enrollment in await _enrollments(bridge)] == [("C1", "235")]
 
@@ -142,7 +142,6 @@ async def test_all_activities_of_a_course_have_one_registration(bridge: Bridge, 
         for activity in ("sco1", "sco2")
     ]
     registrations = {row["course"]["registration"] for row in enrollments}
-
     assert len(registrations) == 1
     (registration,) = registrations
     assert uuid.UUID(registration).version == (4 if given_first else 5)
@@ -157,7 +156,6 @@ async def test_the_lmss_own_registration_is_that_of_statements_and_is_kept(bridg
     await bridge.commit({"completion_status": "completed"}, registration=OWN, terminated=True, **course)
     answer = await bridge.commit({"location": "1"}, **course)
     await bridge.commit({"location": "1"}, activity={"id": "236"}, **course)
-
     assert _registrations(bridge) == _registrations(bridge, "236") == {OWN.lower()}
     assert answer["enrollment"]["registration"] == OWN.lower()
     _, listing = await bridge.get("/v1/enrollments")

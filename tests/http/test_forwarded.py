@@ -62,6 +62,7 @@ def test_an_address_is_read_with_and_without_a_port(text: str, address: str) -> 
 
 def test_without_proxies_no_header_is_believed() -> None:
     headers = [*_for("192.0.2.9"), ("Forwarded", "for=192.0.2.9"), ("X-Forwarded-Proto", "https")]
+
     assert _address(headers, remote=CLIENT) == CLIENT
 
 
@@ -108,6 +109,7 @@ def test_forwarded_is_read_as_its_standard_has_it(lines: list[str], hops: int, a
 def test_of_two_headers_that_disagree_neither_is_believed_unless_it_is_set_which() -> None:
     """A proxy that adds one passes the other on as the client wrote it."""
     headers = [*_for(CLIENT), ("Forwarded", "for=192.0.2.9")]
+
     assert _address(headers, hops=1) == PROXY
     assert _address(headers, hops=1, header="x-forwarded-for") == CLIENT
     assert _address(headers, hops=1, header="forwarded") == "192.0.2.9"
@@ -116,6 +118,7 @@ def test_of_two_headers_that_disagree_neither_is_believed_unless_it_is_set_which
 
 def test_headers_count_only_from_the_addresses_of_proxies() -> None:
     trusted = ("10.0.0.0/8", "2001:db8:ffff::/48")
+
     assert _address(_for(CLIENT), hops=1, addresses=trusted) == CLIENT
     assert _address(_for(CLIENT), remote="2001:db8:ffff::7", hops=1, addresses=trusted) == CLIENT
     assert _address(_for("192.0.2.9"), remote="203.0.113.5", hops=1, addresses=trusted) == "203.0.113.5"
@@ -123,6 +126,7 @@ def test_headers_count_only_from_the_addresses_of_proxies() -> None:
 
 def test_a_network_of_ipv6_counts_as_one_client() -> None:
     networks = {_network(f"2001:db8:0:1::{host:x}") for host in (1, 2, 0xFFFF)}
+
     assert networks == {"2001:db8:0:1::/64"}
     assert _network("192.0.2.1") == "192.0.2.1"
 
@@ -131,7 +135,9 @@ def test_a_network_of_ipv6_counts_as_one_client() -> None:
 @pytest.mark.parametrize("line", ["for=a,", " \t", 'for="\\a', ";", "a=b", '"', "for=a;;, "])
 def test_what_is_read_grows_no_faster_than_the_header(line: str) -> None:
     """A thousand times what any header can have would take many minutes if it did."""
-    parse_forwarded(line * (1_000_000 // len(line)) + "?")
+    header = line * (1_000_000 // len(line)) + "?"
+
+    assert len(parse_forwarded(header)) <= header.count(",") + 1
 
 
 @pytest.mark.parametrize(
@@ -151,5 +157,6 @@ async def test_commit_urls_have_scheme_and_host_of_the_trusted_proxy_alone(
     bridge = await start(proxy=ProxySettings(**settings))  # type: ignore[arg-type]  # as given
     body = {"learner": {"id": "u1"}, "activity": {"id": "235"}}
     status, answer = await bridge.post("/v1/sessions", body, headers=headers)
+
     assert status == 200
     assert answer["commit_url"].startswith(begins)

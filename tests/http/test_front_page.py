@@ -15,7 +15,6 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 
 async def test_programs_get_json_whose_links_lead_somewhere(bridge: Bridge) -> None:
     status, answer = await bridge.get("/", token=None)
-
     assert (status, answer["name"]) == (200, "scorm-xapi-bridge")
     assert [link["href"] for link in answer["links"]] == ["/audit/", "/openapi.json", "/healthz", "/readyz"]
     for link in answer["links"]:
@@ -39,7 +38,6 @@ async def test_it_says_nothing_of_lmss_targets_or_releases(start: StartBridge, h
     bridge = await start(targets=(TargetSettings(name="secret-lrs", endpoint="http://127.0.0.1:9/xapi/"),))
     async with bridge.client.get("/?probe=1", headers=headers) as response:
         text = await response.text()
-
     assert response.status == 200
     version = metadata.version("scorm-xapi-bridge")
     assert [word for word in ("secret-lrs", "lms.example.org", version, "aiohttp", "Python") if word in text] == []

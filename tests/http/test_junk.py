@@ -159,5 +159,6 @@ async def test_no_bitten_body_makes_a_door_fail(bridge: Bridge, seed: int) -> No
                 await response.read()
                 statuses.add(response.status)
                 assert response.status < 500, (address, headers, body)
-    assert {200, 400} <= statuses
+
+    assert statuses >= {200, 400}
     assert (await bridge.commit({"core": {"lesson_status": "passed"}}, learner={"id": "after"}))["result"] is True

@@ -18,13 +18,11 @@ GIVEN = {
 async def test_a_launch_without_any_commit_is_no_attempt(bridge: Bridge) -> None:
     first = await bridge.open()
     second = await bridge.open()
-
     assert (first["attempt"]["number"], second["attempt"]["number"]) == (1, 1)
     assert second["attempt"]["entry"] == "ab-initio"
     assert second["enrollment"]["total_attempts"] == 0
 
     answer = await bridge.commit(FAILED, session_id=second["session_id"], terminated=True)
-
     assert answer["enrollment"]["total_attempts"] == 1
 
 

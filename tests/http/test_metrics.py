@@ -148,6 +148,7 @@ async def test_openmetrics_is_given_to_whoever_asks_for_it(bridge: Bridge) -> No
     ) as response:
         assert response.content_type == "application/openmetrics-text"
         names = [family.name for family in parse_openmetrics(await response.text())]
+
     assert "scorm_bridge_build" in {name.removesuffix("_info") for name in names}
 
 
@@ -155,7 +156,7 @@ async def test_by_default_only_this_machine_may_read_and_no_proxy_on_it(bridge: 
     assert (await read(bridge))[0] == 200
     for header in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"):
         status, text = await read(bridge, **{header: "203.0.113.7"})
-        assert (status, json.loads(text)["code"]) == (403, "metrics-forbidden")
+        assert (status, json.loads(text)["code"]) == (403, "metrics-forbidden"), header
 
 
 @pytest.mark.parametrize(

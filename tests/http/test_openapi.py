@@ -90,6 +90,7 @@ def test_every_operation_has_a_tag_that_is_described() -> None:
     used = {
         tag for methods in document["paths"].values() for operation in methods.values() for tag in operation["tags"]
     }
+
     assert used == tags
 
 

@@ -60,7 +60,6 @@ async def test_a_light_body_is_parsed_at_once_and_a_heavy_one_elsewhere(queue: P
 async def test_the_loop_goes_on_while_a_heavy_body_is_parsed(queue: ParsingQueue) -> None:
     held = Held()
     heavy = asyncio.create_task(queue.run(HEAVY, held, lambda: "a"))
-
     assert await queue.run(LIGHT, lambda: "light", lambda: "b") == "light"
     held.go.set()
     assert await heavy == "heavy"
@@ -83,7 +82,6 @@ async def test_bodies_of_one_session_come_out_in_the_order_they_came_in(queue: P
     assert out == []
     held.go.set()
     await asyncio.gather(*tasks)
-
     assert out == ["first", "second", "third", "fourth"]
     assert not queue._last
 
@@ -97,6 +95,7 @@ async def test_a_body_that_cannot_be_parsed_lets_the_next_one_have_its_turn(queu
 
     with pytest.raises(MalformedBody):
         await failing
+
     assert await following == "light"
 
 
@@ -112,7 +111,6 @@ async def test_a_client_that_gives_up_lets_the_next_one_have_its_turn(queue: Par
     assert await queue.run(LIGHT, lambda: "another", lambda: "another") == "another"
     assert not third.done()
     held.go.set()
-
     assert await first == "heavy"
     assert await third == "third"
 
@@ -165,7 +163,6 @@ async def test_a_small_commit_does_not_overtake_a_heavy_one_of_its_session(bridg
     held.go.set()
     await holding
     answers = [await task for task in tasks]
-
     assert [(status, answer["commit"], answer["progress"]["location"]) for status, answer in answers] == [
         (200, 1, "first"), (200, 2, "second"),
     ]  # fmt: skip
@@ -187,7 +184,6 @@ async def test_the_same_holds_where_all_is_in_one_body(bridge: Bridge) -> None:
     held.go.set()
     await holding
     answers = [await task for task in tasks]
-
     assert [(status, answer["commit"], answer["progress"]["location"]) for status, answer in answers] == [
         (200, 1, "first"), (200, 2, "second"),
     ]  # fmt: skip

@@ -177,6 +177,7 @@ async def test_a_body_that_cannot_be_unpacked_is_refused_with_what_to_do(
         assert response.content_type == "application/problem+json"
         assert response.headers["Accept-Encoding"] == "gzip, deflate"
         assert response.headers["Access-Control-Allow-Origin"] == HOME_PAGE
+
     assert "gzip" in answer["detail"]
     assert _rows(bridge) == 0
 

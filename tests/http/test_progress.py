@@ -16,7 +16,6 @@ BODY = {
 
 async def test_a_first_commit_without_a_session_id_is_stored_under_one_that_was_made(bridge: Bridge) -> None:
     status, answer = await bridge.post(PATH, BODY)
-
     assert status == 200
     assert answer["result"] is True
     assert answer["errorCode"] == 0
@@ -48,8 +47,8 @@ async def test_an_empty_session_id_counts_as_none(bridge: Bridge) -> None:
     for nothing in ("", None):
         status, answer = await bridge.post(PATH, BODY | {"session_id": nothing})
 
-        assert status == 200
-        assert uuid.UUID(answer["session_id"])
+        assert status == 200, nothing
+        assert uuid.UUID(answer["session_id"]), nothing
 
 
 async def test_the_learner_may_be_told_as_user(bridge: Bridge) -> None:

@@ -28,7 +28,7 @@ async def test_every_address_that_takes_no_others_refuses_an_unknown_one(bridge:
 
         status, problem = await _send(bridge, method, f"{address}?until=2026-01-31")
         assert (status, problem["code"]) == (400, "unknown-parameter"), name
-        assert "'until'" in problem["detail"]
+        assert "'until'" in problem["detail"], name
         assert all(parameter in problem["detail"] for parameter in names), name
 
         query = "&".join(f"{parameter}={VALUES.get(parameter, '0')}" for parameter in names)

@@ -51,6 +51,7 @@ async def test_a_commit_that_cannot_be_queued_leaves_its_neighbours_their_own_an
             status, body = answers.pop(UNLUCKY)
             assert (status, body["code"]) == (503, "not-processed")
             assert all(_is_own(*item) for item in answers.items())
+
     assert _is_own(UNLUCKY, (await _all_at_once(bridge))[UNLUCKY])
 
 
@@ -67,6 +68,7 @@ async def test_a_commit_that_is_queued_and_cannot_be_prepared_is_stored_all_the_
             raise RuntimeError
 
     monkeypatch.setattr(WriteQueue, "_hand_over", failing)
+
     for _ in range(3):
         assert all(_is_own(*item) for item in (await _all_at_once(bridge)).items())
     assert len(failed) == 3
@@ -81,6 +83,7 @@ async def test_a_stop_waits_for_no_commit_that_was_never_queued(
 
     with monkeypatch.context() as patched:
         patched.setattr(WriteQueue, "add", failing)
-        await _all_at_once(bridge)
+        answers = await _all_at_once(bridge)
+    assert {status for status, _ in answers.values()} == {503}
     async with asyncio.timeout(20):
         await bridge.close()

@@ -107,6 +107,7 @@ async def test_a_probe_that_fails_makes_an_idle_bridge_unready_and_it_recovers_b
         assert await _status(bridge) == 503
     clock.seconds += FAILURE_HOLD
     await _services(bridge).health.run_once()
+
     assert _services(bridge).alarms.current() == []
     assert await _status(bridge) == 200
 
@@ -139,6 +140,7 @@ async def test_a_writer_that_hangs_makes_it_unready_within_seconds_and_is_asked_
         going_on.set()
     hanging.result(10)
     monkeypatch.undo()
+
     assert await _status(bridge) == 200
 
 
@@ -173,6 +175,7 @@ async def test_counting_that_takes_long_is_no_reason_to_be_unready(
         answers = [await bridge.get("/readyz", token=None) for _ in range(4)]
     finally:
         going_on.set()
+
     assert [status for status, _ in answers] == [200] * 4
     assert not [answer for _, answer in answers if "waiting" in answer]
     assert len(calls) == 1

@@ -89,6 +89,7 @@ async def test_a_refusal_in_a_formats_own_words_is_kept_as_what_it_is(bridge: Br
         assert answer.status == status
 
     (row,) = await _stored_rows(bridge)
+
     assert (row.status, row.code, row.wire_format) == (400, "malformed-body", name)
 
 
@@ -96,7 +97,7 @@ async def test_nothing_is_kept_of_strangers(bridge: Bridge) -> None:
     opened = await bridge.open()
     for path in ("/v1/sessions", "/v1/commits", "/nowhere", f"/v1/sessions/{opened['session_id']}/commits?token=x"):
         status, _ = await bridge.post(path, {"cmi": {}}, token=None)
-        assert status in {401, 404}
+        assert status in {401, 404}, path
     await bridge.post("/v1/commits", {"cmi": {}}, token=new_token())
 
     assert await _stored_rows(bridge) == []
@@ -109,6 +110,7 @@ async def test_an_expired_commit_url_is_kept(bridge: Bridge) -> None:
     status, _ = await bridge.post(_path(opened["commit_url"]), {"cmi": {"suspend_data": MARKER}}, token=None)
 
     (row,) = await _stored_rows(bridge)
+
     assert (status, row.status, row.code) == (401, 401, "bad-commit-token")
 
 
@@ -174,7 +176,6 @@ async def test_a_bridge_that_stops_stores_what_waits(bridge: Bridge) -> None:
 @pytest.mark.parametrize("path", ["%00", "%ED%A0%80", "x" * 3_000])
 async def test_any_address_can_be_kept(bridge: Bridge, path: str) -> None:
     status, _ = await bridge.get(f"/v1/attempts/{path}")
-
     assert status == 400
     (row,) = await _stored_rows(bridge)
     assert len(row.path) <= waiting_refusals.MAX_TEXT_LENGTH

@@ -67,9 +67,9 @@ async def test_each_scope_permits_its_routes_and_no_others(bridge: Bridge, scope
                 refusals = [line for line in lines if line.get("code") == "insufficient-scope"]
                 assert len(refusals) == (not is_permitted), (method, address)
                 if response.content_type == "application/problem+json" and not is_permitted:
-                    assert response.status == HTTPStatus.FORBIDDEN
+                    assert response.status == HTTPStatus.FORBIDDEN, address
                     expected = f'Bearer error="insufficient_scope", scope="{needed}"'
-                    assert response.headers["WWW-Authenticate"] == expected
+                    assert response.headers["WWW-Authenticate"] == expected, address
                 elif is_permitted:
                     assert response.status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}, (method, address)
 

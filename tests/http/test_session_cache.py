@@ -31,7 +31,6 @@ async def test_what_another_process_stored_is_seen(bridge: Bridge, second: Bridg
         assert (answer["commit"], answer["attempt"]["total_time"]) == (minute, f"PT{minute}M")
     await second.commit({"core": {"lesson_status": "passed", "score": {"raw": "90"}}}, **fields)
     answer = await bridge.commit({"core": {"lesson_status": "incomplete", "score": {"raw": "95"}}}, **fields)
-
     assert answer["attempt"]["completion_status"] == "completed"
     (report,) = bridge.reports()
     positions = [statement.position for statement in report.statements]
@@ -70,7 +69,6 @@ async def test_what_a_failed_transaction_changed_is_not_remembered(bridge: Bridg
     assert (status, refused["result"]) == (503, False)
 
     answer = await bridge.commit(passing, **fields)
-
     assert (answer["commit"], answer["disposition"]) == (2, "applied")
     assert answer["attempt"]["total_time"] == "PT3M"
     assert bridge.rules() == ["initialized", "scored", "completed", "passed"]

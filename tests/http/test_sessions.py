@@ -127,7 +127,6 @@ async def test_a_session_tells_its_commits_statements_documents_and_where_they_a
     committed = await bridge.commit(SUSPENDED, terminated=True)
     await bridge.let_documents_follow()
     status, session = await bridge.get(f"/v1/sessions/{committed['session_id']}")
-
     assert status == 200
     assert session["ended"] == "suspended"
     assert [commit["disposition"] for commit in session["commits"]] == ["applied"]
@@ -217,7 +216,7 @@ async def test_a_session_cannot_be_used_for_another_learner_or_activity(bridge: 
         } | other
         status, answer = await bridge.post("/v1/commits", body)
 
-        assert (status, answer["code"]) == (409, "session-mismatch")
+        assert (status, answer["code"]) == (409, "session-mismatch"), other
 
 
 async def test_a_commit_url_permits_commits_to_its_own_session_until_it_expires(start: StartBridge) -> None:
@@ -279,6 +278,7 @@ async def test_without_a_public_address_the_request_s_host_counts_only_if_it_is_
 ) -> None:
     body = {"learner": {"id": "u1"}, "activity": {"id": "235"}}
     status, opened = await bridge.post("/v1/sessions", body, headers={"Host": host})
+
     assert status == 200
     assert opened["commit_url"].startswith(f"http://{commit_host or f'127.0.0.1:{bridge.client.port}'}/v1/sessions/")
 

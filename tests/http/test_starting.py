@@ -40,6 +40,7 @@ def test_whatever_fails_when_it_is_put_together_the_database_is_closed(
     monkeypatch.setattr(bridge.app, "mount", fail)
     with pytest.raises(RuntimeError, match="no pages"):
         create_app(Settings(database=DatabaseSettings(url=database_url)))
+
     assert _idle_connections(opened) == [0]
 
 
@@ -50,4 +51,5 @@ def test_a_schema_that_is_not_current_leaves_no_connection(database_url: str, op
     engine.dispose()
     with pytest.raises(SchemaError):
         create_app(Settings(database=DatabaseSettings(url=database_url)))
+
     assert _idle_connections(opened) == [0]

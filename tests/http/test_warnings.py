@@ -71,7 +71,6 @@ async def test_a_control_character_in_a_name_is_replaced_and_warned_of(bridge: B
     names = [(f"{field}.name", "control-character") for field in ("learner", "activity", "course")]
     assert _codes(await bridge.open(**fields)) == names
     answer = await bridge.commit({"core": {"lesson_status": "passed"}}, **fields)
-
     assert _codes(answer) == names
     assert answer["enrollment"]["learner"]["name"] == "Ada Lovelace"
     assert answer["enrollment"]["activity"]["name"] == "Safety first"
@@ -91,6 +90,7 @@ async def test_a_commit_before_the_launch_is_warned_of_where_the_lms_opened_the_
         answer = await bridge.commit({}, session_id=opened["session_id"], committed_at=committed_at)
         assert [warning["code"] for warning in answer["warnings"]] == codes
     answer = await bridge.commit({}, learner={"id": "u2"}, committed_at="2025-12-31T23:59:00Z")
+
     assert answer["warnings"] == []
     assert bridge.clock() > START
 
@@ -116,7 +116,6 @@ async def test_an_unknown_element_is_warned_of_in_every_format(bridge: Bridge, n
     at = await open_format_client(bridge, name)
     assert (await at.post(body)).status == 200
     _, attempt = await bridge.get(f"/v1/sessions/{at.session_id}")
-
     # clients of some formats take no warnings; the audit pages read them where they are kept
     assert attempt["commits"][0]["format"].startswith(name)
     assert '"unknown-element","element":"cmi.core.lesson_staus"' in _first_reply(bridge)

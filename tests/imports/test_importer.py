@@ -50,7 +50,6 @@ def everything(import_history: Importing) -> dict[str, list[tuple[Any, ...]]]:
 
 def test_each_commit_is_stored_at_its_own_time(import_history: Importing, rows: Path) -> None:
     report = import_history("csv", rows, MAP)
-
     assert (report.attempts, report.commits, report.present) == (3, 4, 0)
     times = {(who, rule): json.loads(body)["timestamp"] for who, rule, body in import_history.statements()}
     assert times["u1", "passed"] == "2016-02-29T09:00:00.000Z"
@@ -62,6 +61,7 @@ def test_a_source_that_says_nothing_of_ends_is_told_without_any(import_history: 
     import_history("csv", rows, MAP)
 
     rules = {rule for _, rule, _ in import_history.statements()}
+
     assert not rules & {"terminated", "suspended", "abandoned"}
 
 
@@ -96,7 +96,6 @@ def test_a_dry_run_counts_the_same_and_stores_nothing(import_history: Importing,
     empty = everything(import_history)
 
     dry = import_history("csv", rows, MAP, dry_run=True)
-
     assert everything(import_history) == empty
     real = import_history("csv", rows, MAP)
     assert (dry.rows, dry.attempts, dry.commits, dry.statements) == (
@@ -142,7 +141,6 @@ async def test_a_learner_goes_on_live_where_the_history_ends(
     assert (opened["attempt"]["number"], opened["attempt"]["entry"]) == (1, "resume")
     await bridge.commit({"core": {"lesson_status": "completed"}}, learner={"id": "u2"}, session_id=opened["session_id"])
     other = await bridge.commit({"core": {"lesson_status": "incomplete"}}, learner={"id": "u1"})
-
     assert other["attempt"]["number"] == 3
     assert bridge.rules("u2") == ["initialized", "resumed", "completed"]
 

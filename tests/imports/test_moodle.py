@@ -84,7 +84,6 @@ def test_each_attempt_is_told_as_it_stands_at_its_own_time(
         write(tables, Path(where))
 
     report = import_once("moodle", where)
-
     assert sorted((who, rule) for who, rule, _ in import_once.statements()) == sorted(RULES)
     assert dict(report.skipped) == {"it has no CMI data": 1}
     bodies = [json.loads(body) for _, _, body in import_once.statements()]
@@ -103,6 +102,7 @@ def test_learners_courses_and_activities_are_named(tmp_path: Path, import_once: 
     names = import_once.rows(
         "SELECT learner_id, learner_name, activity_id, activity_name, course_id, course_name FROM enrollment ORDER BY 1"
     )
+
     assert names == [
         ("ada", "Ada Lovelace", "101", "Ladders", "7", "Safety at work"),
         ("bob", "Bob", "102", "Fire", "7", "Safety at work"),
@@ -115,7 +115,6 @@ def test_a_later_export_adds_what_has_come_since(tmp_path: Path, import_once: Im
     report = import_once(
         "moodle", write(FORMS["until 4.2"](site([(3, 11, 101, 1, PASSED, ENDED + 86_400)])), tmp_path / "second")
     )
-
     assert (report.attempts, report.commits, report.present) == (1, 1, 0)
     rules = [rule for _, rule, _ in import_once.statements()]
     assert rules.count("passed") == rules.count("initialized") == 1

@@ -61,7 +61,6 @@ def test_open_edx_states_are_attempts_of_either_version(tmp_path: Path, import_o
     write_csv(tmp_path / "auth_user.csv", [{"id": 5, "username": "ada"}, {"id": 6, "username": "bob"}])
 
     report = import_once("openedx", tmp_path)
-
     assert (report.attempts, dict(report.skipped)) == (2, {"it has no CMI data": 1})
     attempts = import_once.rows(
         "SELECT learner_id, activity_id, scorm_version, a.completion_status, a.success_status, score_scaled, score_raw"
@@ -93,7 +92,6 @@ def test_each_instance_of_a_registration_is_an_attempt(tmp_path: Path, import_on
     )
 
     report = import_once("scorm-cloud", path)
-
     assert (report.attempts, dict(report.skipped)) == (2, {"updated is no time": 1})
     attempts = import_once.rows("SELECT number, success_status, score_scaled FROM attempt ORDER BY number")
     assert attempts == [(1, "failed", 0.88), (2, "passed", 0.88)]
@@ -129,7 +127,6 @@ def test_attempts_of_the_first_lms_keep_their_numbers_and_session_ids(tmp_path: 
     write_csv(tmp_path / "courses_topic.csv", [{"id": 235, "title": "Ladders"}])
 
     report = import_once("origin", tmp_path)
-
     assert (report.attempts, dict(report.skipped)) == (2, {"it has no CMI data": 1})
     sessions = import_once.rows(
         "SELECT s.session_id, a.number, s.ended, e.learner_id, e.activity_name FROM session s"

@@ -66,8 +66,8 @@ async def test_over_a_budget_nothing_is_stored_and_the_answer_says_when_to_come_
     for address in ("/v1/commits", "/v1/sessions", "/scorm/progress/235/"):
         async with bridge.client.post(address, json=_body(cmi_data={"a": "b"}), headers=headers) as response:
             answer = await response.json(content_type="application/problem+json")
-            assert (response.status, answer["code"], answer["result"]) == (429, code, False)
-            assert response.headers["Retry-After"] == "60"
+            assert (response.status, answer["code"], answer["result"]) == (429, code, False), address
+            assert response.headers["Retry-After"] == "60", address
     assert _stored(bridge) == (1, 1)
     assert (await bridge.post("/v1/commits", _body("u2")))[0] == other
     clock.seconds += 60
@@ -109,6 +109,7 @@ async def test_a_refusal_is_logged_once_for_a_client_and_shown_as_an_alarm_for_a
         clock.seconds += 601
         assert alarms.current() == []
     names = [entry["event"] for entry in logged]
+
     assert (names.count("client_over_limit"), names.count("alarm_raised"), names.count("alarm_cleared")) == (2, 1, 1)
     assert not [entry for entry in logged if "u1" in str(entry)]
 
@@ -121,7 +122,7 @@ async def test_while_the_disk_is_nearly_full_nothing_new_is_stored_and_it_is_unr
     disk.evaluate(10, 10**9)
     for address, body in (("/v1/commits", _body()), ("/v1/sessions", _body())):
         status, answer = await bridge.post(address, body)
-        assert (status, answer["code"]) == (503, DiskLow.code)
+        assert (status, answer["code"]) == (503, DiskLow.code), address
     assert (await player.post({"cmi": {"a": "b"}})).status == 503
     status, answer = await bridge.get("/readyz", token=None)
     assert (status, [alarm["code"] for alarm in answer["alarms"]]) == (503, ["low-disk"])

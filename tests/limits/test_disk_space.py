@@ -40,6 +40,7 @@ def test_the_disk_that_the_database_fills_is_measured(engine: Engine) -> None:
         with reading(engine) as connection:
             assert places == [Path(connection.execute(text("SHOW data_directory")).scalar_one())]
     measured = _disk(engine)[0].measure()
+
     assert measured is not None
     assert measured[1] == shutil.disk_usage(places[0]).total
 
@@ -69,7 +70,8 @@ def test_below_the_mark_it_is_low_until_a_quarter_more_is_free_and_each_change_i
         for free in (300, 256, 255, 10, 256, 300, 319, 320, 300, 255):
             disk.evaluate(free * MIB, LARGE)
             judged.append(disk.is_low)
-            assert (disk.problem is not None) == disk.is_low == bool(alarms.current())
+            assert (disk.problem is not None) == disk.is_low == bool(alarms.current()), free
+
     assert judged == [False, False, True, True, True, True, True, False, False, True]
     assert [entry["event"] for entry in logged] == ["alarm_raised", "alarm_cleared", "alarm_raised"]
     assert [alarm.code for alarm in alarms.current()] == [AlarmCode.LOW_DISK]
@@ -86,6 +88,7 @@ def test_on_a_small_disk_the_mark_is_a_tenth_of_it(engine: Engine) -> None:
 async def test_without_a_mark_nothing_is_ever_low(engine: Engine) -> None:
     disk, _ = _disk(engine, min_free_mib=0)
     await disk.run_once()
+
     assert not disk.is_low
 
 
@@ -94,5 +97,6 @@ async def test_it_looks_at_the_real_disk(engine: Engine) -> None:
     disk, _ = _disk(engine, min_free_mib=1)
     await disk.run_once()
     measured = disk.measure()
+
     assert measured is not None
     assert disk.is_low == (measured[0] < min(MIB, measured[1] * 0.1))

@@ -52,12 +52,14 @@ def test_so_many_requests_of_a_token_are_answered_until_its_window_is_over() -> 
 
 def test_the_tokens_of_an_lms_have_a_rate_together() -> None:
     client = Client(requests_per_lms="2/second")
+
     assert [client.ask(_token(number)) for number in (1, 2, 3)] == [None, None, 1]
     assert client.ask(_token(4, lms_id=2)) is None
 
 
 def test_reading_has_rates_of_its_own() -> None:
     client = Client(reads_per_token="1/minute")
+
     assert [client.ask(_token(1), TokenScope.READ) for _ in range(2)] == [None, 60]
     assert [client.ask(_token(1)) for _ in range(3)] == [None] * 3
 
@@ -72,6 +74,7 @@ def test_of_several_rates_each_counts() -> None:
 def test_windows_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_rates, "MAX_WINDOWS", 3)
     client = Client(requests_per_token="1/hour")
+
     assert [client.ask(_token(number)) for number in range(5)] == [None] * 5
     assert client.ask(_token(4)) == 3600
     assert client.ask(_token(0)) is None

@@ -84,7 +84,6 @@ def test_rolling_back_goes_back_one_version_each_time_and_never_in_a_circle(engi
     _follow(engine)
     first = _active(engine)
     second, third = _activate(engine, LESS), _activate(engine, MORE)
-
     assert [_roll_back(engine), _roll_back(engine)] == [second, first]
     with pytest.raises(LibraryError, match="no version before"):
         _roll_back(engine)
@@ -121,6 +120,7 @@ def test_every_act_is_kept_with_who_and_why(engine: Engine) -> None:
 
     with reading(engine) as connection:
         acts = audit_log.newest(connection)
+
     assert [(act.action, act.by, act.reason) for act in acts] == [
         ("rollback", "ada", "to try it"),
         ("activate", "ada", "to try it"),
@@ -159,6 +159,7 @@ def test_a_filter_that_names_a_rule_the_version_has_not_is_a_warning(engine: Eng
         done = activation.activate_version(connection, version_id, None, targets=[target], context=CONTEXT)
 
     (warning,) = done.warnings
+
     assert warning.startswith("targets.lrs.filter: scored is no rule or verb")
 
 

@@ -66,7 +66,6 @@ async def test_a_new_target_gets_the_same_bytes_in_the_same_order(start: StartBr
 
     work = fill(bridge, targets[1])
     await settled(bridge)
-
     assert work.report.attempts == len(LEARNERS)
     assert by_attempt(second) == by_attempt(first)
     sent = [{json.dumps(statement) for body in lrs.bodies for statement in json.loads(body)} for lrs in (first, second)]
@@ -112,6 +111,7 @@ async def test_current_documents_come_with_the_statements(start: StartBridge, st
     await settled(bridge)
 
     await wait_until(lambda: _documents(first) == _documents(second))
+
     assert _documents(second)
 
 
@@ -186,7 +186,6 @@ async def test_live_commits_beside_it_are_neither_lost_nor_sent_twice(start: Sta
     await play(bridge, ("u1", "u5"))
     fill(bridge, targets[1])
     await settled(bridge)
-
     assert {who: sorted(ids) for who, ids in by_attempt(second).items()} == {
         who: sorted(ids) for who, ids in by_attempt(first).items()
     }
@@ -234,7 +233,6 @@ async def test_what_waited_for_no_target_goes_to_all_that_are_configured_first(
     await play(bridge, ("u4",))
     await bridge.let_documents_follow()
     await settled(bridge)
-
     assert by_attempt(third) == by_attempt(first)
     assert {who: len(its) for who, its in by_attempt(second).items()} == dict.fromkeys((*LEARNERS, "u4"), 1)
     assert b"Name of" not in b"".join(third.bodies)

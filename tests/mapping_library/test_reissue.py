@@ -96,7 +96,6 @@ async def test_what_differs_is_voided_and_told_anew_behind_everything_else(bridg
     assert _reissue(bridge) == DIFFERENT
     (report,) = bridge.reports()
     after = _bodies(bridge)
-
     assert after[:4] == before
     assert [statement.position for statement in report.statements] == list(range(1, 9))
     assert [statement.rule for statement in report.statements[4:]] == ["mastered", "voided", "passed", "voided"]
@@ -129,7 +128,6 @@ async def test_done_twice_it_does_nothing_twice_and_every_part_is_kept_as_an_act
     _reissue(bridge)
     once = _bodies(bridge)
     again = _reissue(bridge)
-
     assert _bodies(bridge) == once
     assert {counts[:3] for counts in again.values()} == {(0, 0, 0)}
     with reading(bridge.engine) as connection:
@@ -142,7 +140,7 @@ async def test_back_and_forth_the_version_asked_for_last_is_what_stands(bridge: 
     for mapping in (NEW, DEFAULT, load_mapping("minimal"), NEW, DEFAULT):
         _reissue(bridge, mapping)
         name = mapping.definition.content_hash
-        assert rules_by_version.setdefault(name, sorted(_standing(bridge))) == sorted(_standing(bridge))
+        assert rules_by_version.setdefault(name, sorted(_standing(bridge))) == sorted(_standing(bridge)), mapping
         assert {counts[:3] for counts in _reissue(bridge, mapping, preview=True).values()} == {(0, 0, 0)}
     ids = [statement["id"] for statement in _bodies(bridge)]
 

@@ -48,7 +48,6 @@ async def test_a_course_alone_can_be_told_anew(bridge: Bridge) -> None:
     new = variant(add=MASTERED)
     in_course = _reissue(bridge, new, JournalSpan(course="C2"))
     in_none = _reissue(bridge, new, JournalSpan(course=""))
-
     assert (in_course[0], in_none[0]) == (1, 1)
     assert in_course[1]["added"] == in_none[1]["added"] > 0
     rules = [[statement.rule for statement in report.statements] for report in bridge.reports()]

@@ -140,5 +140,4 @@ async def test_filters_hold_for_the_rules_of_each_version(start: StartBridge) ->
     assert await _rules(again, "u1") == ["initialized", "scored", "mastered", "completed", "passed"]
     (report,) = again.reports()
     gets = {statement.rule: [way.target for way in statement.deliveries] for statement in report.statements}
-
     assert gets == {"initialized": [], "scored": ["lrs"], "mastered": [], "completed": ["lrs"], "passed": ["lrs"]}

@@ -174,7 +174,6 @@ async def test_a_commit_that_cannot_be_read_any_more_is_left_out_and_counted(bri
     with writing(bridge.engine) as connection:
         connection.execute(update(journal).where(journal.c.number == 2).values(wire_format="of old"))
     impact = measure_impact(bridge.engine, ImpactInput(*(DEFAULT.definition.text,) * 2, JournalSpan()), processes=0)
-
     assert (impact.skipped, impact.commits) == (1, 3)
     with pytest.raises(UnreadableCommitError), reading(bridge.engine) as connection:
         explain_commit(connection, session_id, 3)

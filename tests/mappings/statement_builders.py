@@ -186,10 +186,12 @@ def judged(body):
     for activity in activities:
         definition = activity["definition"]
         assert set(activity) == {"objectType", "id", "definition"}
-        assert set(definition) - {"name", "description", "interactionType", "correctResponsesPattern"} == {"type"}
-        assert all(definition.get("name", {"en": "x"}).values())
-        assert all(definition.get("description", {"en": "x"}).values())
-        assert "correctResponsesPattern" not in definition or "interactionType" in definition
+        assert set(definition) - {"name", "description", "interactionType", "correctResponsesPattern"} == {"type"}, (
+            activity
+        )
+        assert all(definition.get("name", {"en": "x"}).values()), activity
+        assert all(definition.get("description", {"en": "x"}).values()), activity
+        assert "correctResponsesPattern" not in definition or "interactionType" in definition, activity
     extensions = [*context.get("extensions", ()), *statement.get("result", {}).get("extensions", ())]
     iris = [verb["id"], actor["account"]["homePage"], *extensions]
     for iri in [

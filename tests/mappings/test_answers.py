@@ -246,6 +246,7 @@ def test_a_resumed_session_of_single_elements_after_one_that_never_ended_tells_i
 
     collected = [answer for commit in one_by_one(second, 0, FIRST | {"latency": "00:00:09"}) for answer in commit]
     collected += answers(second.send(delta({"core.lesson_location": "2"})))
+
     assert sorted(collected) == [Q1, Q2]
 
 

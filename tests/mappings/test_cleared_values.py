@@ -26,11 +26,9 @@ def test_a_snapshot_empties_only_what_its_session_had():
     first.send(scorm_12({"core.lesson_location": "p1", "suspend_data": "a", "core.exit": "suspend"}), terminated=True)
     second = first.next_session()
     second.send(scorm_12({"suspend_data": "b"}), at=NOON + SECOND)
-
     assert (second.known.location, second.known.suspend_data) == ("p1", "b")
 
     second.send(scorm_12(), at=NOON + 2 * SECOND)
-
     assert (second.known.location, second.known.suspend_data) == ("p1", None)
 
 

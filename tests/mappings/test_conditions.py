@@ -211,6 +211,7 @@ def test_no_text_makes_compiling_fail_otherwise_than_with_its_fault(text):
         condition = compile_condition(text)
     except ValueError:
         return
+
     assert condition.holds({}) in (True, False)
 
 

@@ -28,9 +28,9 @@ def test_every_shipped_document_has_all_its_rules_in_words() -> None:
     for path in SHIPPED.glob("*.toml"):
         document = load_definition(path.read_text(encoding="utf-8"), path.name)
         description = describe(document)
-        assert [rule.name for rule in description.rules] == [rule.name for rule in document.rules]
-        assert all(rule.when and rule.verb and rule.object_id and rule.often for rule in description.rules)
-        assert len(description.documents) == len(document.documents)
+        assert [rule.name for rule in description.rules] == [rule.name for rule in document.rules], path
+        assert all(rule.when and rule.verb and rule.object_id and rule.often for rule in description.rules), path
+        assert len(description.documents) == len(document.documents), path
 
 
 def test_a_condition_is_told_with_what_its_names_mean() -> None:
@@ -38,11 +38,13 @@ def test_a_condition_is_told_with_what_its_names_mean() -> None:
     rule = 'name = "passed"\nwhen = "success.passed"\n'
     document = _document((rule + FOR_CREDIT, f"{rule}{condition}\n"))
     (described,) = [rule for rule in describe(document).rules if rule.name == "passed"]
+
     assert [name for name, _ in described.means] == ["attempt", "score"]
 
 
 def test_nothing_differs_from_a_document_to_itself() -> None:
     document = _document()
+
     assert diff_rules(document, document) == []
     assert diff_settings(document, document) == []
 
@@ -53,6 +55,7 @@ def test_rules_that_were_added_dropped_or_changed_are_told_with_what_changed() -
         ('verb = "suspended"\nobject = "sco"', 'verb = "terminated"\nobject = "course"'),
     )
     differences = {difference.name: difference for difference in diff_rules(_document(), changed)}
+
     assert {name: difference.kind for name, difference in differences.items()} == {
         "moved-on": "added",
         "suspended": "changed",
@@ -64,6 +67,7 @@ def test_rules_that_were_added_dropped_or_changed_are_told_with_what_changed() -
 def test_what_is_no_rule_is_told_by_itself_and_a_new_rule_is_no_new_order() -> None:
     before, after = _document(), _document(('account = "{learner.id}"', 'account = "{learner.name|x}"'))
     (difference,) = diff_settings(before, after)
+
     assert (difference.name, difference.before, difference.after) == (
         "actor: Account's name",
         "{learner.id}",
@@ -89,5 +93,6 @@ def test_side_by_side_every_line_that_differs_stands_once(before: str, after: st
 def test_long_stretches_that_are_the_same_are_left_out() -> None:
     before = "\n".join(map(str, range(100)))
     rows = diff_lines(before, before.replace("50", "fifty"))
+
     assert [row.kind for row in rows].count(DifferenceKind.CHANGED) == 1
     assert len(rows) == 2 * (CONTEXT_LINES + 1) + 1

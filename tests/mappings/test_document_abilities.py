@@ -114,6 +114,7 @@ def test_an_extension_holds_texts_numbers_and_booleans_and_is_left_out_where_it_
     extension_values = extensions(
         with_extensions(("v", value)), Snapshot(scaled_passing_score=0.85), session, learner_attributes=attributes
     )
+
     if held is ...:
         assert extension_values == {}
     elif held is None:
@@ -292,7 +293,7 @@ def test_a_learner_can_be_known_by_e_mail_address_or_its_hash(name):
         )
         statement = json.loads(done.statements[0].body)
 
-        assert done.statements[0].problem is None
+        assert done.statements[0].problem is None, identifier
         assert statement["actor"] == {"objectType": "Agent"} | ({"name": name} if name else {}) | expected
         assert json.loads(mapping.bind(who).agent) == {"objectType": "Agent"} | expected
 
@@ -305,6 +306,7 @@ def test_the_registration_in_a_course_is_one_for_all_its_activities():
         return statement["context"]["registration"]
 
     shared = registration()
+
     assert registration(activity_id="236", registration=OTHER, attempt_id=OTHER) == shared
     assert len({shared, registration(course_id="8"), registration(learner_id="u2"), registration(lms="2")}) == 4
     assert registration(course_id="", activity_id="7") == shared

@@ -80,11 +80,14 @@ def test_an_odd_id_makes_a_proper_place(odd_id):
     for place in places(learner_id=odd_id, activity_id=odd_id, course_id=odd_id).values():
         parameters = json.loads(place.parameters)
         if "activityId" in parameters:
-            assert [*check_iri(parameters["activityId"], "")] == []
+            assert [*check_iri(parameters["activityId"], "")] == [], place
         if "agent" in parameters:
             agent = json.loads(parameters["agent"])
-            assert agent == {"account": {"homePage": "https://lms.example.org/", "name": odd_id}, "objectType": "Agent"}
-            assert [*check_agent(agent, "")] == []
+            assert agent == {
+                "account": {"homePage": "https://lms.example.org/", "name": odd_id},
+                "objectType": "Agent",
+            }, place
+            assert [*check_agent(agent, "")] == [], place
 
 
 def test_the_account_s_name_can_be_put_together_and_have_a_fallback():

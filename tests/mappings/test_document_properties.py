@@ -58,7 +58,7 @@ def nulls(value):
     return value is None or any(map(nulls, below))
 
 
-def judged(document):
+def check_document(document):
     """Return a document that says what its mapping asks for, and nothing of no value."""
     (described,) = (each for each in compiled().definition.documents if each.name == document.name)
     assert document.content
@@ -77,7 +77,7 @@ def test_whatever_commits_come_documents_hold_what_was_asked_for_and_are_the_sam
     states = played(commits)
     for now, (_, _, listed) in zip(states[1:], commits, strict=False):
         options = {"attempts": [(ATTEMPT, 1)] if listed else ()}
-        documents = [judged(document) for document in contents(now, **options).values()]
+        documents = [check_document(document) for document in contents(now, **options).values()]
         assert documents == list(contents(now, **options).values())
 
 
@@ -90,5 +90,5 @@ def test_whole_sessions_make_documents_whatever_they_say(sessions):
         for tree, terminated, settled, sequence in session:
             play.send(delta(tree), terminated=terminated, settled=settled, sequence=sequence)
             for document in contents(play.attempt, session_id=SESSION).values():
-                judged(document)
+                check_document(document)
         play = play.next_session()

@@ -244,7 +244,7 @@ def test_documents_of_other_resources_activities_or_ids_have_places_of_their_own
     ):
         again = changed(old, new, STATE).replace("documents.state", "documents.again")
         again = again.replace('"location", "total_time"', '"launch_data"')
-        assert len(documents(WHOLE + again)) == 4
+        assert len(documents(WHOLE + again)) == 4, old
 
 
 def test_documents_without_a_place_are_not_told_to_share_one():

@@ -89,6 +89,7 @@ def test_a_sound_document_loads_and_compiles(text):
     compiled = compile_definition(load_definition(text, "test.toml"), "test.toml")
 
     all_rules = [rule for rules in compiled.rules.values() for rule in rules]
+
     assert sorted(rule.name for rule in all_rules) == sorted(rule.name for rule in compiled.definition.rules)
     for rules in compiled.rules.values():
         assert rules == [rule for rule in compiled.definition.rules if rule in rules]
@@ -257,9 +258,9 @@ def test_a_document_without_rules_is_a_fault(rules, place, message):
 
 
 def test_an_empty_document_lists_every_table_that_is_missing():
-    assert {"mapping", "iris", "status", "actor", "activities", "context", "verbs", "rules"} <= {
-        fault.place for fault in faults("")
-    }
+    places = {fault.place for fault in faults("")}
+
+    assert places >= {"mapping", "iris", "status", "actor", "activities", "context", "verbs", "rules"}
 
 
 @pytest.mark.parametrize(

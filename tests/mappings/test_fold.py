@@ -208,6 +208,7 @@ def test_duplicates_are_not_counted():
     play.send(page(5), sequence=5)
 
     dispositions = [done.disposition for done in play.folds]
+
     assert dispositions == ["applied", "duplicate", "applied", "stale", "applied", "late"]
     assert (play.session.commits, play.attempt.commits) == (3, 5)
 

@@ -68,11 +68,11 @@ def test_nothing_reached_is_ever_taken_back_whatever_the_order(pages, data):
         before = play.attempt
         play.take(commit)
         if before.snapshot.completion_status == "completed":
-            assert play.known.completion_status == "completed"
+            assert play.known.completion_status == "completed", commit
         if before.snapshot.success_status == "passed":
-            assert play.known.success_status == "passed"
-        assert play.attempt.total_time >= before.total_time
-        assert play.session.time_spent >= 0
+            assert play.known.success_status == "passed", commit
+        assert play.attempt.total_time >= before.total_time, commit
+        assert play.session.time_spent >= 0, commit
 
     assert play.known.location == str(pages[latest][0])
 
@@ -85,7 +85,7 @@ def test_no_status_ever_has_another_commits_score(pages, data):
     for commit in data.draw(st.permutations(session_of(pages, "numbered"))):
         play.take(commit)
 
-        assert (_success(play.known.success_status), play.known.score_raw) in pairs
+        assert (_success(play.known.success_status), play.known.score_raw) in pairs, commit
 
 
 def _success(status):
@@ -107,6 +107,7 @@ def test_the_order_of_a_sessions_commits_does_not_change_what_was_reached(pages,
     if "failed" not in words and words.count("passed") < 2:
         # a result that only the order of its words decides about is another one where that order is not known
         fields += ["success_status", "lesson_status", "score_raw"]
+
     for field in fields:
         assert getattr(scrambled.known, field) == getattr(in_order.known, field)
     assert scrambled.attempt.total_time == in_order.attempt.total_time

@@ -135,7 +135,7 @@ def test_a_statement_passes_after_others_of_its_rule_only_where_it_would_pass_al
     assert _problem(mapping, {})[0] is None
     for who in several:
         problem, whole = _problem(mapping, who)
-        assert (problem is None) == (whole == [])
+        assert (problem is None) == (whole == []), who
 
 
 @pytest.mark.parametrize(
@@ -171,5 +171,4 @@ def test_a_context_with_a_fault_is_refused_each_time_and_a_sound_one_beside_it_i
     assert faulty != sound
 
     problems = [validator.problem(body, b"", "rule", item=True) for body in (sound, faulty, sound, faulty)]
-
     assert [problem is None for problem in problems] == [True, False, True, False]

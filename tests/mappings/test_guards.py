@@ -323,7 +323,7 @@ def test_leaving_the_journal_out_where_the_guards_allow_it_changes_nothing(kind)
             arrived = replace(commit, received_at=NOON + number * MINUTE)
             done = update_attempt(attempt, session, arrived, prior_commits=journal)
             if not needs_duplicate_lookup(session, arrived):
-                assert update_attempt(attempt, session, arrived) == done
+                assert update_attempt(attempt, session, arrived) == done, number
             attempt, session = done.attempt, done.session
             if done.disposition != "duplicate":
                 journal.append(PriorCommit(number, commit.digest, commit.commit.sequence, commit.idempotency_key))

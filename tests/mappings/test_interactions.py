@@ -269,7 +269,7 @@ def test_no_item_makes_reading_an_interaction_fail(sent):
     for item_sent in (sent, clean(sent)):
         reading = interaction(item_sent)
         assert (reading is None) == (answer(item_sent) is None)
-        assert reading is None or (reading.id and reading.type in TYPES)
+        assert reading is None or (reading.id and reading.type in TYPES), item_sent
 
 
 @given(_COLLECTIONS, st.sampled_from([None, "1.2", "2004"]))

@@ -119,6 +119,7 @@ def test_what_no_escape_makes_an_iri_is_an_id(text):
 @proven
 def test_one_judge_decides_what_is_made_and_what_is_taken(text):
     iri = own_iri(text)
+
     assert iri is None or is_iri(iri)
     assert is_iri(text) == (not any(check_iri(text, "")))
     if is_iri(text):

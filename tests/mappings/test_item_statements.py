@@ -308,7 +308,6 @@ def test_tincan_reads_back_what_was_meant(trigger):
     (sent,) = tell(trigger)
     statement = tincan.Statement.from_json(json.dumps(sent))
     definition, meant = statement.object.definition, sent["object"]["definition"]
-
     assert statement.object.id == sent["object"]["id"]
     assert definition.interaction_type == meant.get("interactionType")
     assert [*(definition.correct_responses_pattern or ())] == meant.get("correctResponsesPattern", [])

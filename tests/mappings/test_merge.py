@@ -175,7 +175,7 @@ def test_an_older_commit_replaces_nothing(known, update):
     for field in Snapshot.__struct_fields__:
         before, after = getattr(known, field), getattr(merged, field)
         if before is not None and field not in {*COLLECTIONS, "lesson_status", "completion_status", "success_status"}:
-            assert after == before
+            assert after == before, field
     for field in COLLECTIONS:
         leaves = flatten(spelled_out(getattr(merged, field) or {}))
         for name, leaf in flatten(spelled_out(getattr(known, field) or {})).items():
@@ -295,4 +295,4 @@ def test_a_repeated_older_commit_changes_nothing_wherever_it_arrives(sent, data)
         known = merge(known, snapshot)
         assert merge(known, snapshot) is known
         again = snapshots_sent[data.draw(st.integers(0, count - 1))]
-        assert merge(known, again, older=True) is known
+        assert merge(known, again, older=True) is known, count

@@ -82,8 +82,8 @@ def test_objectives_stand_behind_the_activities_that_their_list_has_already(plac
 def test_an_interaction_without_objectives_is_told_as_without_the_key(name):
     text = DOCUMENTS[name]
     without = re.sub(r"(?m)^objectives = .*\n", "", text)
-    assert (text != without) == (name in LISTS)
 
+    assert (text != without) == (name in LISTS)
     assert tell(answered(), "attempt.started", mapping=compiled(text)) == tell(
         answered(), "attempt.started", mapping=compiled(without)
     )
@@ -187,7 +187,6 @@ def test_objectives_beyond_those_that_are_remembered_are_told_alike(times):
     statement = None
     for _ in range(times):
         (statement,) = tell(answered(*named), mapping=mapping)
-
     assert listed(statement) == [activity(name) for name in named]
     bound = mapping.bind(facts())
     assert len(bound.objective_activities) == MAX_OBJECTIVES

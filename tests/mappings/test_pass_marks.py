@@ -40,7 +40,6 @@ def test_a_mark_decides_where_the_content_left_it_open(values, expected):
     play.send(delta(values | {"core.lesson_location": "p"}))
     assert play.known.success_status in {None, "passed", "failed"}
     play.send(delta({"core.session_time": "00:05:00"}), terminated=True, at=NOON + SECOND)
-
     assert reached(play) == expected
 
 
@@ -79,7 +78,6 @@ def test_scorm_2004s_marks_decide_at_any_commit():
     play.send(delta({"score.scaled": "0.2", "progress_measure": "0.5", "location": "p"}))
     assert reached(play) == ("incomplete", "failed")
     play.send(delta({"score.scaled": "0.9", "progress_measure": "0.8"}), at=NOON + SECOND)
-
     assert reached(play) == ("completed", "passed")
     assert play.told == [
         "attempt.started", "score.changed", "progress.changed", "success.failed", "score.changed", "progress.changed",

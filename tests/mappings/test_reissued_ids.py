@@ -27,14 +27,15 @@ def test_each_id_is_new_whether_it_is_asked_for_of_the_first_or_of_the_last_one(
     ids, newest = {ONE, OTHER}, {ONE: ONE, OTHER: OTHER}
     for name in names:
         new = ReissueIds(ids, [HASH]).next_id(newest[name] if of_the_last else name, HASH)
-        assert new not in ids
-        assert uuid.UUID(new).version == 5
+        assert new not in ids, name
+        assert uuid.UUID(new).version == 5, name
         ids.add(new)
         newest[name] = new
 
 
 def test_an_id_asked_for_twice_at_once_is_not_given_twice() -> None:
     renaming = ReissueIds({ONE}, [HASH])
+
     assert renaming.next_id(ONE, HASH) != renaming.next_id(ONE, HASH)
 
 
@@ -47,4 +48,5 @@ def test_a_re_issue_by_a_mapping_takes_a_renamed_statement_for_what_it_is() -> N
     ]
     statement = Statement(ONE, 1, "rule", "http://example.org/verb", BODY)
     (step,) = plan_reissue(stored, [statement], current_bodies={}, content_hash=HASH, hashes=[HASH])
+
     assert (step.kind, step.stored) == ("same", stored[1])

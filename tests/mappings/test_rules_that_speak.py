@@ -54,7 +54,6 @@ def test_a_rule_of_once_an_enrollment_speaks_once_in_all_attempts():
         )
         enrollment = done.enrollment
         rule_names.append([statement.rule for statement in done.statements])
-
     assert rule_names == [[], ["completed"], []]
     assert enrollment == EnrollmentState(("completed",))
 
@@ -108,6 +107,7 @@ def test_the_shipped_rules_tell_no_completion_success_or_score_of_what_does_not_
 
 def test_a_condition_of_few_answers_is_worked_out_once_for_each_and_remembers_a_bounded_number():
     condition = compile_condition('session.mode == "normal" && !enrollment.passed')
+
     for number in range(MAX_ANSWERS * 2):
         assert not condition.holds_for((f"m{number}", "credit", "", "unknown", False, False))
     assert condition.holds_for(("normal", "credit", "", "unknown", False, False))

@@ -120,6 +120,7 @@ def test_every_session_that_ends_however_leaves_its_last_score_told(scored, ends
         teller.end(end)
 
     last = teller.play.attempt.score
+
     assert teller.scores[-1:] == ([] if last is None else [msgspec.to_builtins(last)])
 
 
@@ -161,7 +162,6 @@ def test_what_says_nothing_does_not_tell_a_score_early(element, value):
 def test_a_status_between_a_scores_parts_carries_the_score_as_known():
     teller = Told("1.2")
     teller.set("core.score.raw", "85")
-
     assert teller.set("core.lesson_status", "passed") == ["scored", "completed", "passed"]
     assert teller.statements[-1] == ("passed", {"success": True, "score": {"scaled": 0.85, "raw": 85}})
     teller.set("core.score.max", "200")
@@ -195,7 +195,6 @@ def test_a_score_that_turns_out_to_be_impossible_was_none():
     assert teller.play.attempt.score == Score(raw=9)
     teller.set("score.max", "3")
     teller.end("terminated")
-
     assert teller.scores == [{"raw": 1}]
     assert teller.play.attempt.score == Score(raw=1)
 
@@ -227,7 +226,6 @@ def test_a_session_that_is_given_up_does_not_tell_what_another_one_is_writing():
     first.play.attempt = done.attempt
     first.set("core.score.max", "200")
     first.end("terminated")
-
     assert first.scores == [{"scaled": 0.425, "raw": 85, "max": 200}]
 
 

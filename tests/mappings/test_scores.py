@@ -164,6 +164,7 @@ def test_a_range_too_wide_to_subtract_gives_a_finite_share(raw):
 @proven
 def test_a_raw_score_that_is_not_told_is_warned_of(snapshot):
     value = score(snapshot)
+
     if snapshot.score_raw is not None and (value is None or value.raw is None):
         assert score_warning(snapshot) is not None
 

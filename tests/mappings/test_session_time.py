@@ -223,8 +223,8 @@ def test_an_attempts_time_never_falls_and_is_what_was_carried_over_and_spent(rep
         before = play.attempt
         play.send(times(session, total, location=str(number)), sequence=sequence, at=NOON + number * MINUTE * passed)
 
-        assert play.attempt.total_time >= before.total_time
-        assert play.attempt.total_time == play.attempt.carried_over_time + play.session.time_spent
+        assert play.attempt.total_time >= before.total_time, number
+        assert play.attempt.total_time == play.attempt.carried_over_time + play.session.time_spent, number
 
 
 @given(st.integers(0, HOUR), st.integers(0, HOUR), st.booleans(), st.integers(0, HOUR))

@@ -64,6 +64,7 @@ def _text(value: Any) -> str:
 
 def test_a_statement_is_the_same_as_itself_however_its_json_is_written() -> None:
     spread = msgspec.json.format(msgspec.json.encode(SENT, order="sorted"), indent=4).decode()
+
     assert _same(SENT, msgspec.json.decode(spread))
 
 
@@ -95,6 +96,7 @@ def test_a_statement_is_the_same_as_itself_however_its_json_is_written() -> None
 def test_what_an_lrs_may_add_or_write_otherwise_does_not_count(place: str, value: Any) -> None:
     sent = SENT if place != "result duration" else _changed(place, "PT120.004S")
     stored = _changed(place, value)
+
     assert _same(sent, stored)
     assert fingerprint(sent).same_as(fingerprint(stored))
 
@@ -120,6 +122,7 @@ REFERENCE = {"objectType": "StatementRef", "id": SENT["id"]}
 )
 def test_case_and_instants_do_not_count_where_xapi_says_so(place: str, sent: Any, stored: Any) -> None:
     ours, theirs = _changed(place, sent), _changed(place, stored)
+
     assert _same(ours, theirs)
     assert fingerprint(ours).same_as(fingerprint(theirs))
 
@@ -137,6 +140,7 @@ def test_case_counts_where_xapi_does_not_say_otherwise_and_true_is_no_number(
     place: str, sent: Any, stored: Any
 ) -> None:
     ours, theirs = _changed(place, sent), _changed(place, stored)
+
     assert _equality(ours, theirs) is Equality.DIFFERENT
     assert not fingerprint(ours).same_as(fingerprint(theirs))
 
@@ -198,6 +202,7 @@ def test_everything_else_makes_it_another_statement(place: str, value: Any) -> N
 )  # fmt: skip
 def test_what_is_ours_in_all_but_spelling_is_equivalent(place: str, value: Any) -> None:
     comparison = compare(_text(SENT), _changed(place, value))
+
     assert comparison.equality is Equality.EQUIVALENT
     assert not fingerprint(SENT).same_as(fingerprint(_changed(place, value)))
     assert ".".join(place.split()[:2]) in comparison.difference
@@ -232,6 +237,7 @@ def test_a_duration_is_ours_when_it_is_respelled_or_has_fewer_places(
 def test_a_number_is_ours_only_as_a_number(value: Any) -> None:
     stored = copy.deepcopy(SENT)
     stored["result"]["score"]["scaled"] = value
+
     assert _equality(SENT, stored) is Equality.DIFFERENT
 
 
@@ -252,6 +258,7 @@ def test_what_is_nested_too_deeply_to_be_compared_is_another_statement(place: st
         part = part[step]
     part[last] = _nested(levels)
     equality, difference = compare(_text(SENT), stored)
+
     assert equality is Equality.DIFFERENT
     assert "deeper than 100" in difference
 
@@ -267,6 +274,7 @@ def test_whatever_an_lrs_has_there_can_be_compared(place: str, value: Any) -> No
     for step in path:
         part = part[step]
     part[last] = value
+
     assert _equality(SENT, stored) is Equality.DIFFERENT
 
 
@@ -275,6 +283,7 @@ def test_the_order_of_a_groups_members_does_not_count() -> None:
     one, other = (
         _changed("context team", {"objectType": "Group", "member": order}) for order in (members, members[::-1])
     )
+
     assert _same(one, other)
     assert not _same(one, _changed("context team", {"objectType": "Group", "member": members[:1]}))
 
@@ -286,4 +295,5 @@ def test_attachments_do_not_count() -> None:
         "contentType": "text/plain",
         "length": 1,
     }
+
     assert _same(_changed("attachments", [attachment]), SENT)

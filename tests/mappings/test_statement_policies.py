@@ -102,7 +102,6 @@ def test_a_rule_of_once_a_session_speaks_in_each_session_once():
     again = generate_statements(
         compiled(), facts(), second.play.attempt, second.play.session, [Change(Trigger.SESSION_SUSPENDED)], NOON
     )
-
     assert again.statements == ()
     assert len({statement.id for statement in first.statements + second.statements}) == 4
 

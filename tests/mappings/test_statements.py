@@ -185,7 +185,6 @@ def test_tincan_reads_back_what_was_meant(trigger):
     (sent,) = tell(trigger, known=KNOWN, spent=33_025)
     body = next(line for line in everything().splitlines() if sent["id"] in line)
     statement = tincan.Statement.from_json(body)
-
     assert str(statement.id) == sent["id"]
     assert statement.actor.account.home_page == "https://lms.example.org/"
     assert (statement.actor.account.name, statement.actor.name) == ("u42", "Doe, Jane")

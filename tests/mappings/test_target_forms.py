@@ -61,6 +61,7 @@ def test_all_but_the_actor_stays_byte_for_byte() -> None:
 def test_a_name_stays_where_names_may_and_goes_where_they_may_not() -> None:
     kept = json.loads(_form(TargetForm("account"), _body()))["actor"]
     left_out = json.loads(_form(TargetForm(names=False), _body()))["actor"]
+
     assert kept == json.loads(_body())["actor"]
     assert left_out == {name: value for name, value in kept.items() if name != "name"}
 
@@ -70,6 +71,7 @@ def test_a_name_stays_where_names_may_and_goes_where_they_may_not() -> None:
 )
 def test_a_key_is_for_attempts_that_began_in_its_time(started_at: int, key: str) -> None:
     home_page = json.loads(_form(PSEUDONYM, _body(), started_at))["actor"]["account"]["homePage"]
+
     assert home_page.endswith(f"/{key}")
 
 
@@ -79,6 +81,7 @@ def test_pseudonyms_differ_by_learner_home_page_and_key() -> None:
         for started_at in (0, 1_000)
         for changed in ({}, {"learner_id": "u2"}, {"home_page": "https://other.example.org"})
     ]
+
     assert len({json.loads(form)["actor"]["account"]["name"] for form in forms}) == 6
 
 
@@ -95,11 +98,13 @@ def test_what_learners_write_is_taken_out_and_what_they_choose_stays(kind: str |
     definition = "" if kind is None else f',"definition":{{"interactionType":"{kind}"}}'
     body = _body(',"result":{"response":"words","success":true}', definition)
     result = json.loads(_form(TargetForm(free_text=False), body))["result"]
+
     assert result == ({"response": "words"} if kind in CHOSEN_RESPONSES else {}) | {"success": True}
 
 
 def test_a_result_of_which_nothing_is_left_is_taken_out() -> None:
     formed = json.loads(_form(TargetForm(free_text=False), _body(',"result":{"response":"words"}')))
+
     assert "result" not in formed
 
 
@@ -124,6 +129,7 @@ def test_another_context_of_a_session_is_not_mistaken_for_the_one_before() -> No
         json.loads(form.of_attempt(_context(learner_mbox=address), 0).statement(_body()))["actor"]["mbox"]
         for address in addresses
     ]
+
     assert actors == [*addresses]
 
 

@@ -50,7 +50,6 @@ def test_an_empty_later_value_wins_over_an_earlier_one():
 def test_what_is_deeper_than_any_element_stays_one_name():
     above = "a." * MAX_DEPTH
     tree = unflatten({f"{above}b": "x", f"{above}c.{'d.' * 10_000}e": "y"})
-
     assert flatten(tree) == {f"{above}b": "x", f"{above}c.{'d.' * 10_000}e": "y"}
     for _ in range(MAX_DEPTH):
         tree = tree["a"]

@@ -47,8 +47,8 @@ def test_an_element_that_scorm_does_not_have_is_warned_of_with_the_one_that_was_
         assert (warning.code, warning.element) == (
             "unknown-element",
             f"cmi.{element}"[: MAX_NAME_LENGTH - 1] + "…" * (len(element) > 160),
-        )
-        assert warning.message.endswith(meant)
+        ), tree
+        assert warning.message.endswith(meant), tree
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_elements_that_are_set_one_by_one_may_have_their_id_last():
         answer = play.send(
             delta({f"interactions.0.{element}": "other" if element == "type" else "correct"}), settled=False
         )
-        assert answer.warnings == ()
+        assert answer.warnings == (), element
     play.send(delta({"objectives.0.status": "passed"}), settled=False)
     play.send(delta({"objectives.0.id": "o"}), settled=False)
     play.send(delta({"interactions.1.result": "correct"}), settled=False)
@@ -234,8 +234,8 @@ def test_an_answer_has_no_more_warnings_than_it_may_and_says_that_there_are_more
     items = {str(place): {"latency": "soon", "result": "x"} for place in range(MAX_ITEMS)}
     for tree in (delta(many), delta({"interactions": items}), delta({"interactions": {"0": {"id": "q"} | many}})):
         warnings = Play().send(tree).warnings
-        assert (len(warnings), warnings[-1].code) == (MAX_WARNINGS, WarningCode.MORE_WARNINGS)
-        assert WarningCode.MORE_WARNINGS not in [warning.code for warning in warnings[:-1]]
+        assert (len(warnings), warnings[-1].code) == (MAX_WARNINGS, WarningCode.MORE_WARNINGS), tree
+        assert WarningCode.MORE_WARNINGS not in [warning.code for warning in warnings[:-1]], tree
 
 
 def test_a_comment_of_scorm_12_loses_its_nul_characters():

@@ -69,6 +69,7 @@ async def test_what_a_process_that_ended_had_counted_stays_and_its_gauges_do_not
         retire(tmp_path, f"ended-{number}")
 
     total = await living.total()
+
     assert total[COMMITS.name] == {APPLIED: [51]}
     assert (total[QUEUE_LENGTH.name], total[DATABASE_UP.name]) == ({(): [1]}, {(): [1]})
     assert _names(tmp_path) == [f"ended{SUFFIX}"]
@@ -120,5 +121,6 @@ def test_threads_that_count_at_the_same_time_lose_nothing() -> None:
     for thread in threads:
         thread.join()
     values = metrics.collect()
+
     assert values[COMMITS.name] == {APPLIED: [16_000]}
     assert sum(values[TRANSACTION_DURATION.name][()][:-1]) == values[TRANSACTION_DURATION.name][()][-1] == 16_000

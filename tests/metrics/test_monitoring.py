@@ -94,7 +94,7 @@ def test_what_a_rules_words_name_is_there() -> None:
                 )
             )
             <= conditions
-        )
+        ), rule
         assert rule["labels"]["severity"] in {"critical", "warning", "info"}
 
 

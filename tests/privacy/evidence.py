@@ -16,17 +16,22 @@ from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import web
 from sqlalchemy import Engine, select
+from sqlalchemy import text as text_clause
 from structlog.testing import capture_logs
 
 from bridge.audit.access.roles import ROLES, Role
 from bridge.audit.routes import ROUTES
+from bridge.clock import random_id
 from bridge.operations import delivery_operations
 from bridge.operations.audit_context import AuditAction, AuditContext
 from bridge.operations.delivery_operations import DeliveryOperation
+from bridge.operations.erasure import ErasureRequest, erase_learner
 from bridge.settings import ProxySettings
-from storage import deliveries, target_alarms
+from storage import deliveries, report_views, target_alarms
 from storage.deliveries import DeliveryFilter
 from storage.engine import reading
+from storage.erasures import Later
+from storage.queries.learner_data import Learner
 from storage.states import DeliveryState
 from storage.tables import metadata
 from tests.privacy.canaries import (
@@ -64,7 +69,8 @@ PEOPLE = {"reader": ("reader", False), "reader who sees names": ("reader", True)
 class Evidence:
     """Texts by where they were found. `columns` are `table.column`, `pages` those of each of `PEOPLE`.
 
-    `searches` are those of readers: status, and whether a name changed what was found.
+    `searches` are those of readers: status, and whether a name changed what was found. `erasure` is the receipt's id
+    of somebody else who was erased.
     """
 
     tokens: dict[str, str] = field(default_factory=dict)
@@ -77,6 +83,7 @@ class Evidence:
     public: dict[str, str] = field(default_factory=dict)
     sent: dict[str, str] = field(default_factory=dict)
     searches: dict[str, dict[str, tuple[int, bool]]] = field(default_factory=dict)
+    erasure: str = ""
 
     def kinds(self, text: str) -> set[str]:
         """Return the kinds of what a text holds, in whatever encoding of addresses or JSON."""
@@ -111,6 +118,7 @@ async def gather(database_url: str, folder: Path) -> Evidence:
         await _meet_problems(bridge, evidence)
         await _ask(bridge, evidence)
         _discard(bridge)
+        evidence.erasure = await _erase_another(bridge)
         await _look_at_pages(bridge, evidence)
         evidence.sent = {
             "everything": b"\n".join(everything.bodies).decode(),
@@ -276,6 +284,17 @@ def _discard(bridge: Bridge) -> None:
     )
 
 
+async def _erase_another(bridge: Bridge) -> str:
+    """Erase somebody whose id has the learner's in it, and return the receipt's id."""
+    # an erasure blanks the reasons of alarms that have the name: a name of their own
+    learner = {"id": f"erased-{LEARNER_ID}", "name": "Somebody Else"}
+    await bridge.commit({"comments": KINDS["comment"]}, learner=learner)
+    keeping = dict.fromkeys(("everything", "mail", "research"), True)
+    context = AuditContext(ACCOUNT, "a test", START)
+    request = ErasureRequest(Learner(learner["id"]), Later.REFUSE, keeping, context)
+    return erase_learner(bridge.engine, request, now=lambda: START, new_id=random_id).uuid
+
+
 async def _look_at_pages(bridge: Bridge, evidence: Evidence) -> None:
     """Look at every page there is, as people of each kind, and fail to sign in once."""
     async with new_visitor(bridge.url, **HEADERS) as stranger:
@@ -284,19 +303,19 @@ async def _look_at_pages(bridge: Bridge, evidence: Evidence) -> None:
         async with new_visitor(bridge.url, **HEADERS) as visitor:
             name = f"{ACCOUNT}-{who}".replace(" ", "-")
             add_account(bridge.engine, name, role, sees_names=sees_names)
-            assert (await visitor.sign_in(name)).status == 303
-            evidence.pages[who] = await _pages(bridge, visitor, role)
+            assert (await visitor.sign_in(name)).status == 303, who
+            evidence.pages[who] = await _pages(bridge, visitor, role, evidence.erasure)
             if role == "reader":
                 parameters = ("name",) if sees_names else ("name", "learner", "learner_name", "q", "search")
                 evidence.searches[who] = await _search_for_names(visitor, *parameters)
 
 
-async def _pages(bridge: Bridge, visitor: Visitor, role: str) -> dict[str, str]:
+async def _pages(bridge: Bridge, visitor: Visitor, role: str, erasure: str) -> dict[str, str]:
     pages: dict[str, str] = {}
     for route in ROUTES:
         if route.method != "GET" or route.path in _WITHOUT_CONTENT or (route.role or 0) > ROLES[role]:
             continue
-        for path in _addresses(bridge, route.path):
+        for path in _addresses(bridge, route.path, erasure):
             async with visitor.client.get(f"/audit{path}", allow_redirects=False) as response:
                 pages[f"{route.path} {path}"] = await response.text()
                 assert response.status in {200, 400, 404}, (path, response.status)
@@ -339,7 +358,7 @@ _WITHOUT_CONTENT = {
 """Charts, style sheets, the live view's signals, and what is only there with OpenID Connect."""
 
 
-def _addresses(bridge: Bridge, path: str) -> list[str]:
+def _addresses(bridge: Bridge, path: str, erasure: str) -> list[str]:
     """Return the addresses of a route: those of what is stored of one attempt, where it is about something stored."""
     names = re.findall(r"{(\w+)}", path)
     if not names:
@@ -352,6 +371,7 @@ def _addresses(bridge: Bridge, path: str) -> list[str]:
         "/enrollments/": [{"registration": report.attempt.enrollment.registration}],
         "/attempts/": [{"uuid": report.attempt.uuid}],
         "/commits/": [{"session_id": session.session_id, "number": "1"} for session in report.sessions],
+        "/erasures/": [{"uuid": erasure}],
         "/mappings/": [{"hash": str(scalar(bridge, first)), "id": "1"}],
     }
     prefix = next((prefix for prefix in values if path.startswith(prefix)), None)
@@ -374,7 +394,7 @@ _QUERIES = {
 
 
 def columns(engine: Engine) -> dict[str, str]:
-    """Return all that a database holds, by `table.column`."""
+    """Return all that a database holds, by `table.column`, and what views show of it."""
     texts: dict[str, list[str]] = {}
     with reading(engine) as connection:
         for table in metadata.sorted_tables:
@@ -382,4 +402,8 @@ def columns(engine: Engine) -> dict[str, str]:
                 for column, value in zip(table.c, row, strict=True):
                     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
                     texts.setdefault(f"{table.name}.{column.name}", []).append(text)
+        for view in report_views.VIEWS:
+            for values in connection.execute(text_clause(f"SELECT * FROM {view.name}")).mappings():
+                for name, value in values.items():
+                    texts.setdefault(f"{view.name}.{name}", []).append(str(value))
     return {place: "\n".join(values) for place, values in texts.items()}

@@ -30,11 +30,13 @@ def test_every_wire_format_is_tried() -> None:
 
 def test_every_kind_is_described() -> None:
     described = disclosed("What is said about a person")
+
     assert described.keys() == KINDS.keys() | {"LMS token", "commit token", "account password"}
 
 
 def test_the_database_holds_what_is_disclosed(evidence: Evidence) -> None:
     held = {place: kinds for place, text in evidence.columns.items() if (kinds := evidence.kinds(text))}
+
     assert held == disclosed("In the database")
 
 
@@ -45,12 +47,23 @@ def test_the_log_holds_what_is_disclosed(evidence: Evidence) -> None:
 
 def test_answers_hold_what_is_disclosed(evidence: Evidence) -> None:
     answers = {place: evidence.kinds(text) for place, text in (evidence.answers | evidence.public).items()}
+
     assert answers | {"problems": evidence.kinds(evidence.problems)} == disclosed("In answers")
 
 
 def test_each_role_sees_what_is_disclosed(evidence: Evidence) -> None:
     seen = {who: evidence.kinds("\n".join(evidence.pages[who].values())) for who in PEOPLE}
+
     assert seen == disclosed("On the pages")
+
+
+def test_the_pages_of_an_erasure_name_nobody_but_who_ordered_it(evidence: Evidence) -> None:
+    pages = {where: text for where, text in evidence.pages["auditor"].items() if where.startswith("/erasures")}
+
+    assert {where.partition(" ")[0] for where in pages} == {
+        "/erasures", "/erasures/{uuid}", "/erasures/{uuid}/receipt",
+    }  # fmt: skip
+    assert {where: evidence.kinds(text) for where, text in pages.items()} == {where: {"account"} for where in pages}
 
 
 def test_targets_get_what_is_disclosed(evidence: Evidence) -> None:

@@ -55,6 +55,7 @@ async def test_under_load_it_has_every_commit_that_was_answered_before_it_began(
 
     with closing_engine(f"sqlite:///{tmp_path / 'copy.db'}") as copy, reading(copy) as connection:
         stored = {tuple(row) for row in connection.execute(text("SELECT session_id, number FROM journal"))}
+
     assert before <= stored
     assert during > 0
     assert len(stored) < len(answered)

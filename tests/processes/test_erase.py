@@ -89,7 +89,6 @@ async def test_killed_on_its_way_and_repeated_it_leaves_nothing_and_costs_no_oth
     assert 410 in refused
     assert {status for (learner, status) in traffic.statuses if learner != VICTIM} == {200}
     assert receipt["deleted"].get("enrollments", 0) <= 4
-
     assert _count(server, f"SELECT count(*) FROM enrollment WHERE learner_id = '{VICTIM}'") == 0
     assert _count(server, f"SELECT count(*) FROM statement WHERE body LIKE '%{VICTIM}%'") == 0
     assert _count(server, "SELECT count(*) FROM erasure WHERE finished_at IS NULL") == 0

@@ -184,6 +184,7 @@ async def test_what_was_on_its_way_when_the_backup_was_taken_is_delivered_and_no
 
     await site.go_back()
     await server.run("targets", "resume", "lrs")
+
     assert (await site.settled(1))[0]["state"] == "delivered"
     assert (await site.target())["diverged"] == 0
     assert shelf.scores() == [10]

@@ -25,10 +25,11 @@ async def test_stopped_by_sigterm_it_ends_with_status_nought_and_goes_on_when_st
         async with http.post(
             f"{server.url}/v1/commits", json=body, headers={"Authorization": f"Bearer {token}"}
         ) as response:
-            assert response.status == 200
-        assert await server.stop() == 0
+            assert response.status == 200, raw
+        assert await server.stop() == 0, raw
 
     (enrollment,) = await server.verify("u1", "1")
+
     assert [statement["rule"] for statement in enrollment["attempts"][0]["statements"]] == [
         "initialized",
         "scored",
@@ -51,6 +52,7 @@ async def test_load_balancers_are_told_before_it_stops_listening(
     async with http.get(f"{server.url}/healthz") as response:
         assert response.status == 200
     server.signal()
+
     assert await server.ended() == -signal.SIGTERM
 
 

@@ -37,7 +37,7 @@ async def test_every_lone_commit_is_synced_before_it_is_answered(
         body = {"learner": {"id": "u1"}, "activity": {"id": "1"}, "cmi": {"core": {"lesson_location": str(number)}}}
         headers = {"Authorization": f"Bearer {token}"}
         async with http.post(f"{server.url}/v1/commits", json=body, headers=headers) as response:
-            assert response.status == 200
+            assert response.status == 200, number
             await response.read()
     tracing.terminate()
     await tracing.wait()
@@ -48,4 +48,5 @@ async def test_every_lone_commit_is_synced_before_it_is_answered(
         elif "HTTP/1.1 200" in line:
             answers += 1
             assert synced >= answers, "an answer went out before its sync"
+
     assert answers == COMMITS

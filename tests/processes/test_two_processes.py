@@ -100,6 +100,6 @@ async def test_commits_of_one_session_through_both_processes_lose_no_time(pair: 
             _body(session_id, number)
             | {"cmi": {"core": {"session_time": f"00:00:{number + 1:02d}"}}, "sequence": number},
         )
-        assert (status, answer["disposition"]) == (200, "applied")
+        assert (status, answer["disposition"]) == (200, "applied"), number
 
     assert answer["attempt"]["total_time"] == "PT20S"

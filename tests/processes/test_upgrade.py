@@ -108,10 +108,9 @@ async def test_a_rolling_upgrade_fails_no_commit(
         for server in servers:
             assert await server.stop() == 0
             await server.start()
-            assert await poll(lambda: asyncio.sleep(0, len(balancer.ready)), lambda count: count == 2) == 2
+            assert await poll(lambda: asyncio.sleep(0, len(balancer.ready)), lambda count: count == 2) == 2, server
         is_over.set()
     looking.cancel()
-
     assert set(statuses) == {200}
     assert _count(servers[0], "SELECT count(*) FROM journal") == len(statuses)
     waiting = "SELECT count(*) FROM delivery WHERE state = 'waiting'"

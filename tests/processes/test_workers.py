@@ -75,6 +75,7 @@ async def test_workers_share_a_port_and_a_killed_one_is_replaced_and_nothing_is_
     for statement in lrs.store.statements():
         if "result" in statement:
             scores.setdefault(statement["actor"]["account"]["name"], []).append(statement["result"]["score"]["raw"])
+
     assert list(scores.values()) == [list(range(COMMITS // 10))] * 10
     assert await server.stop() == 0
     assert not any(map(runs, first))
@@ -106,6 +107,7 @@ async def test_workers_that_are_stopped_while_they_start_leave_with_0(
     server = new_server(postgresql_url)
     await server.start("--workers", str(WORKERS))
     await wait_until(lambda: len(children(server.pid)) >= 1)
+
     assert await server.stop() == 0
 
 

@@ -48,7 +48,6 @@ def is_listening(lrs: LearningLocker) -> bool:
 def test_a_valid_statement_is_stored(lrs: LearningLocker) -> None:
     """What was posted comes back, found by its activity."""
     sent = statement(1, object={"id": "https://lms.example/activities/stored"})
-
     assert lrs.post(sent) == 200
 
     [stored] = lrs.statements(activity="https://lms.example/activities/stored")
@@ -60,21 +59,18 @@ def test_an_invalid_statement_is_refused(lrs: LearningLocker) -> None:
     """A scaled score above 1 is not xAPI, and one of 1 is."""
     assert lrs.post(statement(2, result={"score": {"scaled": 1.01}})) == 400
     assert statement(2)["id"] not in {stored["id"] for stored in lrs.statements()}
-
     assert lrs.post(statement(2, result={"score": {"scaled": 1}})) == 200
 
 
 def test_an_identical_statement_is_welcome_again(lrs: LearningLocker) -> None:
     """A delivery that is sent twice is stored once."""
     assert [lrs.post(statement(3)), lrs.post(statement(3))] == [200, 200]
-
     assert [stored["id"] for stored in lrs.statements()].count(statement(3)["id"]) == 1
 
 
 def test_another_statement_with_a_known_id_is_a_conflict(lrs: LearningLocker) -> None:
     """An id stands for one statement for ever."""
     assert lrs.post(statement(4)) == 200
-
     assert lrs.post(statement(4, result={"completion": True})) == 409
 
 
@@ -87,6 +83,7 @@ def test_statements_come_in_the_order_stored_over_all_pages(lrs: LearningLocker)
         assert lrs.post(batch) == 200
 
     statements = lrs.statements(activity=activity, limit="3")
+
     assert [stored["id"] for stored in statements] == [sent["id"] for batch in batches for sent in batch]
 
 

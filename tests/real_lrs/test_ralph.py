@@ -107,6 +107,7 @@ async def test_played_sessions_arrive_once_unchanged_and_in_order(
 
     expect_stored(lrs, [statements(bridge, [name]) for name in names])
     deliveries = [way for statement in statements(bridge, names) for way in statement.deliveries]
+
     assert {(delivery.state, delivery.last_status) for delivery in deliveries} == {("delivered", 200)}
     assert {post.version for post in way.posts} == {"2.0.0" if version == "2.0.0" else "1.0.3"}
 
@@ -222,6 +223,7 @@ def test_statements_come_in_the_order_stored_over_all_pages(lrs: Ralph) -> None:
         }
         for number in range(5)
     ]
+
     for batch in (sent[:2], sent[2:]):
         assert lrs.post(batch) == 200
 

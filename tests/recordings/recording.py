@@ -56,7 +56,7 @@ async def play(bridge: Bridge, commit_url: str, commits: list[Recorded]) -> list
         path = f"{address.path}?{address.query}" + (f"&{extra}" if extra else "")
         status, answer = await bridge.post(path, token=None, data=commit.body, headers=commit.headers)
         assert status == 200, answer
-        assert answer["result"] is True
+        assert answer["result"] is True, commit
         answers.append(answer)
         bridge.clock.advance(SECONDS_BETWEEN)
     return answers

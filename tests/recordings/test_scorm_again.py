@@ -42,7 +42,7 @@ async def test_a_recording_becomes_exactly_its_golden_statements_and_documents(b
     opened = await bridge.open(scorm_version=recording.version(name))
     answers = await recording.play(bridge, opened["commit_url"], recording.load(name))
 
-    await _compare(bridge, name, answers)
+    await _check_golden(bridge, name, answers)
 
 
 @pytest.mark.parametrize("name", sorted(SUSPENDED_EARLIER))
@@ -50,10 +50,9 @@ async def test_a_recording_of_a_resumed_attempt_continues_it(bridge: Bridge, nam
     await bridge.commit(**SUSPENDED_EARLIER[name], scorm_version=recording.version(name), terminated=True)
     opened = await bridge.open(scorm_version=recording.version(name))
     answers = await recording.play(bridge, opened["commit_url"], recording.load(name))
-
     assert opened["attempt"]["entry"] == "resume"
     assert answers[-1]["attempt"]["total_time"] == "PT1H10M"
-    await _compare(bridge, f"{name}.resumed", answers)
+    await _check_golden(bridge, f"{name}.resumed", answers)
 
 
 @pytest.mark.parametrize("name", recording.SCORM_AGAIN)
@@ -82,7 +81,7 @@ async def test_no_statement_that_may_come_once_comes_twice(bridge: Bridge, name:
     )
 
 
-async def _compare(bridge: Bridge, name: str, answers: list[dict[str, Any]]) -> None:
+async def _check_golden(bridge: Bridge, name: str, answers: list[dict[str, Any]]) -> None:
     await bridge.let_documents_follow()
     (report,) = bridge.reports()
     result = {

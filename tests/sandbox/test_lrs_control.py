@@ -18,6 +18,7 @@ async def test_the_ledger_has_every_request_in_order_whatever_became_of_it(lrs, 
     await lrs.client.post("/xapi/statements", json=statement(new_id(1)))
     arrivals = await (await lrs.client.get("/control/ledger")).json()
     generated_id = "00000000-0000-0000-0000-000000000001"
+
     assert [
         (
             arrival["number"],
@@ -45,12 +46,14 @@ async def test_the_ledger_has_every_request_in_order_whatever_became_of_it(lrs, 
 
 async def test_one_id_twice_in_a_request_arrives_first_once(lrs, statement, new_id):
     await lrs.post([statement(new_id(1)), statement(new_id(1).upper())])
+
     assert lrs.last().first_arrival == (True, False)
 
 
 async def test_a_body_that_is_no_json_is_in_the_ledger_too(lrs):
     for data in (b"{", b"[1, {}]", b'{"id": 7}', b"[" * 9999):
         await lrs.ask("POST", "statements", data=data)
+
     assert [arrival.statement_ids for arrival in lrs.ledger.arrivals()] == [(), (None, None), (None,), ()]
 
 
@@ -66,6 +69,7 @@ async def test_unknown_addresses_and_methods_are_in_the_ledger(lrs):
 async def test_the_control_itself_is_not_in_the_ledger(lrs):
     await lrs.client.get("/control/statements")
     await lrs.client.get("/")
+
     assert lrs.ledger.arrivals() == ()
 
 
@@ -73,6 +77,7 @@ async def test_statements_are_given_in_order_of_first_arrival(lrs, statement, ne
     for number in (2, 1, 2, 3):
         await lrs.post(statement(new_id(number)))
     statements = await (await lrs.client.get("/control/statements")).json()
+
     assert [stored["id"] for stored in statements] == [new_id(2), new_id(1), new_id(3)]
 
 
@@ -82,6 +87,7 @@ async def test_the_control_empties_everything_and_the_script_begins_anew(lrs, st
     await lrs.get()
     await lrs.post(statement(new_id(1)))
     await lrs.ask("PUT", "activities/state", params=state, data=b"x")
+
     assert (await lrs.client.delete("/control")).status == 204
     assert lrs.ledger.arrivals() == ()
     assert len(lrs.store) == 0
@@ -100,6 +106,7 @@ async def test_a_request_under_way_while_all_is_emptied_does_no_harm(start, stat
 
     lrs = await start(faults=Faults(sleep=empty_meanwhile))
     lrs.script({"then": {"do": "delay", "seconds": 1}, "times": 1})
+
     assert (await lrs.post(statement())).status == 200
     assert lrs.ledger.arrivals() == ()
     assert len(lrs.store) == 1
@@ -110,4 +117,5 @@ async def test_the_control_needs_no_credentials(start):
     for path in ("/control/ledger", "/control/statements", "/control/faults", "/"):
         assert (await lrs.client.get(path)).status == 200
     headers = {"Authorization": encode_basic_auth("ada", "secret")}
+
     assert (await lrs.ask("GET", "statements", headers=headers)).status == 200

@@ -55,6 +55,7 @@ async def test_a_document_that_is_not_there_is_404(ask, path, params):
 @everywhere
 async def test_a_post_lays_top_level_properties_over_those_that_are_there(ask, path, params):
     await ask("POST", path, params, {"x": {"deep": 1}, "y": "bar"})
+
     assert (await ask("POST", path, params, {"x": "bash", "z": "faz"})).status == 204
     assert await (await ask("GET", path, params)).json() == {"x": "bash", "y": "bar", "z": "faz"}
 
@@ -75,6 +76,7 @@ async def test_a_post_that_cannot_be_merged_is_400_and_changes_nothing(
 ):
     await ask("PUT", path, params, there, headers=NEW | {"Content-Type": there_type})
     answer = await ask("POST", path, params, sent, headers={"Content-Type": sent_type})
+
     assert answer.status == 400
     assert await (await ask("GET", path, params)).read() == there
 
@@ -95,6 +97,7 @@ async def test_a_condition_that_fails_is_412_and_changes_nothing(ask, path, para
     await ask("PUT", path, params, {"x": 1}, headers=NEW)
     etag = (await ask("GET", path, params)).headers["ETag"].strip('"')
     headers = {name: value.replace("{etag}", etag) for name, value in condition.items()}
+
     assert (await ask(method, path, params, {"x": 2}, headers=headers)).status == 412
     assert await (await ask("GET", path, params)).json() == {"x": 1}
 
@@ -107,6 +110,7 @@ async def test_a_condition_that_holds_lets_every_method_through(ask, path, param
         return {"If-Match": condition.replace("{etag}", etag)}
 
     await ask("PUT", path, params, {"x": 1}, headers=NEW)
+
     assert (await ask("PUT", path, params, {"x": 2}, headers=await matching())).status == 204
     assert (await ask("POST", path, params, {"y": 3}, headers=await matching())).status == 204
     assert await (await ask("GET", path, params)).json() == {"x": 2, "y": 3}
@@ -161,6 +165,7 @@ async def test_documents_of_other_agents_activities_and_registrations_stay_apart
     ]
     for number, place in enumerate(places):
         await ask("PUT", path, place, {"number": number})
+
     for number, place in enumerate(places):
         assert await (await ask("GET", path, place)).json() == {"number": number}
 
@@ -169,6 +174,7 @@ async def test_an_agent_is_known_by_its_identifier_alone(ask):
     path, params = AGENT_PROFILE
     await ask("PUT", path, params, {"x": 1})
     same = json.dumps({"objectType": "Agent", "name": "Ada", "mbox": "mailto:ada@EXAMPLE.org"})
+
     assert (await ask("GET", path, params | {"agent": same})).status == 200
 
 
@@ -177,6 +183,7 @@ async def test_states_without_a_named_id_are_listed_and_removed_together(ask, lr
     context = {"activityId": "urn:a", "agent": ADA}
     for change in ({}, {"registration": REGISTRATION}, {"registration": REGISTRATION, "stateId": "t"}, {"agent": BOB}):
         await ask("PUT", path, params | change, {})
+
     assert await (await ask("GET", path, context)).json() == ["s", "t"]
     assert await (await ask("GET", path, context | {"registration": REGISTRATION.upper()})).json() == ["s", "t"]
     assert (await ask("DELETE", path, context)).status == 204
@@ -197,6 +204,7 @@ async def test_states_without_a_named_id_are_listed_and_removed_together(ask, lr
 )
 async def test_a_parameter_that_is_missing_is_400_and_named(ask, method, path, params, place):
     answer = await ask(method, path, {key: value for key, value in params.items() if key != place}, {})
+
     assert answer.status == 400
     assert f"parameter {place}: is missing" in await answer.text()
 
@@ -215,5 +223,6 @@ async def test_a_parameter_that_is_missing_is_400_and_named(ask, method, path, p
 async def test_a_parameter_that_is_not_understood_is_400_and_named(ask, changes, place):
     path, params = STATE
     answer = await ask("GET", path, params | changes)
+
     assert answer.status == 400
     assert f"parameter {place}: " in await answer.text()

@@ -78,6 +78,7 @@ async def test_an_equal_statement_is_200_and_changes_nothing(lrs, statement, new
     await lrs.post(statement(new_id(1), **first))
     before = lrs.store.statements()
     answer = await lrs.post(statement(new_id(1), **second))
+
     assert answer.status == 200
     assert await answer.json() == [new_id(1)]
     assert lrs.store.statements() == before
@@ -88,6 +89,7 @@ async def test_a_different_statement_is_409_and_nothing_of_its_batch_is_stored(l
     await lrs.post(statement(new_id(1), **first))
     before = lrs.store.statements()
     answer = await lrs.post([statement(new_id(2)), statement(new_id(1), **second), statement(new_id(3))])
+
     assert answer.status == 409
     assert new_id(1) in await answer.text()
     assert lrs.store.statements() == before
@@ -95,5 +97,6 @@ async def test_a_different_statement_is_409_and_nothing_of_its_batch_is_stored(l
 
 async def test_the_case_of_an_id_does_not_make_another_statement(lrs, statement, new_id):
     await lrs.post(statement(new_id(1)))
+
     assert (await lrs.post(statement(new_id(1).upper()))).status == 200
     assert len(lrs.store) == 1

@@ -14,12 +14,14 @@ DOWN = {"then": {"do": "answer", "status": 503, "headers": {"Retry-After": "7"},
 async def test_an_answer_comes_before_anything_is_stored(lrs, statement):
     lrs.script(DOWN)
     answer = await lrs.post(statement())
+
     assert (answer.status, answer.headers["Retry-After"], await answer.text()) == (503, "7", "down")
     assert len(lrs.store) == 0
 
 
 async def test_store_then_answer_hides_that_all_went_well(lrs, statement, new_id):
     lrs.script({"then": {"do": "store_then_answer", "status": 500}})
+
     assert (await lrs.post(statement(new_id(1)))).status == 500
     assert [stored["id"] for stored in lrs.store.statements()] == [new_id(1)]
     assert lrs.last().stored == (new_id(1),)
@@ -30,6 +32,7 @@ async def test_a_cut_connection_gives_no_answer(lrs, statement, action, count):
     lrs.script({"then": {"do": action}})
     with pytest.raises(ClientConnectionError):
         await lrs.post(statement())
+
     assert len(lrs.store) == count
     assert (lrs.last().outcome, lrs.last().status, lrs.last().faults) == ("cut", None, (action,))
 
@@ -38,6 +41,7 @@ async def test_the_next_request_goes_on_as_if_nothing_had_been_cut(lrs, statemen
     lrs.script({"then": {"do": "store_then_cut"}, "times": 1})
     with pytest.raises(ClientConnectionError):
         await lrs.post(statement(new_id(1)))
+
     assert (await lrs.post(statement(new_id(1)))).status == 200
     assert len(lrs.store) == 1
 
@@ -54,6 +58,7 @@ async def test_a_delay_waits_first_and_lets_the_next_rules_speak(start, statemen
         {"then": {"do": "delay", "seconds": 1}, "times": 1},
         {"then": {"do": "store_then_answer", "status": 504}},
     )
+
     assert (await lrs.post(statement())).status == 504
     assert waited == [(2.5, 0), (1, 0)]
     assert lrs.last().faults == ("delay", "delay", "store_then_answer")
@@ -62,6 +67,7 @@ async def test_a_delay_waits_first_and_lets_the_next_rules_speak(start, statemen
 async def test_a_rule_fires_after_so_many_requests_and_so_many_times(lrs):
     lrs.script(DOWN | {"after": 2, "times": 3})
     statuses = [(await lrs.get()).status for _ in range(7)]
+
     assert statuses == [200, 200, 503, 503, 503, 200, 200]
     assert lrs.faults.report().matched == (7,)
     assert lrs.faults.report().fired == (3,)
@@ -70,6 +76,7 @@ async def test_a_rule_fires_after_so_many_requests_and_so_many_times(lrs):
 async def test_the_first_rule_that_decides_hides_the_request_from_the_rest(lrs):
     first = {"name": "first", "then": {"do": "answer", "status": 429}, "times": 1}
     lrs.script(first, DOWN | {"name": "second", "after": 1})
+
     assert [(await lrs.get()).status for _ in range(3)] == [429, 200, 503]
     assert lrs.faults.report().matched == (3, 2)
     assert [arrival.faults for arrival in lrs.ledger.arrivals()] == [("first",), (), ("second",)]
@@ -101,11 +108,13 @@ async def test_a_rule_is_for_the_requests_it_says(lrs, statement, new_id, when, 
         when = when | {"statement_ids": [named[name] for name in when["statement_ids"]]}
     lrs.script(DOWN | {"when": when})
     answer = await lrs.post([statement(new_id(1)), statement(new_id(2))])
+
     assert answer.status == (503 if hit else 200)
 
 
 async def test_a_put_matches_by_the_id_of_its_parameter(lrs, statement, new_id):
     lrs.script(DOWN | {"when": {"statement_ids": [new_id(1)]}})
+
     assert (await lrs.put(new_id(1), statement())).status == 503
     assert (await lrs.put(new_id(2), statement())).status == 204
 
@@ -113,11 +122,13 @@ async def test_a_put_matches_by_the_id_of_its_parameter(lrs, statement, new_id):
 async def test_a_fault_comes_before_credentials_and_versions_are_asked_for(start):
     lrs = await start(credentials={"ada": "secret"})
     lrs.script(DOWN)
+
     assert (await lrs.client.get("/xapi/statements")).status == 503
 
 
 async def test_the_page_and_the_control_are_never_spoilt(lrs):
     lrs.script(DOWN)
+
     for path in ("/", "/control/ledger", "/control/faults"):
         assert (await lrs.client.get(path)).status == 200
 
@@ -125,6 +136,7 @@ async def test_the_page_and_the_control_are_never_spoilt(lrs):
 async def test_a_never_idempotent_lrs_answers_409_to_what_it_knows(lrs, statement, new_id):
     await lrs.post(statement(new_id(1)))
     lrs.script({"then": {"do": "known_is_conflict"}})
+
     assert (await lrs.post(statement(new_id(1)))).status == 409
     assert (await lrs.post([statement(new_id(2)), statement(new_id(1))])).status == 409
     assert (await lrs.put(new_id(1), statement(new_id(1)))).status == 409
@@ -147,6 +159,7 @@ async def test_an_lrs_that_leaves_known_statements_out_answers_204_when_all_are(
 
 async def test_an_invalid_statement_can_look_like_an_outage(lrs, statement):
     lrs.script({"then": {"do": "invalid_is_server_error"}, "times": 1})
+
     assert (await lrs.post(statement())).status == 200
     assert (await lrs.post(statement(actor={"mbox": "ada"}))).status == 500
     assert (await lrs.post(statement(actor={"mbox": "ada"}))).status == 400
@@ -155,6 +168,7 @@ async def test_an_invalid_statement_can_look_like_an_outage(lrs, statement):
 async def test_manners_go_with_a_decision(lrs, statement, new_id):
     await lrs.post(statement(new_id(1)))
     lrs.script({"then": {"do": "known_is_conflict"}}, {"then": {"do": "store_then_answer", "status": 502}})
+
     assert (await lrs.post([statement(new_id(1)), statement(new_id(2))])).status == 502
     assert lrs.last().faults == ("store_then_answer", "known_is_conflict")
     assert len(lrs.store) == 1
@@ -189,6 +203,7 @@ async def test_a_script_can_be_read_and_exchanged_while_running(lrs, statement):
 async def test_a_wrong_script_is_refused_with_the_place_named_and_the_old_one_stays(lrs, script, place):
     lrs.script(DOWN)
     answer = await lrs.client.put("/control/faults", data=script)
+
     assert answer.status == 400
     assert place in (await answer.json())["problems"][0]
     assert lrs.faults.report().rules == faults.load(msgspec.json.encode([DOWN]))
@@ -197,4 +212,5 @@ async def test_a_wrong_script_is_refused_with_the_place_named_and_the_old_one_st
 async def test_a_script_can_be_given_in_python_at_the_start(start):
     rule = FaultRule(faults.Answer(429), when=Match(method="GET"), times=1)
     lrs = await start(faults=Faults([rule]))
+
     assert [(await lrs.get()).status for _ in range(2)] == [429, 200]

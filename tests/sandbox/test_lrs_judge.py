@@ -234,6 +234,7 @@ async def test_a_bad_statement_is_refused_with_the_place_named(lrs, statement, c
 @pytest.mark.parametrize("changes", GOOD, ids=str)
 async def test_a_good_statement_is_stored(lrs, statement, changes):
     answer = await lrs.post(statement(**copy.deepcopy(changes)))
+
     assert answer.status == 200, await answer.text()
     assert len(lrs.store) == 1
 
@@ -252,6 +253,7 @@ async def test_a_good_statement_is_stored(lrs, statement, changes):
 )
 async def test_a_bad_context_of_the_second_edition_is_refused_with_the_place_named(lrs, statement, context, place):
     answer = await lrs.post(statement(context=context), version="2.0.0")
+
     assert answer.status == 400
     assert f"statement.context.{place}: " in await answer.text()
 
@@ -259,12 +261,14 @@ async def test_a_bad_context_of_the_second_edition_is_refused_with_the_place_nam
 async def test_the_second_edition_takes_context_agents_and_groups(lrs, statement):
     context = {"contextAgents": [NEAR], "contextGroups": [{"objectType": "contextGroup", "group": GROUP}]}
     answer = await lrs.post(statement(context=context, version="2.0.0"), version="2.0.0")
+
     assert answer.status == 200, await answer.text()
 
 
 async def test_every_fault_of_a_batch_is_told_at_once(lrs, statement):
     bad = statement(verb={"id": "did"}, result={"success": "yes", "score": {"scaled": 2}})
     problems = (await (await lrs.post([bad, statement(actor={})])).json())["problems"]
+
     assert [problem.partition(":")[0] for problem in problems] == [
         "statements[0].verb.id",
         "statements[0].result.success",
@@ -350,11 +354,12 @@ def test_junk_in_any_place_is_judged_and_what_passes_can_be_compared(whole, junk
     for path in places(whole):
         odd = changed(whole, path, junk)
         if not list(check_statement(odd, "statement", Edition.TWO)):
-            assert fingerprint(odd).same_as(fingerprint(copy.deepcopy(odd)))
+            assert fingerprint(odd).same_as(fingerprint(copy.deepcopy(odd))), path
 
 
 async def test_a_name_in_the_wrong_case_is_told_how_it_is_spelled(lrs, statement):
     answer = await lrs.post(statement(Result={}))
+
     assert "case matters: it is spelled 'result'" in await answer.text()
 
 
@@ -362,5 +367,6 @@ async def test_a_name_in_the_wrong_case_is_told_how_it_is_spelled(lrs, statement
 async def test_a_body_that_is_no_statement_is_refused(lrs, body):
     headers = {"Content-Type": "application/json"}
     answer = await lrs.ask("POST", "statements", data=body, headers=headers)
+
     assert answer.status == 400
     assert (await answer.json())["problems"]

@@ -36,6 +36,7 @@ def summary(text):
 
 async def test_an_empty_page_says_what_to_do_next(lrs):
     text = await page(lrs)
+
     assert "<title>Sandbox LRS, not for production</title>" in text
     assert f"<code>{lrs.client.make_url('/xapi/')}</code>" in text
     assert "<table" not in text
@@ -55,6 +56,7 @@ async def test_the_newest_statements_come_first_with_their_results(lrs, statemen
         )
     )
     text = await page(lrs)
+
     assert cells(text, r"Time \(UTC\)") == ["2026-01-31 10:59:30", "2026-01-31 11:59:00"]
     assert cells(text, "Actor") == ["ada@example.org", "u42"]
     assert cells(text, "Verb") == ["tried", "completed"]
@@ -87,6 +89,7 @@ async def test_the_newest_statements_come_first_with_their_results(lrs, statemen
 async def test_every_kind_of_object_is_shown(lrs, statement, target, shown):
     await lrs.post(statement(object=target))
     text = await page(lrs)
+
     assert cells(text, "Object") == [shown]
     assert cells(text, "Result") == ["none"]
 
@@ -103,6 +106,7 @@ async def test_every_value_is_escaped(lrs, statement):
         )
     )
     text = await page(lrs)
+
     assert "<script>" not in text
     assert "'" not in re.sub(r"&#39;", "", text)
     assert cells(text, "Actor") == cells(text, "Verb") == cells(text, "Object") == [evil]
@@ -112,6 +116,7 @@ async def test_a_voided_statement_is_marked(lrs, statement, new_id):
     await lrs.post(statement(new_id(1)))
     voided = {"id": "http://adlnet.gov/expapi/verbs/voided", "display": {"en": "voided it"}}
     await lrs.post(statement(new_id(2), verb=voided, object={"objectType": "StatementRef", "id": new_id(1)}))
+
     assert cells(await page(lrs), "Verb") == ["voided it", "completed voided"]
 
 
@@ -120,6 +125,7 @@ async def test_the_page_counts_and_shows_the_newest_fifty(lrs, statement):
     await lrs.get(limit="many")
     text = await page(lrs)
     shown = cells(text, "Object")
+
     assert (len(shown), shown[0], shown[-1]) == (50, "urn:50", "urn:1")
     assert "51 statements, the newest 50 shown, newest first" in text
     assert summary(text) == "51 statements and 0 documents in memory, 1 request refused or cut."
@@ -140,6 +146,7 @@ async def test_documents_are_shown_with_what_they_belong_to_and_their_content(lr
     profile = {"activityId": "urn:course", "profileId": "urn:terms"}
     await lrs.ask("PUT", "activities/profile", params=profile, data=b"\xff", headers={"Content-Type": "image/png"})
     text = await page(lrs)
+
     assert cells(text, r"Updated \(UTC\)") == ["2026-01-31 12:00:01", "2026-01-31 12:00:00"]
     assert cells(text, "Resource") == ["activity profile", "state"]
     assert cells(text, "Id") == ["urn:terms", "urn:resume"]
@@ -168,6 +175,6 @@ async def test_an_open_page_hears_of_each_request_until_the_lrs_stops(lrs, state
         assert await stream.content.readuntil(b"\n\n") == b": connected\n\n"
         for change in (lrs.post(statement()), lrs.client.delete("/control")):
             await change
-            assert await stream.content.readuntil(b"\n\n") == b"event: change\ndata: new\n\n"
+            assert await stream.content.readuntil(b"\n\n") == b"event: change\ndata: new\n\n", change
         await lrs.app.shutdown()
         assert await stream.content.read() == b""

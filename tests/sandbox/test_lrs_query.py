@@ -66,6 +66,7 @@ async def test_authority_counts_among_related_agents(start, statement, new_id):
     lrs = await start(credentials={})
     await lrs.post(statement(new_id(1)))
     [stored] = lrs.store.statements()
+
     assert await lrs.matching_ids(agent=json.dumps(stored["authority"])) == []
     assert await lrs.matching_ids(agent=json.dumps(stored["authority"]), related_agents="true") == [new_id(1)]
 
@@ -77,6 +78,7 @@ async def test_context_agents_and_groups_count_among_related_agents(lrs, stateme
         "contextGroups": [{"objectType": "contextGroup", "group": TEAM}],
     }
     await lrs.post(statement(new_id(1), context=context), version="2.0.0")
+
     for agent in ({"mbox_sha1sum": hashed["mbox_sha1sum"].lower()}, ADA):
         assert await lrs.matching_ids(agent=json.dumps(agent)) == []
         assert await lrs.matching_ids(agent=json.dumps(agent), related_agents="true") == [new_id(1)]
@@ -102,6 +104,7 @@ async def test_further_pages_do_not_shift_when_statements_arrive_meanwhile(lrs, 
     await lrs.post(statement(new_id(9)))
     headers = {"X-Experience-API-Version": "1.0.3"}
     second = await (await lrs.client.get(first["more"], headers=headers)).json()
+
     assert [stored["id"] for stored in second["statements"]] == [new_id(1), new_id(0)]
 
 
@@ -110,13 +113,14 @@ async def test_the_lrs_limits_a_page_on_its_own(start, statement, new_id):
     await lrs.post([statement(new_id(number)) for number in range(3)])
     for limit in (0, 3):
         answer = await (await lrs.get(limit=limit)).json()
-        assert len(answer["statements"]) == 2
-        assert answer["more"]
+        assert len(answer["statements"]) == 2, limit
+        assert answer["more"], limit
 
 
 async def test_statements_that_refer_to_each_other_do_not_trap_a_query(lrs, statement, new_id):
     for one, other in ((1, 2), (2, 1)):
         await lrs.post(statement(new_id(one), object={"objectType": "StatementRef", "id": new_id(other)}))
+
     assert await lrs.matching_ids(verb="urn:never") == []
 
 
@@ -124,6 +128,7 @@ async def test_a_statement_about_a_voided_one_is_found_by_what_that_was(lrs, sta
     await lrs.post(statement(new_id(1), verb={"id": "urn:tried"}))
     voided = {"id": "http://adlnet.gov/expapi/verbs/voided"}
     await lrs.post(statement(new_id(2), verb=voided, object={"objectType": "StatementRef", "id": new_id(1)}))
+
     assert await lrs.matching_ids(verb="urn:tried") == [new_id(2)]
 
 
@@ -154,17 +159,20 @@ async def test_a_statement_about_a_voided_one_is_found_by_what_that_was(lrs, sta
 )
 async def test_a_parameter_that_is_not_understood_is_400_and_named(lrs, params, place):
     answer = await lrs.ask("GET", "statements", params=params)
+
     assert answer.status == 400
     assert f"parameter {place}" in (await answer.json())["problems"][0]
 
 
 async def test_a_post_with_a_parameter_is_refused(lrs, statement):
     answer = await lrs.ask("POST", "statements", params={"statementId": REGISTRATION}, json=statement())
+
     assert answer.status == 400
     assert len(lrs.store) == 0
 
 
 async def test_a_put_without_its_id_is_refused_and_told_the_spelling(lrs, statement):
     answer = await lrs.ask("PUT", "statements", params={"StatementId": REGISTRATION}, json=statement())
+
     assert answer.status == 400
     assert "'statementId'" in await answer.text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext as does_not_raise
 from dataclasses import fields, replace
 from typing import Any
 
@@ -74,6 +75,7 @@ def test_an_enrollment_is_created_once_and_found_again(engine: Engine) -> None:
     with writing(engine) as connection:
         again = replace(new, registration=uid("another"), learner_name="Another", course_name="Another")
         second = attempts.ensure_enrollments(connection, [again], NOW + 1)
+
     assert first == second
     assert first[new.key].registration == new.registration
     assert (first[new.key].learner_name, first[new.key].course_name) == ("Ada", "Welcome")
@@ -127,6 +129,7 @@ def test_an_enrollment_that_was_waited_for_is_read_as_its_last_holder_left_it(en
     at_once(6, count)
     with reading(engine) as connection:
         (row,) = attempts.load_enrollments(connection, enrollment.c.lms_id == lms_id, 9)
+
     assert row.total_attempts == 30
 
 
@@ -152,7 +155,7 @@ def test_whoever_holds_an_enrollment_is_alone_with_it(postgresql_url: str, locke
 
 
 def test_no_sessions_are_locked_without_harm(engine: Engine) -> None:
-    with writing(engine) as connection:
+    with writing(engine) as connection, does_not_raise():
         attempts.lock(connection, (), [])
         attempts.lock(connection, (), [uid("unknown")])
 
@@ -166,6 +169,7 @@ def test_sessions_of_one_attempt_share_the_object(engine: Engine) -> None:
     wanted = [session.session_id for session in (first, second, third, other)]
     with reading(engine) as connection:
         sessions = attempts.load_sessions(connection, [*wanted, uid("unknown")])
+
     assert sessions.keys() == set(wanted)
     assert sessions[first.session_id].attempt is sessions[second.session_id].attempt
     assert sessions[third.session_id].attempt is not sessions[first.session_id].attempt
@@ -183,6 +187,7 @@ def test_what_is_created_is_what_is_loaded(engine: Engine) -> None:
     with writing(engine) as connection:
         created = launched(connection)
     loaded = _load(engine, created.session_id)
+
     assert loaded == created
     assert (loaded.commits, loaded.ended, loaded.attempt.status, loaded.attempt.total_time) == (0, None, "active", 0)
     assert loaded.attempt.enrollment.total_attempts == 1
@@ -205,6 +210,7 @@ def test_every_column_that_may_change_is_saved_and_read_back(engine: Engine) -> 
                 setattr(row, name, value)
             row.changed = True
         save(connection, owner, attempt, session)
+
     assert _load(engine, session.session_id) == session
 
 
@@ -218,6 +224,7 @@ def test_a_new_attempt_and_session_are_stored_with_every_column(engine: Engine) 
             for name, value in _new_values(row).items():
                 setattr(row, name, value)
         save(connection, owner, attempt, session)
+
     assert _load(engine, session.session_id) == session
 
 
@@ -225,6 +232,7 @@ def test_attempts_to_come_get_ids_that_none_has(engine: Engine) -> None:
     with writing(engine) as connection:
         stored = launched(connection).attempt
         ids = attempts.new_attempt_ids(connection, 3)
+
     assert len({*ids, stored.id}) == 4
 
 
@@ -257,6 +265,7 @@ def test_a_long_state_of_any_characters_comes_back_as_it_was(engine: Engine) -> 
         session.changed = session.attempt.changed = True
         save(connection, session.attempt, session)
     loaded = _load(engine, session.session_id)
+
     assert loaded.state == loaded.attempt.state == LONG
 
 
@@ -266,6 +275,7 @@ def test_saving_leaves_other_rows_alone(engine: Engine) -> None:
         for row in (session, session.attempt, session.attempt.enrollment):
             row.last_commit_at, row.changed = NOW + 5, True
         save(connection, session.attempt.enrollment, session.attempt, session)
+
     assert _load(engine, other.session_id) == other
 
 
@@ -277,6 +287,7 @@ def test_what_was_noted_is_stored_as_it_was_then(engine: Engine) -> None:
         changed.session(session)
         session.last_commit_at = NOW + 9
         write(connection, changed.writes())
+
     assert _load(engine, session.session_id).last_commit_at == NOW + 5
 
 
@@ -288,6 +299,7 @@ def test_the_latest_attempt_is_the_one_with_the_highest_number(engine: Engine) -
         other = launched(connection, "u2").attempt.enrollment
         without = add_enrollment(connection, owner.lms_id, "u3")
         latest = attempts.latest_attempts(connection, [owner, other, without])
+
     assert {key: attempt.number for key, attempt in latest.items()} == {owner.id: 10, other.id: 1}
     assert latest[owner.id].enrollment is owner
 
@@ -312,6 +324,7 @@ def test_attempts_come_in_the_order_of_their_numbers(engine: Engine) -> None:
         for number in (3, 2, 11):
             add_attempt(connection, owner, number)
         loaded = attempts.load_attempts(connection, owner)
+
     assert [attempt.number for attempt in loaded] == [1, 2, 3, 11]
     assert all(attempt.enrollment is owner for attempt in loaded)
 
@@ -322,6 +335,7 @@ def test_sessions_come_in_the_order_they_began(engine: Engine) -> None:
         for name, later in (("late", 20), ("early", -20), ("middle", 10)):
             add_session(connection, owner, name, NOW + later)
         loaded = attempts.load_attempt_sessions(connection, owner)
+
     assert [session.started_at - NOW for session in loaded] == [-20, 0, 10, 20]
     assert all(session.attempt is owner for session in loaded)
 

@@ -65,7 +65,6 @@ def test_it_is_one_file_for_its_owner_alone_that_a_bridge_can_open(
     engine: Engine, sqlite_url: str, tmp_path: Path
 ) -> None:
     made = copy_sqlite(sqlite_url, tmp_path / "copies.db", _ignore)
-
     assert [path.name for path in tmp_path.glob("copies*")] == ["copies.db"]
     assert made.file.stat().st_mode & 0o777 == 0o600
     assert made.size == made.file.stat().st_size > 0
@@ -122,6 +121,7 @@ def test_a_damaged_database_is_said_and_leaves_no_backup_to_rely_on(
         file.write(b"\xff" * 200)
     with pytest.raises(BackupError, match=r"damaged|malformed"):
         copy_sqlite(sqlite_url, tmp_path / "copy.db", _ignore)
+
     assert not list(tmp_path.glob("copy*"))
 
 
@@ -150,5 +150,6 @@ def test_a_directory_that_is_not_there_is_said(engine: Engine, sqlite_url: str, 
 def test_the_commands_for_postgresql_hold_no_password() -> None:
     url = "postgresql://bridge:canary@db.example.org/scorm?password=canary&sslmode=require"
     dump, restore = postgresql_commands(url, Path("b c"))
+
     assert dump == ("pg_dump --format=custom '--file=b c' 'postgresql://bridge@db.example.org/scorm?sslmode=require'")
     assert "canary" not in dump + restore

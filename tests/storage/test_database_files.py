@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import nullcontext as does_not_raise
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,7 @@ def test_while_a_file_is_lost_no_connection_is_made_that_would_create_it_anew(
     engine.dispose()
     with pytest.raises(DatabaseFileLostError), reading(engine):
         pass
+
     assert not path.exists()
 
 
@@ -106,7 +108,8 @@ def test_the_log_stays_the_same_file_although_all_other_connections_close(
         other = sqlite3.connect(path)
         other.execute("SELECT * FROM t").fetchall()
         other.close()
-        files.verify()
+        with does_not_raise():
+            files.verify()
 
 
 @pytest.mark.parametrize("kind", ["itself", "symbolic link", "hard link", "link of the directory"])

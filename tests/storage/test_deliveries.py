@@ -65,6 +65,7 @@ def test_a_delivery_tells_its_statement_and_its_last_try(engine: Engine, ids: li
         assert (row.learner_id, row.activity_id, row.lms, row.rule) == ("u1", "235", "lms-of-u1", "completed")
         assert (row.state, row.tries, row.outcome, row.status, row.answer) == ("dead", 1, "refused", 400, "no verb")
         (line,) = deliveries.tries(connection, row.id)
+
     assert (line.started_at, line.duration_ms, line.outcome, line.answer) == (NOW, 12, "refused", "no verb")
 
 
@@ -77,6 +78,7 @@ def test_a_retried_delivery_is_claimed_again_under_its_id_before_what_comes_afte
         assert deliveries.retry(connection, chosen) == 0
     with reading(engine) as connection:
         page = outbox.claim(connection, whole(), now=NOW, limit=50, most_bytes=10_000)
+
     assert [row.statement_id for row in page.claimed] == ids
 
 
@@ -100,6 +102,7 @@ def test_what_is_discarded_is_never_claimed_and_holds_nothing_back(engine: Engin
         assert outbox.claim(connection, whole(), now=NOW, limit=50, most_bytes=10_000).claimed[0].statement_id == ids[5]
         assert deliveries.discard(connection, [first], NOW) == 1
         page = outbox.claim(connection, whole(), now=NOW, limit=50, most_bytes=10_000)
+
     assert [row.statement_id for row in page.claimed] == [ids[at] for at in (2, 3, 4, 5, 6)]
 
 
@@ -110,6 +113,7 @@ def test_a_settlement_that_comes_after_a_discard_changes_nothing(engine: Engine,
         deliveries.discard(connection, [first], NOW)
         outbox.settle(connection, [Settlement(REFUSED._replace(outcome="delivered"), [first], "delivered", 0, NOW)])
         (row,) = deliveries.find(connection, DeliveryFilter(target="lrs", statement=ids[0]))
+
     assert (row.state, row.outcome) == ("discarded", "delivered")
 
 
@@ -128,4 +132,5 @@ def test_those_in_trouble_are_found_by_the_index_that_has_only_them(engine: Engi
         query = deliveries.chosen(DeliveryFilter(target="lrs", state="dead"), delivery.c.id)
         plain = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
         plan = " ".join(str(row) for row in connection.execute(text(f"EXPLAIN QUERY PLAN {plain}")))
+
     assert "ix_delivery_troubled" in plan

@@ -34,7 +34,7 @@ def test_a_document_is_kept_as_it_is_and_waits_for_its_targets(engine: Engine) -
             (claimed,) = claim(connection, target)
             assert claimed == ClaimedDocument(
                 change.row.id, "attempt-state", "activities/state", parameters, "text/plain", content, 1, 0
-            )
+            ), target
         assert claim(connection, "third") == []
         assert documents.waiting(connection) == {"first": 1, "second": 1}
 

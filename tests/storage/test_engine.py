@@ -134,12 +134,14 @@ def test_the_words_of_a_refusal_never_hold_the_password(url: str) -> None:
     """With the host forgotten, the password stands where a port would."""
     with pytest.raises(ValueError, match="a") as raised:
         open_engine(url)
+
     assert "canary" not in str(raised.value)
 
 
 @pytest.mark.parametrize("driver", ["sqlite", "sqlite+pysqlite", "sqlite+aiosqlite"])
 def test_the_driver_is_ours_whatever_the_url_says(driver: str, tmp_path: Path) -> None:
     engine = open_engine(f"{driver}:///{tmp_path / 'bridge.db'}")
+
     assert engine.url.drivername == "sqlite+pysqlite"
     assert not (tmp_path / "bridge.db").exists()
 

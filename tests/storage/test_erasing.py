@@ -133,6 +133,7 @@ def test_numbers_of_rows_are_not_given_again(engine: Engine) -> None:
         after = [
             connection.execute(select(func.min(table.c.id))).scalar_one() for table in (enrollment, attempt, delivery)
         ]
+
     assert all(new > old for new, old in zip(after, before, strict=True))
 
 
@@ -141,18 +142,34 @@ def test_what_is_settled_after_it_was_erased_does_no_harm(engine: Engine) -> Non
         queue(connection, launched(connection), 2)
         ids = list(connection.execute(select(delivery.c.id)).scalars())
     _erase(engine)
-    done = Try("lrs", NOW, 5, "retry", 503, "")
+    done = Try("lrs", NOW, 5, "retry", 503, "no room for u1")
     with writing(engine) as connection:
-        outbox.settle(connection, [Settlement(done, ids, "waiting", 0, None)])
+        queue(connection, launched(connection, "u2"), 1)
+        (other,) = connection.execute(select(delivery.c.id)).scalars()
+        outbox.settle(connection, [Settlement(done, [*ids, other], "waiting", 0, None)])
         outbox.settle(connection, [Settlement(done, ids, "delivered", 0, NOW)])
         documents.settle(
             connection, done, ClaimedDocument("0" * 8 + "-0000-4000-8000-" + "0" * 12, "", "", "", "", b"", 1, 0),
             "delivered", NOW,
         )  # fmt: skip
     with reading(engine) as connection:
-        for table in (delivery, delivery_try, document_try):
-            assert connection.execute(select(func.count()).select_from(table)).scalar_one() == 0
-        assert connection.execute(select(func.count()).select_from(try_)).scalar_one() == 3
+        counts = [
+            connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (delivery, delivery_try, document_try)
+        ]
+        assert counts == [1, 1, 0]
+        assert list(connection.execute(select(try_.c.answer)).scalars()) == [outbox.ERASED_ANSWER] * 3
+
+
+def test_an_answer_is_kept_where_somebody_else_settled_its_delivery(engine: Engine) -> None:
+    with writing(engine) as connection:
+        queue(connection, launched(connection), 1)
+        ids = list(connection.execute(select(delivery.c.id)).scalars())
+        for _ in range(2):
+            outbox.settle(
+                connection, [Settlement(Try("lrs", NOW, 5, "delivered", 200, "ok"), ids, "delivered", 0, NOW)]
+            )
+        assert list(connection.execute(select(try_.c.answer)).scalars()) == ["ok", "ok"]
 
 
 def test_what_lrs_s_answered_to_its_requests_is_forgotten(engine: Engine) -> None:
@@ -161,7 +178,7 @@ def test_what_lrs_s_answered_to_its_requests_is_forgotten(engine: Engine) -> Non
         connection.execute(update(try_).values(answer="u1 is not allowed"))
     _erase(engine)
     with reading(engine) as connection:
-        assert set(connection.execute(select(try_.c.answer)).scalars()) == {erasing.ERASED_ANSWER}
+        assert set(connection.execute(select(try_.c.answer)).scalars()) == {outbox.ERASED_ANSWER}
 
 
 def test_an_enrollment_that_others_have_in_memory_is_seen_to_have_changed_by_every_part(
@@ -180,6 +197,7 @@ def test_an_enrollment_that_others_have_in_memory_is_seen_to_have_changed_by_eve
 
     erase_learner(engine, _request(), now=lambda: NOW, new_id=random_id, transact=observed)
     numbers = [version[1] for version in versions[1:] if version]
+
     assert len(numbers) > 5
     assert len(set(numbers)) == len(numbers)
     assert versions[-1] == {}

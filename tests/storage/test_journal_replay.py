@@ -48,6 +48,7 @@ def test_commits_come_enrollment_by_enrollment_in_the_order_they_were_stored(eng
 
     expected = [(one.id, its.session_id, number) for number in (1, 2) for its in first]
     expected += [(other.id, its.session_id, number) for number in (1, 2) for its in second]
+
     assert [(row.enrollment_id, str(row.session_id), row.number) for row in rows] == expected
     assert {bytes(row.body or b"") for row in rows} == {b"ab-initio1", b"ab-initio2"}
 

@@ -58,6 +58,7 @@ def test_one_process_holds_everything(engine: Engine) -> None:
 
 def test_a_second_process_gets_its_half_when_the_first_has_given_it_back(engine: Engine) -> None:
     share(engine, 1)
+
     assert share(engine, 2).held == frozenset()
     assert len(share(engine, 1).excess) == 2
     assert len(share(engine, 2).held) == 2
@@ -66,6 +67,7 @@ def test_a_second_process_gets_its_half_when_the_first_has_given_it_back(engine:
 
 def test_what_a_killed_process_held_is_free_when_its_lease_runs_out(engine: Engine) -> None:
     share(engine, 1, lasts=GONE)
+
     assert held(engine, 1) == set()
     assert share(engine, 2).held == frozenset(NAMES)
 
@@ -74,17 +76,20 @@ def test_what_a_stopped_process_held_is_free_at_once(engine: Engine) -> None:
     share(engine, 1)
     with writing(engine) as connection:
         leases.give_back(connection, owner=uid("process", 1))
+
     assert share(engine, 2).held == frozenset(NAMES)
 
 
 def test_a_process_that_comes_back_late_has_lost_what_another_took(engine: Engine) -> None:
     share(engine, 1, lasts=GONE)
     share(engine, 2)
+
     assert share(engine, 1).held == frozenset()
 
 
 def test_a_process_that_has_nothing_to_do_with_a_target_takes_nothing_from_those_who_have(engine: Engine) -> None:
     other_names = ("other/0", "other/1", "other/2")
+
     assert share(engine, 1, ()).held == frozenset()
     assert share(engine, 2, other_names).held == frozenset(other_names)
     assert share(engine, 3).held == frozenset(NAMES)
@@ -99,6 +104,7 @@ def test_the_database_s_clock_tells_the_time(engine: Engine) -> None:
         earlier, later = (
             connection.execute(select(leases.clock(connection.dialect.name))).scalar_one() for _ in range(2)
         )
+
     assert 1_700_000_000_000 < earlier <= later < 4_000_000_000_000
 
 
@@ -115,10 +121,11 @@ def test_no_name_is_ever_two_processes_and_shares_become_even(
         share(engine, process, names, DAY if stays else GONE)
         alive = alive | {process} if stays else alive - {process}
         each = [held(engine, holder, names) for holder in range(1, 5)]
-        assert sum(map(len, each)) == len(set().union(*each))
+        assert sum(map(len, each)) == len(set().union(*each)), process
     for _ in range(2):
         for process in alive:
             share(engine, process, names)
+
     if alive:
         assert set().union(*(held(engine, holder, names) for holder in alive)) == set(names)
         assert max(len(held(engine, holder, names)) for holder in alive) <= math.ceil(count / len(alive))
@@ -136,5 +143,6 @@ def test_processes_that_look_at_the_same_time_share_without_overlap(engine: Engi
 
     at_once(4, look)
     each = [held(engine, process, names) for process in range(4)]
+
     assert sum(map(len, each)) == len(set().union(*each))
     assert max(map(len, each)) >= 2

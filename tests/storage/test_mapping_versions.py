@@ -22,6 +22,7 @@ def test_a_version_is_stored_once_and_never_changes(engine: Engine) -> None:
         first = _ensure(connection)
         assert _ensure(connection, definition="another", now=NOW + 1) == first
         (row,) = connection.execute(select(mapping_version))
+
     assert (row.id, row.definition, row.created_at) == (first, "[mapping]", NOW)
 
 

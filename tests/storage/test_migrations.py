@@ -11,8 +11,9 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Table, column, func, inspect, select, text
+from sqlalchemy import Column, Connection, Engine, Integer, Table, column, func, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from storage import attempts, lms, migrations, tables
@@ -116,11 +117,11 @@ def test_going_back_and_forth_keeps_the_rows(fresh_engine: Engine) -> None:
         migrations._run(fresh_engine, partial(command.downgrade, revision=revision))
         with reading(fresh_engine) as connection:
             assert MigrationContext.configure(connection).get_current_revision() == revision
-            assert _rows(connection) == before
+            assert _rows(connection) == before, revision
         migrate(fresh_engine)
         with reading(fresh_engine) as connection:
-            assert _rows(connection) == before
-            assert _differences(connection) == []
+            assert _rows(connection) == before, revision
+            assert _differences(connection) == [], revision
 
 
 def test_a_schema_without_courses_is_not_gone_back_to_once_they_are_needed(fresh_engine: Engine) -> None:
@@ -186,6 +187,26 @@ def test_a_migration_that_loses_what_others_refer_to_is_taken_back(sqlite_url: s
         migrations._run(engine, lose)
     with reading(engine) as connection:
         assert connection.execute(select(func.count()).select_from(attempt)).scalar_one() == 1
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        connection.execute(attempt.delete())
+    engine.dispose()
+
+
+def test_a_table_can_be_made_anew_beneath_the_views(sqlite_url: str) -> None:
+    """SQLite would refuse to name the new table while views read one of that name."""
+    engine = open_engine(sqlite_url)
+    with writing(engine) as connection:
+        launched(connection)
+
+    def change(config: Config) -> None:
+        context = MigrationContext.configure(config.attributes["connection"])
+        for table in ("enrollment", "attempt", "statement"):
+            with Operations(context).batch_alter_table(table, recreate="always") as batch:
+                batch.add_column(Column("later", Integer))
+
+    migrations._run(engine, change)
+    with reading(engine) as connection:
+        assert connection.execute(text("SELECT count(*) FROM report_attempt")).scalar_one() == 1
     with pytest.raises(IntegrityError), writing(engine) as connection:
         connection.execute(attempt.delete())
     engine.dispose()
@@ -327,6 +348,7 @@ def test_each_migration_says_which_large_tables_it_works_through(fresh_engine: E
         statements: list[str] = []
         with observe_statements(statements.append):
             migrations._run(fresh_engine, partial(command.upgrade, revision=revision))
-        names = {name for statement in statements for groups in WORK.findall(statement) for name in groups}
+        read = [statement for statement in statements if not statement.lstrip().startswith("CREATE VIEW")]
+        names = {name for statement in read for groups in WORK.findall(statement) for name in groups}
         said = getattr(directory.get_revision(revision).module, "WORKS_THROUGH", {})
         assert {*said.get(fresh_engine.dialect.name, ())} == names & before & LARGE, revision

@@ -52,8 +52,8 @@ def test_a_statement_is_kept_as_it_was_frozen_and_waits_for_every_target(engine:
         for target in ("first", "second"):
             page = _page(connection, target)
             (claimed,) = page.claimed
-            assert (page.bodies, claimed.size) == (body.encode(), len(body.encode()))
-            assert (claimed.statement_id, claimed.tries) == (rows[0].id, 0)
+            assert (page.bodies, claimed.size) == (body.encode(), len(body.encode())), target
+            assert (claimed.statement_id, claimed.tries) == (rows[0].id, 0), target
         assert outbox.waiting(connection) == {"first": 1, "second": 1}
 
 
@@ -270,6 +270,7 @@ def test_settling_touches_no_other_delivery(engine: Engine) -> None:
         before = _rows(connection)
         tried(connection, [before[2].id], "delivered")
         after = _rows(connection)
+
     assert [old == new for old, new in zip(before, after, strict=True)] == [True, True, False, True, True, True]
 
 
@@ -323,7 +324,7 @@ def test_whatever_became_of_others_no_statement_overtakes_one_of_its_attempt(
             its = [row for row in waiting if row.attempt_id == attempt_id]
             ready = next((index for index, row in enumerate(its) if row.not_before > now), len(its))
             positions = [position for attempt, position in claimed if attempt == attempt_id]
-            assert positions == [row.position for row in its[:ready]][: len(positions)]
+            assert positions == [row.position for row in its[:ready]][: len(positions)], attempt_id
         whole = _places(_claim(connection, now=now, limit=9))
         assert claimed == whole[: len(claimed)]
         assert bool(claimed) == bool(whole)

@@ -83,6 +83,7 @@ def test_of_several_processes_that_are_not_let_in_one_has_the_news(engine: Engin
 
 def test_what_an_lrs_says_can_be_kept_whatever_it_is(engine: Engine) -> None:
     _alarm(engine, BY_ITSELF._replace(reason="no\x00 \ud800"))
+
     assert [pause.reason for pause in _current(engine)] == ["no\ufffd ?"]
 
 

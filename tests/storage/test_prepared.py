@@ -62,6 +62,7 @@ def test_rows_that_refer_to_each_other_are_stored_together(engine: Engine, execu
                 (delivery.c.attempt_id, attempt_id),
             )
         ]
+
     assert counts == [1, 1, 1, 2, 4]
     assert len(executed) == {"postgresql": 1, "sqlite": 6}[engine.dialect.name]
 
@@ -71,4 +72,5 @@ def test_nothing_is_executed_where_there_are_no_rows(engine: Engine, executed: l
         executed.clear()
         write(connection, [])
         write(connection, [*ChangeSet().writes(), journal.appending([]), *outbox.adding([], to("lrs"))])
+
     assert executed == []

@@ -66,6 +66,7 @@ def test_names_and_people_of_an_issuer_are_there_once(engine: Engine, ada: int) 
         assert accounts.add(connection, person._replace(name="robert"), NOW) is None
         assert accounts.add(connection, person._replace(name="eve", subject="8"), NOW) is not None
         account = accounts.by_subject(connection, "https://login.example.org", "7")
+
     assert account is not None
     assert account.name == "bob"
 
@@ -83,6 +84,7 @@ def test_a_success_ends_the_failures_of_the_account_and_takes_one_from_the_addre
         _try(engine, ada=9, home=4)
     with writing(engine) as connection:
         sign_ins.succeeded(connection, "ada", ["home"])
+
     assert [_try(engine, bob=9, home=4) for _ in range(3)] == [0, 0, 4000]
 
 

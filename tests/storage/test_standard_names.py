@@ -117,6 +117,7 @@ def test_every_row_and_state_is_kept_under_the_new_names(old_engine: Engine) -> 
         for table, (columns, values) in NEW_ROWS.items():
             assert [tuple(row) for row in connection.execute(text(f"SELECT {columns} FROM {table}"))] == [values], table
         attempts, sessions, enrollments = _states(connection)
+
     assert [len(attempts), len(sessions), len(enrollments)] == [MANY + 1, MANY + 1, MANY + 1]
     assert attempts.pop(0) == sessions.pop() == "{}"
     assert {msgspec.json.encode(msgspec.json.decode(state, type=AttemptState)) for state in attempts} == {

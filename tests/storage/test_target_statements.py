@@ -42,6 +42,7 @@ def test_forms_are_loaded_for_the_statements_that_have_some(engine: Engine) -> N
     key = _store(engine)
     with reading(engine) as connection:
         loaded = target_statements.load(connection, [key, (key[0], key[1] - 1)])
+
     assert {place: [(form.target, form.body) for form in forms] for place, forms in loaded.items()} == {
         key: [("research", OWN)]
     }
@@ -56,6 +57,7 @@ def test_a_release_without_forms_does_not_send_what_its_target_must_not_get(engi
             for row in connection.execute(select(delivery.c.target, delivery.c.position, delivery.c.state))
         }
         bodies = list(connection.execute(text("SELECT body FROM statement ORDER BY position")).scalars())
+
     assert states.pop(("research", position)) == DeliveryState.DISCARDED
     assert {*states.values()} == {DeliveryState.WAITING}
     assert bodies == ['{"all":1}', '{"all":2}']

@@ -36,6 +36,7 @@ def test_the_token_itself_is_not_stored(engine: Engine) -> None:
     with writing(engine) as connection:
         tokens.add(connection, add_lms(connection), tokens.digest("canary"), NOW)
         (row,) = connection.execute(token.select())
+
     assert "canary" not in map(str, row)
     assert row.digest == tokens.digest("canary")
     assert len(row.digest) == 64
@@ -46,6 +47,7 @@ def test_a_token_of_before_scopes_were_permits_what_it_did(engine: Engine) -> No
         values = {"lms_id": add_lms(connection), "digest": "0" * 64, "created_at": NOW}
         connection.execute(token.insert().values(values))
         (stored,) = tokens.of_lms(connection)
+
     assert stored.scopes == (TokenScope.COMMIT, TokenScope.READ)
     assert (stored.expires_at, stored.last_used_at, stored.replaced_by) == (None, None, None)
 
@@ -68,6 +70,7 @@ def test_a_token_is_valid_until_it_expires_or_is_revoked(
         if is_revoked:
             tokens.revoke(connection, [number], NOW)
         stored = tokens.by_id(connection, number)
+
     assert stored is not None
     assert stored.status(NOW) is status
 
@@ -87,6 +90,7 @@ def test_scopes_are_stored_once_each_in_their_order(engine: Engine) -> None:
         scopes = (TokenScope.READ, TokenScope.COMMIT, TokenScope.READ)
         number = tokens.add(connection, add_lms(connection), "0" * 64, NOW, scopes=scopes)
         stored = tokens.by_id(connection, number)
+
     assert stored is not None
     assert stored.scopes == (TokenScope.COMMIT, TokenScope.READ)
 

@@ -47,13 +47,13 @@ async def wait_until_settled(bridge: Bridge, step: float = 1) -> None:
     await wait_until(later)
 
 
-def assert_in_order(lrs: Lrs, bridge: Bridge, but: Sequence[str] = ()) -> None:
+def expect_in_order(lrs: Lrs, bridge: Bridge, but: Sequence[str] = ()) -> None:
     """Assert that the LRS has every statement (but some) once, and those of each attempt in their order."""
     arrived = lrs.ids()
     assert len(arrived) == len(set(arrived))
     for learner in LEARNERS:
         its = [statement.id for statement in statements(bridge, [learner]) if statement.id not in but]
-        assert [statement_id for statement_id in arrived if statement_id in set(its)] == its
+        assert [statement_id for statement_id in arrived if statement_id in set(its)] == its, learner
     assert len(arrived) == len(deliveries_by_id(bridge)) - len(but)
 
 

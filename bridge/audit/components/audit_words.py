@@ -115,7 +115,8 @@ def _erase(_subject: str, fields: dict[str, Any], _versions: Mapping[int, Versio
     at = f"at {fields['lms']}" if fields.get("lms") else "at all LMSs"
     rows = fields.get("deleted")
     shown = {str(name): str(number) for name, number in rows.items()} if isinstance(rows, dict) else {}
-    return EntryWords("erased a learner", _joined(f"{at}, receipt {fields['erasure']}", shown))
+    href = f"/audit/erasures/{quote(str(fields['erasure']), safe='')}"
+    return EntryWords("erased a learner", _joined(f"{at}, receipt {fields['erasure']}", shown), href)
 
 
 def _draft(subject: str, _fields: dict[str, Any], _versions: Mapping[int, VersionName]) -> EntryWords | None:

@@ -41,6 +41,7 @@ NAVIGATION = (
     ("/mappings", "Mappings"),
     ("/targets", "Targets"),
     ("/lms", "LMSs"),
+    ("/erasures", "Erasures"),
     ("/alerts", "Alerts"),
     ("/log", "Audit log"),
 )

@@ -39,6 +39,7 @@ def _told(engine: Engine, *how: object) -> Causes:
 
 def test_causes_are_told_the_commonest_first_with_an_example(engine: Engine, ids: list[str]) -> None:
     result = _told(engine)
+
     assert result.of == Count(5)
     assert sorted(result.causes, key=lambda cause: cause.words) == [
         ("lrs", "dead", "refused", 400, "bad verb in (id) at line (number)", {"completed": 3}, 3, NOW, NOW, ids[2]),
@@ -56,6 +57,7 @@ def test_those_of_another_target_are_left_out(engine: Engine, ids: list[str]) ->
 
 def test_where_there_are_very_many_the_newest_are_told(engine: Engine, ids: list[str]) -> None:
     result = _told(engine, None, 2)
+
     assert result.of == Count(3, is_lower_bound=True)
     assert {cause.example for cause in result.causes} == {ids[2], ids[3], ids[5]}
 
@@ -79,4 +81,5 @@ def test_statements_of_several_rules_that_an_lrs_refuses_alike_are_one_cause(eng
     with writing(engine) as connection:
         connection.execute(update(statement).where(statement.c.id == ids[0]).values(rule="passed"))
     (cause,) = (cause for cause in _told(engine).causes if cause.number == 3)
+
     assert list(cause.rules.items()) == [("completed", 2), ("passed", 1)]

@@ -22,6 +22,7 @@ def test_a_statement_tells_where_it_comes_from_and_where_it_went(engine: Engine)
         assert statements.lineage(connection, uid("unknown")) is None
     assert lineage is not None
     origin = lineage.origin
+
     assert (origin.id, origin.body, origin.rule, origin.mapping) == (ids[1], '{"n":1}', "completed", "m")
     assert (origin.learner_id, origin.attempt_id, origin.registration) == (
         "u1",
@@ -47,6 +48,7 @@ def test_a_document_tells_where_it_comes_from_and_where_it_went(engine: Engine) 
         document_builders.settle(connection, claimed, "dead", now=NOW + 1)
         lineage = documents.lineage(connection, row.row.id)
         assert documents.lineage(connection, uid("unknown")) is None
+
     assert lineage is not None
     assert (lineage.content, lineage.mapping, lineage.document.learner_id) == (b'{"n":7}', "m", "u1")
     assert lineage.document.deliveries == (("lrs", "dead"), ("mirror", "waiting"))

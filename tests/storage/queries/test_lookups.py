@@ -63,6 +63,7 @@ def test_enrollments_come_page_by_page_without_gap_or_repetition(engine: Engine)
         while page := lookups.enrollments(connection, lms_id=lms_id, after=after, limit=3):
             pages.append([row.id for row in page])
             after = page[-1].id
+
     assert pages == [ids[:3], ids[3:6], ids[6:]]
 
 
@@ -140,6 +141,7 @@ def test_a_report_tells_what_the_lrs_said_last(engine: Engine) -> None:
         tried(connection, [first], "waiting", status=None, answer="ClientOSError: cut")
     with reading(engine) as connection:
         (report,) = lookups.reports(connection, its.attempt.enrollment)
+
     assert [row.deliveries for row in report.statements] == [
         [DeliveryLine("lrs", "waiting", 2, None, None, "ClientOSError: cut")],
         [DeliveryLine("lrs", "dead", 2, NOW, 400, "actor: is missing")],
@@ -212,5 +214,6 @@ def test_a_report_is_not_torn_by_a_statement_that_is_stored_meanwhile(
         connection.execute(text("SELECT count(*) FROM delivery"))
         monkeypatch.setattr(attempts, "load_attempt_sessions", load_and_be_late)
         (report,) = lookups.reports(connection, its.attempt.enrollment)
+
     assert len(report.statements) == count
     assert all(len(row.deliveries) == 1 for row in report.statements)

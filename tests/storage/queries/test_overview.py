@@ -81,6 +81,7 @@ def test_commits_are_counted_by_the_minute(trial: Trial, times: list[int], minut
         rate = overview.rate(connection, journal.c.received_at, now, minutes)
     since = NOW - (minutes - 1) * MINUTE
     counted = Counter(at - at % MINUTE for at in times)
+
     assert rate.since == since
     assert rate.minutes == [Minute(at, counted[at]) for at in range(since, NOW + 1, MINUTE)]
 
@@ -95,6 +96,7 @@ def test_where_there_are_too_many_to_count_fewer_minutes_are_told_and_those_whol
             at = NOW - (number // 3) * MINUTE
             connection.execute(insert(journal).values(entry(its, number + 1, received_at=at)._asdict()))
         rate = overview.rate(connection, journal.c.received_at, NOW, 60)
+
     assert (rate.since, rate.minutes) == (NOW, [Minute(NOW, 3)])
 
 
@@ -110,6 +112,7 @@ def test_alarms_tell_what_people_must_look_after() -> None:
         "c": Queue(Count(9), Count(1), Count(2), Count(4), Count(5), NOW - LATE + 1),
         "d": Queue(waiting=Count(1), oldest=NOW),
     }
+
     assert overview.alarms(waits, paused, NOW, [trouble, of_documents]) == [
         Alarm(AlarmKind.PAUSED, "a", since=NOW - 9),
         Alarm(AlarmKind.TARGET, "b", since=NOW - 8, detail=trouble),
@@ -134,6 +137,7 @@ def test_the_overview_has_it_all(engine: Engine) -> None:
     with reading(engine) as connection:
         result = overview.overview(connection, NOW)
         rate = overview.rate(connection, statement.c.created_at, NOW, 60)
+
     assert [alarm.kind for alarm in result.alarms] == ["paused", "dead"]
     assert result.commits.minutes[-1] == Minute(NOW, 2)
     assert result.statements == rate

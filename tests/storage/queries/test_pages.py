@@ -93,7 +93,7 @@ def test_a_cursor_that_was_never_given_out_is_an_error_in_words_or_a_place(trial
         dataset.store(connection, new_attempts(2, NOW))
         for search in (*SEARCHES.values(), lambda c, after: timeline.timeline(c, uid("attempt", 1), after=after)):
             words = _refused(lambda search=search: search(connection, cursor))  # type: ignore[misc]
-            assert words is None or "start from the first page" in words
+            assert words is None or "start from the first page" in words, search
 
 
 def _refused(ask: Callable[[], object]) -> str | None:
@@ -110,6 +110,7 @@ def test_a_cursor_holds_its_key_and_can_stand_in_an_address(key: list[int | str 
         cursor = encode(key)
     except UnicodeEncodeError:
         return
+
     assert decode(cursor) == key
     assert set(cursor) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
@@ -164,7 +165,7 @@ def test_what_came_in_one_millisecond_is_not_all_read_for_one_page(
         for name, search in none.items():
             page, looked = search(connection, None), 1
             while page.after is not None:
-                assert page.rows == []
+                assert page.rows == [], name
                 page, looked = search(connection, page.after), looked + 1
             assert looked >= 3, name
 

@@ -105,6 +105,7 @@ FINDS: tuple[tuple[str, list[str]], ...] = (
 def test_a_learner_is_found_by_any_part_of_the_name_in_any_case_and_by_the_id(engine: Engine) -> None:
     enroll(engine, *PEOPLE)
     index(engine)
+
     for text, ids in FINDS:
         assert (text, found(engine, text)) == (text, ids)
 
@@ -123,6 +124,7 @@ def test_who_may_not_see_names_finds_nobody_by_them_and_gets_none(engine: Engine
 def test_courses_and_activities_are_found_by_name_and_id_and_everyone_sees_their_names(engine: Engine) -> None:
     enroll(engine, ("u1", "Ada"), course=("c-9", "First aid at work"))
     index(engine)
+
     for sees_names in (True, False):
         for text in ("aid", "work", "c-9", "9"):
             assert found(engine, text, SearchKind.COURSE, sees_names=sees_names) == ["c-9"]
@@ -137,6 +139,7 @@ def test_the_same_id_at_two_lmss_is_two_learners_and_what_has_exactly_the_id_com
     index(engine)
     with reading(engine) as connection:
         rows = search.search(connection, SearchKind.LEARNER, "u1", sees_names=True).rows
+
     assert [(row.lms, row.subject_id, row.name) for row in rows] == [
         ("moodle", "u1", "Ada"), ("other", "u1", "Carla"), ("moodle", "a-u1", "Bob"),
     ]  # fmt: skip
@@ -168,6 +171,7 @@ def test_who_is_forgotten_leaves_no_term_and_is_not_indexed_again_by_what_was_re
         assert not search_index.forget(connection, SearchSubject("learner", 1, "u1"))
         assert search_index.store(connection, stale)
         assert _terms(connection) == set()
+
     assert found(engine, "u1") == []
 
 
@@ -177,6 +181,7 @@ def test_a_name_of_any_length_has_a_bounded_number_of_terms(engine: Engine) -> N
     with reading(engine) as connection:
         number = connection.execute(select(func.count()).select_from(search_term)).scalar_one()
         assert number < 3 * (search_index.MAX_TERMS + 2 * search_index.MAX_WORDS)
+
     assert found(engine, "n" * 30) == ["u" * 5000]
 
 
@@ -243,6 +248,7 @@ def test_a_search_finds_exactly_those_that_have_all_words_in_their_names(
         if wanted and all(any(word in part for part in search_index.words(name)) for word in wanted)
     }
     ids = found(engine, text)
+
     assert (set(ids), len(ids)) == (expected, len(expected))
 
 

@@ -125,6 +125,7 @@ def test_enrollments(trial: Trial, new_attempts: list[Attempt], criteria: Attemp
         and is_done(enrollment.attempts[-1], criteria)
         and criteria.status in {None, *(its.status for its in enrollment.attempts)}
     ]
+
     assert [row.registration for row in rows] == expected
 
 
@@ -135,6 +136,7 @@ def test_attempts(trial: Trial, new_attempts: list[Attempt], criteria: AttemptFi
     with trial() as connection:
         dataset.store(connection, new_attempts)
         rows = through(lambda after: attempts.search(connection, criteria, after=after, limit=limit))
+
     assert [row.uuid for row in rows] == [attempt.uuid for attempt in _attempts(new_attempts, criteria)]
 
 
@@ -183,6 +185,7 @@ def test_statements(
         if is_on_its_way(statement.ways, criteria)
     ]
     expected.sort(key=lambda pair: pair[0].key, reverse=True)
+
     assert [row.id for row in rows] == [statement.id for statement, _ in expected]
     assert [dict(row.deliveries) for row in rows] == [statement.ways for statement, _ in expected]
     assert [(row.attempt_id, row.learner_id) for row in rows] == [
@@ -229,6 +232,7 @@ def test_deliveries_are_counted_among_the_newest_of_their_state_where_no_index_t
         assert deliveries.how_many(connection, scored) == Count(2, is_lower_bound=read == 2)
         assert deliveries.how_many(connection, of_passed) == passed
         some = deliveries.some(connection, scored, 1)
+
     assert [row.target for row in some.newest] == ["lrs"]
 
 
@@ -269,6 +273,7 @@ def test_documents(trial: Trial, new_attempts: list[Attempt], criteria: Document
         and is_on_its_way(document.ways, criteria)
     ]
     expected.sort(key=lambda pair: pair[0], reverse=True)
+
     assert [(row.id, dict(row.deliveries)) for row in rows] == [
         (document.id, document.ways) for _, document in expected
     ]
@@ -281,11 +286,11 @@ def test_of_each_row_the_one_that_is_asked_for_is_given(trial: Trial, new_attemp
         owners: list[Enrollment] = dataset.store(connection, new_attempts)
         for owner in owners:
             row = enrollments.find(connection, owner.registration)
-            assert row is not None
+            assert row is not None, owner
             assert (row.learner_id, row.last_commit_at) == (owner.attempts[0].learner, owner.at)
         for attempt in new_attempts:
             shown = attempts.find(connection, attempt.uuid)
-            assert shown is not None
+            assert shown is not None, attempt
             assert (shown.registration, shown.status, shown.lms) == (attempt.registration, attempt.status, attempt.lms)
             assert [sessions.find(connection, its).attempt_id for its in attempt.sessions] == [  # type: ignore[union-attr]
                 attempt.uuid for _ in attempt.sessions

@@ -81,6 +81,7 @@ def test_deliveries_have_their_last_tries_and_tell_how_many_there_were(engine: E
             tried(connection, [delivery.id], "waiting", answer=f"try {number}")
         result = _told(connection, its)
     lrs, mirror = result.commits[0].statements[0].deliveries
+
     assert (lrs.tries, mirror.tries, mirror.tried) == (timeline.TRIES + 2, 0, ())
     assert [line.answer for line in lrs.tried] == [f"try {number}" for number in range(2, timeline.TRIES + 2)]
 
@@ -90,6 +91,7 @@ def test_documents_are_told(engine: Engine, its: Session) -> None:
     with writing(engine) as connection:
         document_builders.store(connection, stored(connection, its, b'{"n":1}'))
         (document,) = _told(connection, its).documents
+
     assert (document.name, document.content, [way.target for way in document.deliveries]) == (
         "attempt-state",
         b'{"n":1}',
@@ -109,6 +111,7 @@ def test_its_pages_come_to_the_whole_of_it(engine: Engine, its: Session, limit: 
             after = page.after
             if after is None:
                 break
+
     assert commits == whole
 
 
@@ -140,5 +143,6 @@ def test_an_attempt_without_a_commit_is_told(engine: Engine) -> None:
     with writing(engine) as connection:
         its = launched(connection)
         result = _told(connection, its)
+
     assert (result.commits, result.documents, result.after, len(result.sessions)) == ([], [], None, 1)
     assert result.attempt.started_at <= NOW

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0026"
-down_revision = "0025"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 WORKS_THROUGH = {"sqlite": ("enrollment",), "postgresql": ("enrollment",)}
@@ -37,12 +37,11 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f(_INDEX), "enrollment", ["lms_id", "update_number", "id"])
-    op.execute("UPDATE schema_compatibility SET oldest_revision = '0026'")
+    op.execute("UPDATE schema_compatibility SET oldest_revision = '0027'")
 
 
 def downgrade() -> None:
     op.execute("UPDATE schema_compatibility SET oldest_revision = '0025'")
     op.drop_index(op.f(_INDEX), table_name="enrollment")
-    with op.batch_alter_table("enrollment", table_kwargs={"sqlite_autoincrement": True}) as batch_op:
-        batch_op.drop_column("update_number")
+    op.drop_column("enrollment", "update_number")
     op.drop_table("update_order")
