@@ -19,7 +19,7 @@ from storage.alarm_tables import target_alarm
 from storage.engine import BUSY_TIMEOUT
 from storage.erasure_tables import STATEMENTS
 from storage.erasures import add_counts, add_target_counts
-from storage.gradebook_tables import course_registration
+from storage.gradebook_tables import course_activity_list, course_registration
 from storage.outbox import ERASED_ANSWER, UNASSIGNED, erase_answers
 from storage.prepared import execute
 from storage.queries.learner_data import PERSONAL, names_learner
@@ -304,11 +304,8 @@ def _erase_enrollment(connection: Connection, part: _Part, enrollment_id: int) -
     if connection.execute(select(enrollment.c.id).where(*its).limit(1)).first() is not None:
         return
     search_index.forget(connection, SearchSubject(SearchKind.LEARNER.value, owner.lms_id, owner.learner_id))
-    connection.execute(
-        delete(course_registration).where(
-            course_registration.c.lms_id == owner.lms_id, course_registration.c.learner_id == owner.learner_id
-        )
-    )
+    for table in (course_registration, course_activity_list):
+        connection.execute(delete(table).where(table.c.lms_id == owner.lms_id, table.c.learner_id == owner.learner_id))
 
 
 def _delete(connection: Connection, part: _Part, name: str, table: Table, key: ColumnElement[Any], chosen: Any) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, String, Table, Text
 
 from storage.schema import ID_TYPE, UUID_TYPE, metadata
 
@@ -13,6 +13,16 @@ course_registration = Table(
     Column("learner_id", Text, primary_key=True),
     Column("course_id", Text, primary_key=True, comment="the activity's id where the LMS tells no course"),
     Column("registration", UUID_TYPE, nullable=False, comment="the LMS's own, as it gave it last"),
+)
+
+course_activity_list = Table(
+    "course_activity_list",
+    metadata,
+    Column("lms_id", ID_TYPE, ForeignKey("lms.id"), primary_key=True, autoincrement=False),
+    Column("learner_id", Text, primary_key=True),
+    Column("course_id", Text, primary_key=True, comment="the activity's id where the LMS tells no course"),
+    Column("activities", Text, nullable=False, comment="JSON: ids of what makes the course up for the learner"),
+    Column("digest", String(64), nullable=False, comment="SHA-256 of it, by which a changed one is noticed"),
 )
 
 update_order = Table(

@@ -180,7 +180,7 @@ class UnitOfWork:
         """
         owner = self._owner(launch)
         at = self._now if launch.past is None else launch.past.opened_at
-        update_details(owner, launch, self._identifier(launch.lms_id))
+        update_details(owner, launch, self._identifier(launch.lms_id), opening=True)
         latest = self._latest.get(owner.id)
         if launch.attempt_number is not None:
             attempt = self._numbered(launch, owner)

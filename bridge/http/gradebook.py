@@ -9,9 +9,9 @@ from aiohttp import hdrs, web
 from sqlalchemy import Connection
 
 from bridge.commit_model.responses import enrollment_summary
-from bridge.errors import MalformedField
+from bridge.errors import CourseUnknown, MalformedField
 from bridge.http.query_parameters import check_parameters
-from bridge.http.responses import MAX_PAGE_SIZE, EnrollmentsResponse, ListedEnrollment
+from bridge.http.responses import MAX_PAGE_SIZE, CourseActivity, CourseResponse, EnrollmentsResponse, ListedEnrollment
 from bridge.http.services import lms_of, services
 from mappings.cmi.snapshot import CompletionStatus
 from storage.queries import gradebook
@@ -21,6 +21,7 @@ from storage.states import TokenScope
 
 PAGE_SIZE = 100
 """Enrollments in one response unless another number is asked for."""
+COURSE_PARAMETERS = ("learner",)
 ENROLLMENT_PARAMETERS = ("learner", "activity", "course", "completion", "since", "limit")
 
 _IN_NO_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -41,6 +42,53 @@ async def get_enrollments(request: web.Request) -> web.Response:
     with parts.query_limiter.hold(lms.id):
         body = await parts.database.lms.read(_enrollments, selection, request.query.get("since"), _limit(request))
     return web.Response(body=body, content_type="application/json")
+
+
+async def get_course(request: web.Request) -> web.Response:
+    """`GET /v1/courses/{course_id}?learner=…`: where a learner stands over the activities of a course."""
+    parts = services(request)
+    lms = await lms_of(request, request.headers.get(hdrs.AUTHORIZATION), TokenScope.READ)
+    check_parameters(request, COURSE_PARAMETERS)
+    learner = _id(request, "learner")
+    if not learner:
+        raise MalformedField("learner is needed: the id of whose standing it is. `GET /v1/enrollments` has all.")
+    course = request.match_info["course_id"]
+    if _IN_NO_ID.search(course) is not None:
+        raise MalformedField("The course in the address has a character that no id has.")
+    with parts.query_limiter.hold(lms.id):
+        body = await parts.database.lms.read(_course, lms.id, learner, course)
+    return web.Response(body=body, content_type="application/json")
+
+
+def _course(connection: Connection, lms_id: int, learner: str, course: str) -> bytes:
+    standing = gradebook.standing(connection, lms_id, learner, course)
+    if standing is None:
+        raise CourseUnknown("This LMS has no such learner in such a course.")
+    by_activity = {row.enrollment.activity_id: row for row in standing.rows}
+    listed = standing.activities or ()
+    others = [activity_id for activity_id in by_activity if activity_id not in {*listed}]
+    activities = [
+        CourseActivity(
+            activity_id,
+            is_listed,
+            row is not None and row.enrollment.completion_status == CompletionStatus.COMPLETED,
+            None if row is None else _listed(row),
+        )
+        for ids, is_listed in ((listed, True), (others, False))
+        for activity_id in ids
+        for row in [by_activity.get(activity_id)]
+    ]
+    completed = sum(activity.listed and activity.completed for activity in activities)
+    return msgspec.json.encode(
+        CourseResponse(
+            course=course,
+            learner=learner,
+            completed=completed == len(listed) if listed else None,
+            listed_activities=len(listed),
+            completed_activities=completed,
+            activities=activities,
+        )
+    )
 
 
 def _id(request: web.Request, name: str) -> str | None:

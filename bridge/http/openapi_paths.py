@@ -13,6 +13,7 @@ from bridge.http.openapi_schemas import ID, TEXT, UUID, Schema, ref
 from bridge.http.responses import (
     MAX_PAGE_SIZE,
     AttemptResponse,
+    CourseResponse,
     EnrollmentsResponse,
     LivenessResponse,
     ProblemResponse,
@@ -324,6 +325,19 @@ def _result_paths() -> Paths:
                 parameters=(
                     _path("attempt_id", UUID, "As `attempt.id` in responses."),
                     *_cursors("sessions", "commits", "statements"),
+                ),
+            )
+        },
+        "/v1/courses/{course_id}": {
+            "get": _operation(
+                "getCourse",
+                "Read where a learner stands over the activities of a course, and whether all of them are completed.",
+                _response("The standing.", CourseResponse),
+                problems=(*_READING, 404),
+                security=_LMS,
+                parameters=(
+                    _path("course_id", ID, "The LMS's id of the course; one with slashes, such as an IRI, is encoded."),
+                    _query("learner", ID, "Whose.") | {"required": True},
                 ),
             )
         },

@@ -182,6 +182,28 @@ class EnrollmentsResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
     more: Annotated[bool, Meta(description="Whether there is more already. A page can be short, and yet there is.")]
 
 
+class CourseActivity(msgspec.Struct, frozen=True, gc=False):
+    """An activity of a course, whether the LMS listed it, and the learner's results in it; null without any."""
+
+    id: str
+    listed: bool
+    completed: bool
+    enrollment: ListedEnrollment | None
+
+
+class CourseResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
+    """Where a learner stands in a course. `completed` is null where the LMS has not listed the course's activities."""
+
+    course: str
+    learner: str
+    completed: Annotated[bool, Meta(description="Whether all activities that the LMS listed are.")] | None
+    listed_activities: int
+    completed_activities: Annotated[int, Meta(description="Of those that the LMS listed.")]
+    activities: Annotated[
+        list[CourseActivity], Meta(description="Those that the LMS listed, in its order, and then all others.")
+    ]
+
+
 class AlarmSummary(msgspec.Struct, frozen=True, gc=False):
     """What is wrong with the bridge itself."""
 
@@ -290,6 +312,7 @@ RESPONSES = (
     SessionResponse,
     AttemptResponse,
     EnrollmentsResponse,
+    CourseResponse,
     ServiceResponse,
     LivenessResponse,
     ReadinessResponse,

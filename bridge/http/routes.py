@@ -46,6 +46,7 @@ def create_api(parts: Services, metrics: MetricsEndpoint) -> web.Application:
             web.post("/v1/formats/scorm-cloud", commits.post_postback),
             web.post("/v1/commits", commits.post_all_in_one),
             web.get("/v1/attempts/{attempt_id}", attempts.get_attempt),
+            web.get("/v1/courses/{course_id}", gradebook.get_course),
             web.get("/v1/enrollments", gradebook.get_enrollments),
             web.post("/scorm/progress/{topic_id}/", commits.post_all_in_one),
             web.post("/scorm/progress/{topic_id}", commits.post_all_in_one),

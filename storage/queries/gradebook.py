@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, literal, select, tuple_
+import msgspec
+from sqlalchemy import ColumnElement, Connection, literal, or_, select, tuple_
 
 from storage import attempts
 from storage.attempts import Enrollment
+from storage.gradebook_tables import course_activity_list
 from storage.queries.enrollment_filter import is_status
 from storage.queries.keyset import MAX_SORTED_ROWS, READ, CursorError, among
 from storage.tables import attempt, enrollment
@@ -17,6 +19,11 @@ from storage.update_order import is_settled
 
 CURSOR = re.compile("([0-9]{1,18})-([0-9]{1,18})")
 """The number of an update, and the id of its enrollment."""
+MAX_COURSE_ROWS = 1_000
+"""Enrollments of a learner in one course that are returned, those that began first."""
+_WITH_LATEST_ATTEMPT = enrollment.outerjoin(
+    attempt, (attempt.c.enrollment_id == enrollment.c.id) & (attempt.c.number == enrollment.c.latest_attempt)
+)
 _PLACE = (enrollment.c.update_number, enrollment.c.id)
 
 
@@ -35,6 +42,13 @@ class GradebookRow(NamedTuple):
 
     enrollment: Enrollment
     status: str | None
+
+
+class CourseStanding(NamedTuple):
+    """The ids of a course's activities, None where the LMS listed none, and a learner's enrollments in the course."""
+
+    activities: tuple[str, ...] | None
+    rows: list[GradebookRow]
 
 
 class GradebookPage(NamedTuple):
@@ -70,16 +84,7 @@ def read_updates(
     conditions += _of_ids(selection) if few is None else [among(connection, enrollment.c.id, few)]
     if end is not None:
         conditions.append(_row() <= _values(end))
-    query = (
-        select(*_PLACE, attempt.c.status)
-        .select_from(
-            enrollment.outerjoin(
-                attempt,
-                (attempt.c.enrollment_id == enrollment.c.id) & (attempt.c.number == enrollment.c.latest_attempt),
-            )
-        )
-        .where(*conditions)
-    )
+    query = select(*_PLACE, attempt.c.status).select_from(_WITH_LATEST_ATTEMPT).where(*conditions)
     rows = connection.execute(query.order_by(*_PLACE).limit(limit + 1)).all()
     shown, has_more = rows[:limit], len(rows) > limit
     if has_more:
@@ -90,13 +95,45 @@ def read_updates(
         # past the updates that are not asked for, so that they are not read again
         newest = select(*_PLACE).where(*reach).order_by(*(column.desc() for column in _PLACE)).limit(1)
         here = connection.execute(newest).one_or_none() or after
-    by_id = {
-        owner.id: owner
-        for owner in attempts.load_enrollments(
-            connection, among(connection, enrollment.c.id, [row.id for row in shown]), limit
+    statuses = {row.id: row.status for row in shown}
+    return GradebookPage(_rows(connection, statuses), "-".join(map(str, here)), has_more)
+
+
+def standing(connection: Connection, lms_id: int, learner: str, course: str) -> CourseStanding | None:
+    """Return where a learner stands in a course, by the LMS's ids; None where nothing is known of that.
+
+    An activity that the LMS named no course with is a course of its own.
+    """
+    listed = connection.execute(
+        select(course_activity_list.c.activities).where(
+            course_activity_list.c.lms_id == lms_id,
+            course_activity_list.c.learner_id == learner,
+            course_activity_list.c.course_id == course,
         )
-    }
-    return GradebookPage([GradebookRow(by_id[row.id], row.status) for row in shown], "-".join(map(str, here)), has_more)
+    ).scalar_one_or_none()
+    is_alone = (enrollment.c.activity_id == course) & (enrollment.c.course_id == "")
+    query = (
+        select(enrollment.c.id, attempt.c.status)
+        .select_from(_WITH_LATEST_ATTEMPT)
+        .where(
+            enrollment.c.lms_id == lms_id,
+            enrollment.c.learner_id == learner,
+            or_(enrollment.c.course_id == course, is_alone),
+        )
+        .order_by(enrollment.c.id)
+        .limit(MAX_COURSE_ROWS)
+    )
+    rows = _rows(connection, {row.id: row.status for row in connection.execute(query)})
+    if listed is None and not rows:
+        return None
+    return CourseStanding(None if listed is None else tuple(msgspec.json.decode(listed, type=list[str])), rows)
+
+
+def _rows(connection: Connection, statuses: Mapping[int, str | None]) -> list[GradebookRow]:
+    """Return the rows of enrollments, in the order of the statuses of their latest attempts."""
+    chosen = among(connection, enrollment.c.id, [*statuses])
+    by_id = {owner.id: owner for owner in attempts.load_enrollments(connection, chosen, len(statuses))}
+    return [GradebookRow(by_id[enrollment_id], status) for enrollment_id, status in statuses.items()]
 
 
 def _place(cursor: str) -> tuple[int, int]:

@@ -42,6 +42,7 @@ RULES: dict[Route, Callable[[Ids], Request]] = {
     ("PUT", "/v1/sessions/{session_id}/commits"): lambda ids: (_session(ids, "/commits"), COMMIT),
     ("POST", "/v1/commits"): lambda ids: ("/v1/commits", COMMIT | WHO | {"session_id": ids.session}),
     ("GET", "/v1/attempts/{attempt_id}"): lambda ids: (f"/v1/attempts/{ids.attempt}", None),
+    ("GET", "/v1/courses/{course_id}"): lambda _: ("/v1/courses/235?learner=u1", None),
     ("POST", "/scorm/progress/{topic_id}/"): lambda ids: ("/scorm/progress/235/", _progress(ids)),
     ("POST", "/scorm/progress/{topic_id}"): lambda ids: ("/scorm/progress/235", _progress(ids)),
 }
@@ -63,6 +64,10 @@ FOR_ANYONE = {("GET", path) for path in ("/", "/healthz", "/readyz", "/metrics",
 
 def _progress(ids: Ids) -> dict[str, Any]:
     return {"user": "u1", "cmi_data": COMMIT["cmi"], "session_id": ids.session}
+
+
+NOTHING = {(404, "session"), (404, "attempt"), (404, "course")}
+"""Status and beginning of the code where there is nothing of what is asked for."""
 
 
 @dataclass
@@ -88,7 +93,12 @@ class Two:
 
     async def everything(self) -> list[Any]:
         """Return all that the first LMS can ask for."""
-        paths = (_session(self.ids), f"/v1/attempts/{self.ids.attempt}", "/v1/enrollments")
+        paths = (
+            _session(self.ids),
+            f"/v1/attempts/{self.ids.attempt}",
+            "/v1/enrollments",
+            "/v1/courses/235?learner=u1",
+        )
         return [await self.bridge.get(path) for path in paths]
 
 
@@ -116,7 +126,7 @@ async def test_with_another_lms_s_ids_every_route_answers_as_if_there_were_nothi
     nothing = Ids(UNKNOWN, UNKNOWN)
     for (method, path), rule in RULES.items():
         status, answer = await two.ask(method, rule(two.ids), two.stranger)
-        assert (status, answer["code"].removesuffix("-unknown")) in {(404, "session"), (404, "attempt")}, path
+        assert (status, answer["code"].removesuffix("-unknown")) in NOTHING, path
         if (method, path) not in OPENING:
             unknown = await two.ask(method, rule(nothing), two.stranger)
             # the same but for the ids

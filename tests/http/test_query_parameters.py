@@ -9,8 +9,8 @@ from bridge.http.openapi import description
 from tests.support.bridge import Bridge
 
 SESSION = "6f3c2a9e-0000-4000-8000-000000000001"
-STRICT = ("openSession", "getSession", "getAttempt", "getEnrollments", "getDescription")
-VALUES = {"completion": "completed", "since": "0-0", "limit": "1"}
+STRICT = ("openSession", "getSession", "getAttempt", "getCourse", "getEnrollments", "getDescription")
+VALUES = {"learner": "u1", "completion": "completed", "since": "0-0", "limit": "1"}
 """Values of parameters for which 0 is none."""
 OPERATIONS = {
     operation["operationId"]: (method, path, operation)
@@ -24,7 +24,7 @@ async def test_every_address_that_takes_no_others_refuses_an_unknown_one(bridge:
     for name in STRICT:
         method, path, operation = OPERATIONS[name]
         names = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"]
-        address = path.format(session_id=SESSION, attempt_id=attempt)
+        address = path.format(session_id=SESSION, attempt_id=attempt, course_id="235")
 
         status, problem = await _send(bridge, method, f"{address}?until=2026-01-31")
         assert (status, problem["code"]) == (400, "unknown-parameter"), name
