@@ -10,6 +10,7 @@ REAL_LRS := tests/real_lrs/node_modules/.package-lock.json
 VALIDATOR := tests/judges/npm/node_modules/.package-lock.json
 AXE := tests/browser/npm/node_modules/.package-lock.json
 TYPESCRIPT := tests/clients/npm/node_modules/.package-lock.json
+TAP := bridge/tap/node_modules/.package-lock.json
 RALPH := .judges/.ready
 CLIENTS := .clients/.ready
 RIVAL := .bench/.ready
@@ -42,6 +43,7 @@ help:
 	@echo "make sbom         what a release brings along, in dist/, as CycloneDX"
 	@echo "make audit        look for known vulnerabilities of what the lock names"
 	@echo "make reference    docs/settings.md, from the types of the settings"
+	@echo "make tap          bridge/tap/tap.js, from its source"
 	@echo "make docs         the documentation as a web site, in .site/"
 	@echo "make check        lint, types, import rules, documentation"
 	@echo "make bench        the benchmarks"
@@ -68,6 +70,14 @@ $(AXE): tests/browser/npm/package-lock.json
 
 $(TYPESCRIPT): tests/clients/npm/package-lock.json
 	cd tests/clients/npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+
+$(TAP): bridge/tap/package-lock.json
+	cd bridge/tap && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+
+# What LMSs' pages load, from its source. A test holds it current.
+.PHONY: tap
+tap: $(TAP)
+	cd bridge/tap && npm run --silent check && npm run --silent build
 
 # Packages that only tests and benchmarks ask for something, in environments of their own: they pin what the bridge uses.
 $(RALPH): tests/judges/ralph-requirements.txt
@@ -121,7 +131,7 @@ dist: env player
 	$(BIN)/uv build --out-dir dist
 
 # Tests need programs that are no packages of Python or npm: Debian's, installed here where this is Debian and root.
-test-tools: $(REAL_LRS) $(VALIDATOR) $(AXE) $(RALPH) $(CLIENTS) $(TYPESCRIPT) $(PLAYER)
+test-tools: $(REAL_LRS) $(VALIDATOR) $(AXE) $(RALPH) $(CLIENTS) $(TYPESCRIPT) $(PLAYER) $(TAP)
 	@PATH="$$PATH:/usr/sbin"; for program in $(PROGRAMS); do command -v $$program >/dev/null || missing=1; done; [ -z "$$missing" ] \
 	  || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES) >/dev/null) \
 	  || (echo "The tests need $(PROGRAMS); please install them." >&2; exit 1)
@@ -185,5 +195,5 @@ bench: env bench-tools
 	$(BIN)/python -m benchmarks.hostile_bodies
 
 clean:
-	rm -rf .run dist $(RUN) $(VENV) .judges .clients .bench bridge/sandbox/player/node_modules tests/real_lrs/node_modules \
+	rm -rf .run dist $(RUN) $(VENV) .judges .clients .bench bridge/sandbox/player/node_modules bridge/tap/node_modules tests/real_lrs/node_modules \
 	  tests/judges/npm/node_modules tests/browser/npm/node_modules tests/clients/npm/node_modules .screenshots .site

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.clock import Now
 from bridge.database import Database, log_failure
+from bridge.tap.script import PATH
 from storage import lms
 
 log = structlog.get_logger(__name__)
@@ -53,8 +54,9 @@ def cors(origins: Origins) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get("Origin")
-        # the audit pages are no LMS's business: a course there would read them with its viewer's cookies
-        if origin is None or request.path == "/audit" or request.path.startswith("/audit/"):
+        # the audit pages are no LMS's business: a course there would read them with its viewer's cookies; the tap is
+        # for everybody's pages, and says so itself
+        if origin is None or request.path in {"/audit", PATH} or request.path.startswith("/audit/"):
             return await handler(request)
         allowed = await origins.allows(origin)
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:

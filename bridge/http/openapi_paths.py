@@ -388,6 +388,7 @@ def _service_paths() -> Paths:
             )
         },
         "/readyz": {"get": _readiness()},
+        "/tap.js": {"get": _tap()},
         "/metrics": {
             "get": _operation(
                 "getMetrics",
@@ -412,6 +413,22 @@ def _service_paths() -> Paths:
             )
         },
     }
+
+
+def _tap() -> Operation:
+    operation = _operation(
+        "getTap",
+        "Load the script that reports from an LMS's pages.",
+        {
+            "description": "The script: for a year where `v` is its version, else for an hour.",
+            "headers": {"ETag": {"schema": TEXT, "required": True}},
+            "content": {"text/javascript": {"schema": TEXT}},
+        },
+        problems=(400,),
+        parameters=(_query("v", TEXT, "The version that is wanted; the one that there is is sent in any case."),),
+    )
+    operation["responses"]["304"] = {"description": "The browser has it already."}
+    return operation
 
 
 def _readiness() -> Operation:

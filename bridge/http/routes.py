@@ -6,12 +6,13 @@ import asyncio
 
 from aiohttp import hdrs, web
 
-from bridge.http import attempts, commits, front_page, gradebook, health, openapi, request_body, sessions
+from bridge.http import attempts, commits, front_page, gradebook, health, openapi, request_body, sessions, tap
 from bridge.http.cors import cors
 from bridge.http.metrics import MetricsEndpoint
 from bridge.http.problems import SERVER, problems
 from bridge.http.services import SERVICES, Services
 from bridge.request_id import REQUEST_ID_HEADER, current_request_id
+from bridge.tap.script import PATH
 
 _FORMAT_COMMITS = f"/v1/formats/{{format:{commits.FORMAT_NAMES}}}/sessions/{{session_id}}/commits"
 
@@ -54,6 +55,7 @@ def create_api(parts: Services, metrics: MetricsEndpoint) -> web.Application:
             web.get("/readyz", health.readyz),
             web.get("/metrics", metrics.get),
             web.get("/openapi.json", openapi.get_description),
+            web.get(PATH, tap.get_tap),
         ]
     )
     return app

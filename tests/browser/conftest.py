@@ -15,6 +15,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright, expect
 
 from tests.browser.sandbox_bridge import SandboxBridge, start_sandbox
+from tests.browser.tap_pages import Ear, listening
 from tests.real_lrs.learning_locker import LearningLocker
 
 expect.set_options(timeout=10_000)  # twice what Playwright waits by itself: machines that run tests are busy
@@ -112,6 +113,13 @@ async def start() -> AsyncIterator[StartSandbox]:
 async def bridge(start: StartSandbox, sqlite_url: str, lrs: LearningLocker) -> SandboxBridge:
     """A bridge on SQLite that forwards to the LRS."""
     return await start(sqlite_url, lrs.endpoint)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def ear() -> AsyncIterator[Ear]:
+    """An LMS's server, and one that hears what the tap sends."""
+    async with listening() as running:
+        yield running
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ OTHERWISE = {
     ("POST", "/v1/formats/scorm-cloud"): "test_a_registration_of_the_same_name_is_the_other_lms_s_own",
 }
 """Routes whose answers cannot be 404, and the test that proves theirs."""
-FOR_ANYONE = {("GET", path) for path in ("/", "/healthz", "/readyz", "/metrics", "/openapi.json")}
+FOR_ANYONE = {("GET", path) for path in ("/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/tap.js")}
 """Routes that tell nothing of any LMS."""
 
 

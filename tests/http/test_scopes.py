@@ -39,6 +39,7 @@ RULES: dict[tuple[str, str], TokenScope | None] = {
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): None,
     ("GET", "/openapi.json"): None,
+    ("GET", "/tap.js"): None,
     ("GET", "/metrics"): None,
 }
 """The scope that each route needs, none where it is for anyone: a new route needs a rule here."""

@@ -1,0 +1,229 @@
+/**
+ * Brings one session's commits to the bridge, in their order, each until it was answered.
+ *
+ * A commit has its number in the session, and a session its launch id, so that anything may be sent twice.
+ */
+
+import type { Courier } from "./courier";
+import { forget, save } from "./storage";
+
+/** The body that opens a session, but for the key. */
+export interface Launch {
+  learner: { id: string; name?: string } | { sha256: string };
+  activity: { id: string; name?: string };
+  course?: { id: string; name?: string };
+  scorm_version: string;
+  mode?: string;
+  credit?: string;
+}
+
+/** A commit in the bridge's own format: what was set since the one before. */
+export interface Commit {
+  cmi: Record<string, string>;
+  sequence: number;
+  terminated: boolean;
+  committed_at: string;
+  scorm_version: string;
+}
+
+/** What is kept while the bridge cannot be reached. */
+export interface Parcel {
+  bridge: string;
+  open: Launch & { key: string; launch_id: string };
+  url?: string;
+  commits: Commit[];
+  /** Its page is gone, so that another one may deliver it. */
+  closed: boolean;
+  at: number;
+}
+
+interface Answer {
+  status: number;
+  retryAfter: number;
+  text: string;
+}
+
+export const MAX_COMMITS = 500;
+/** Characters of a body that certainly fits into what browsers send for a page that is gone: 64 KiB. */
+const MAX_KEEPALIVE_LENGTH = 15000;
+const MAX_BACKOFF = 64000;
+const NOBODY: Answer = { status: 0, retryAfter: 0, text: "" };
+
+export class Delivery {
+  private busy = false;
+  private timer = 0;
+  private failures = 0;
+  private reopened = false;
+  private over = false;
+  private readonly underWay = new Set<Commit>();
+
+  constructor(private readonly parcel: Parcel, private readonly courier: Courier, private ready: boolean) {}
+
+  /** Says that the launch is complete. */
+  setReady(): void {
+    this.ready = true;
+    this.advance();
+  }
+
+  push(commit: Commit): void {
+    const { commits } = this.parcel;
+    if (this.over) {
+      return;
+    }
+    commits.push(commit);
+    if (commits.length > MAX_COMMITS) {
+      // the first one may be under way
+      const [older, newer] = commits.splice(1, 2);
+      commits.splice(1, 0, Object.assign({}, newer, { cmi: Object.assign({}, older.cmi, newer.cmi) }));
+    }
+    this.advance();
+  }
+
+  /** Sends what can be sent now. */
+  advance(): void {
+    if (this.courier.leaving) {
+      this.leave();
+    } else if (this.ready && !this.busy && !this.timer && this.parcel.commits.length && !this.over) {
+      this.sendNext();
+    } else if (this.failures) {
+      this.keep();
+    }
+  }
+
+  /** Tries at once what was to be tried later. */
+  retry(): void {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.advance();
+  }
+
+  /** Sends everything that is not under way, in ways that outlive the page. */
+  leave(): void {
+    const { parcel } = this;
+    if (this.over || !this.ready || !parcel.commits.length) {
+      return;
+    }
+    parcel.closed = true;
+    this.keep();
+    if (!parcel.url) {
+      return;
+    }
+    for (const commit of parcel.commits.filter((each) => !this.underWay.has(each))) {
+      this.underWay.add(commit);
+      const body = JSON.stringify(commit);
+      if (typeof Request === "function" && "keepalive" in Request.prototype) {
+        const url = parcel.url;
+        post(url, body, true).then((answer) => {
+          if (answer.status) {
+            this.settle(false, commit, answer);
+          } else {
+            navigator.sendBeacon(url, body);
+          }
+        });
+      } else {
+        navigator.sendBeacon(parcel.url, body);
+      }
+    }
+  }
+
+  private sendNext(): void {
+    const { parcel } = this;
+    const commit = parcel.commits[0];
+    const opening = !parcel.url;
+    if (navigator.onLine === false) {
+      this.settle(opening, commit, NOBODY);
+      return;
+    }
+    const body = JSON.stringify(opening ? parcel.open : commit);
+    // what outlives the page is limited, so that it must not be what keeps failing
+    const keepalive = body.length < MAX_KEEPALIVE_LENGTH && !this.failures;
+    this.busy = true;
+    if (!opening && keepalive) {
+      this.underWay.add(commit);
+    }
+    post(parcel.url || `${parcel.bridge}/v1/browser/sessions`, body, keepalive).then((answer) => {
+      this.busy = false;
+      this.settle(opening, commit, answer);
+    });
+  }
+
+  private settle(opening: boolean, commit: Commit, answer: Answer): void {
+    const { parcel } = this;
+    const { status } = answer;
+    this.underWay.delete(commit);
+    if (this.over) {
+      return;
+    }
+    this.courier.say(opening ? "session" : `commit ${commit.sequence}`, status || "no answer", parcel.open.activity.id);
+    if (status >= 200 && status < 300) {
+      this.failures = 0;
+      if (opening) {
+        parcel.url = JSON.parse(answer.text).commit_url;
+      } else {
+        this.reopened = false;
+        this.drop(commit);
+      }
+    } else if (!status || status === 408 || status === 425 || status === 429 || status >= 500) {
+      this.failures++;
+      this.keep();
+      const backoff = Math.min(MAX_BACKOFF, 500 * Math.pow(2, this.failures)) * (0.5 + Math.random());
+      this.timer = setTimeout(() => this.retry(), Math.max(answer.retryAfter * 1000, backoff)) as unknown as number;
+    } else if (opening || ((status === 401 || status === 404) && this.reopened)) {
+      this.giveUp();
+    } else if (status === 401 || status === 404) {
+      // its address is valid for a week: a new one is for the same session
+      parcel.url = undefined;
+      this.reopened = true;
+    } else {
+      this.drop(commit);
+    }
+    this.advance();
+  }
+
+  /** Forgets the session: the bridge does not take it. */
+  giveUp(): void {
+    this.over = true;
+    this.parcel.commits = [];
+    forget(this.parcel);
+    this.courier.deliveries.delete(this);
+  }
+
+  private drop(commit: Commit): void {
+    const { parcel } = this;
+    parcel.commits = parcel.commits.filter((each) => each !== commit);
+    if (!parcel.commits.length) {
+      forget(parcel);
+    } else if (this.failures || parcel.closed) {
+      this.keep();
+    }
+  }
+
+  private keep(): void {
+    if (this.ready) {
+      save(this.parcel);
+    }
+  }
+}
+
+const send = typeof fetch === "function" ? fetch.bind(window) : undefined;
+
+/** Posts text, which no browser asks permission for first. Never fails: status 0 is no answer. */
+function post(url: string, body: string, keepalive: boolean): Promise<Answer> {
+  return new Promise((resolve) => {
+    try {
+      send!(url, { method: "POST", body, keepalive, mode: "cors", credentials: "omit", cache: "no-store" })
+        .then((response) =>
+          response.text().then((text) =>
+            resolve({
+              status: response.status,
+              retryAfter: Number(response.headers.get("Retry-After")) || 0,
+              text,
+            }),
+          ),
+        )
+        .catch(() => resolve(NOBODY));
+    } catch (error) {
+      resolve(NOBODY);
+    }
+  });
+}
