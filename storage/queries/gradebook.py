@@ -74,18 +74,22 @@ def read_updates(
         CursorError: `since` is none that was given out.
     """
     after = (0, 0) if since is None else _place(since)
-    reach = enrollment.c.lms_id == selection.lms_id, _row() > _values(after), is_settled(connection)
-    few = _few(connection, selection)
+    is_new = _row() > _values(after), is_settled(connection)
+    reach = enrollment.c.lms_id == selection.lms_id, *is_new
+    query = select(*_PLACE, attempt.c.status).select_from(_WITH_LATEST_ATTEMPT)
+    query = query.where(*is_status(enrollment.c.completion_status, selection.completion))
     end = None
-    if few is None:
+    few = _few(connection, selection)
+    if few is not None:
+        # what is sorted must not be looked for in the order of the index, which can be long
+        query = query.where(*is_new, among(connection, enrollment.c.id, few)).order_by(_PLACE[0] + 0, _PLACE[1])
+    else:
         walked = select(*_PLACE).where(*reach).order_by(*_PLACE)
         end = connection.execute(walked.offset(READ - 1).limit(1)).one_or_none()
-    conditions = [*reach, *is_status(enrollment.c.completion_status, selection.completion)]
-    conditions += _of_ids(selection) if few is None else [among(connection, enrollment.c.id, few)]
-    if end is not None:
-        conditions.append(_row() <= _values(end))
-    query = select(*_PLACE, attempt.c.status).select_from(_WITH_LATEST_ATTEMPT).where(*conditions)
-    rows = connection.execute(query.order_by(*_PLACE).limit(limit + 1)).all()
+        query = query.where(*reach, *_of_ids(selection)).order_by(*_PLACE)
+        if end is not None:
+            query = query.where(_row() <= _values(end))
+    rows = connection.execute(query.limit(limit + 1)).all()
     shown, has_more = rows[:limit], len(rows) > limit
     if has_more:
         here: Sequence[int] = shown[-1][:2]
@@ -160,7 +164,9 @@ def _few(connection: Connection, selection: GradebookFilter) -> list[int] | None
     wanted = _of_ids(selection)
     if not wanted:
         return None
-    query = select(enrollment.c.id).where(enrollment.c.lms_id == selection.lms_id, *wanted)
+    # without a learner, the index on LMS and learner would be read to its end
+    lms_id = enrollment.c.lms_id + 0 if selection.learner is None else enrollment.c.lms_id
+    query = select(enrollment.c.id).where(lms_id == selection.lms_id, *wanted)
     ids = list(connection.execute(query.limit(MAX_SORTED_ROWS + 1)).scalars())
     return None if len(ids) > MAX_SORTED_ROWS else ids
 
