@@ -15,6 +15,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "serve": ("--config /etc/scorm-bridge.toml serve", "serve --workers 4"),
     "migrate": ("migrate --plan", "migrate"),
     "backfill": ("backfill archive --since 2024-01-01 --dry-run",),
+    "wrap": ("wrap course.zip --key pk_… -o course-wrapped.zip", "wrap course.zip --key pk_… --prove"),
+    "unwrap": ("unwrap course-wrapped.zip -o course.zip",),
     "backup": ("backup /var/backups/scorm-bridge.db",),
     "tokens create": ("tokens create --lms campus --home-page https://lms.example.org",),
     "tokens list": ("tokens list", "tokens list --json"),

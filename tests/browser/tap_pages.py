@@ -98,6 +98,8 @@ class Ear:
 
     Attributes:
         pages: text by path, each served as HTML.
+        scripts: the same, each served as JavaScript.
+        forms: what was posted to the LMS: path and body, in the order of arrival.
         launches: bodies of the requests that opened sessions, in their order.
         commits: bodies of the commits that were taken, by session in the order of arrival.
         refusals: statuses to refuse the next requests with; 0 cuts the connection.
@@ -109,6 +111,8 @@ class Ear:
     lms: str
     address: str
     pages: dict[str, str] = field(default_factory=dict)
+    scripts: dict[str, str] = field(default_factory=dict)
+    forms: list[tuple[str, str]] = field(default_factory=list)
     policies: dict[str, str] = field(default_factory=dict)
     launches: list[dict[str, Any]] = field(default_factory=list)
     commits: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -154,6 +158,11 @@ class Ear:
         )
 
     async def _page(self, request: web.Request) -> web.Response:
+        if request.method == "POST":
+            self.forms.append((request.path, await request.text()))
+            return web.Response(text="true\n0")
+        if request.path in self.scripts:
+            return web.Response(text=self.scripts[request.path], content_type="text/javascript")
         text = self.pages.get(request.path)
         if text is None:
             return web.Response(status=204)
@@ -210,7 +219,7 @@ async def listening() -> AsyncIterator[Ear]:
     """Run both servers."""
     ear = Ear("", "")
     lms, bridge = web.Application(), web.Application()
-    lms.add_routes([web.get("/{path:.*}", ear._page)])
+    lms.add_routes([web.route("*", "/{path:.*}", ear._page)])
     bridge.add_routes(
         [
             web.get("/tap.js", tap.get_tap),

@@ -254,6 +254,27 @@ async def test_where_third_parties_have_no_storage_nothing_is_kept_and_all_is_se
     assert watch.unexpected() == []
 
 
+@pytest.mark.parametrize(
+    "lack",
+    [
+        "delete window.fetch; window.fetch = undefined;",
+        "Object.defineProperty(window, 'localStorage', { get() { throw new Error('blocked'); } });",
+        "crypto.getRandomValues = () => { throw new Error('broken'); };",
+        "window.scormBridgeTap = { activity() { throw new Error('their own'); } };",
+        "window.scormBridgeTap = { bridge: 'no address', learner: {} };",
+    ],
+    ids=["no fetch", "no storage", "no random", "an error in the page's settings", "wrong settings"],
+)
+async def test_what_a_page_lacks_or_has_wrong_is_no_error_in_it(page: Page, ear: Ear, lack: str) -> None:
+    _lay_out(ear, head=f"<script>{lack}</script>")
+    frame = await _begin(page, ear)
+    await _set(frame, place="page 1")
+    await page.evaluate("() => dispatchEvent(new PageTransitionEvent('pagehide'))")
+    await page.evaluate("() => new Promise((resolve) => setTimeout(resolve))")
+
+    assert await frame.evaluate("() => call('Terminate', '')") == "true"
+
+
 async def test_requests_are_simple_and_have_no_cookies(page: Page, ear: Ear) -> None:
     await page.context.add_cookies([{"name": "session", "value": "secret", "url": ear.address}])
     _lay_out(ear)

@@ -53,8 +53,6 @@ export class Courier {
     const delivery = new Delivery(parcel, this, !settings.hashLearner);
     if (this.blocked) {
       delivery.giveUp();
-    } else {
-      this.deliveries.add(delivery);
     }
     if (settings.hashLearner) {
       digest(learner.id).then(

@@ -76,7 +76,13 @@ export class Delivery {
       const [older, newer] = commits.splice(1, 2);
       commits.splice(1, 0, Object.assign({}, newer, { cmi: Object.assign({}, older.cmi, newer.cmi) }));
     }
-    this.advance();
+    this.courier.deliveries.add(this);
+    if (this.courier.leaving) {
+      this.leave();
+    } else {
+      // starting a request takes longer than content is to wait for its call
+      later(() => this.advance());
+    }
   }
 
   /** Sends what can be sent now. */
@@ -113,7 +119,7 @@ export class Delivery {
       const body = JSON.stringify(commit);
       if (typeof Request === "function" && "keepalive" in Request.prototype) {
         const url = parcel.url;
-        post(url, body, true).then((answer) => {
+        post(url, body, true, (answer) => {
           if (answer.status) {
             this.settle(false, commit, answer);
           } else {
@@ -141,7 +147,7 @@ export class Delivery {
     if (!opening && keepalive) {
       this.underWay.add(commit);
     }
-    post(parcel.url || `${parcel.bridge}/v1/browser/sessions`, body, keepalive).then((answer) => {
+    post(parcel.url || `${parcel.bridge}/v1/browser/sessions`, body, keepalive, (answer) => {
       this.busy = false;
       this.settle(opening, commit, answer);
     });
@@ -158,7 +164,7 @@ export class Delivery {
     if (status >= 200 && status < 300) {
       this.failures = 0;
       if (opening) {
-        parcel.url = JSON.parse(answer.text).commit_url;
+        parcel.url = JSON.parse(answer.text).commit_url as string;
       } else {
         this.reopened = false;
         this.drop(commit);
@@ -193,6 +199,7 @@ export class Delivery {
     parcel.commits = parcel.commits.filter((each) => each !== commit);
     if (!parcel.commits.length) {
       forget(parcel);
+      this.courier.deliveries.delete(this);
     } else if (this.failures || parcel.closed) {
       this.keep();
     }
@@ -207,23 +214,28 @@ export class Delivery {
 
 const send = typeof fetch === "function" ? fetch.bind(window) : undefined;
 
+/** Runs something once the code that runs now has returned. An error in it is nobody's. */
+export function later(run: () => void): void {
+  Promise.resolve().then(run).catch(() => undefined);
+}
+
 /** Posts text, which no browser asks permission for first. Never fails: status 0 is no answer. */
-function post(url: string, body: string, keepalive: boolean): Promise<Answer> {
-  return new Promise((resolve) => {
-    try {
-      send!(url, { method: "POST", body, keepalive, mode: "cors", credentials: "omit", cache: "no-store" })
-        .then((response) =>
-          response.text().then((text) =>
-            resolve({
-              status: response.status,
-              retryAfter: Number(response.headers.get("Retry-After")) || 0,
-              text,
-            }),
-          ),
-        )
-        .catch(() => resolve(NOBODY));
-    } catch (error) {
-      resolve(NOBODY);
-    }
+function post(url: string, body: string, keepalive: boolean, settle: (answer: Answer) => void): void {
+  request(url, body, keepalive)
+    .catch(() => NOBODY)
+    .then(settle)
+    .catch(() => undefined);
+}
+
+async function request(url: string, body: string, keepalive: boolean): Promise<Answer> {
+  const response = await send!(url, {
+    method: "POST",
+    body,
+    keepalive,
+    mode: "cors",
+    credentials: "omit",
+    cache: "no-store",
   });
+  const text = await response.text();
+  return { status: response.status, retryAfter: Number(response.headers.get("Retry-After")) || 0, text };
 }

@@ -1,7 +1,7 @@
 /** Mirrors what content sets, as what has changed since the last commit. */
 
 import type { Courier } from "./courier";
-import type { Delivery } from "./delivery";
+import { type Delivery, later } from "./delivery";
 import type { Version } from "./settings";
 import type { Listener } from "./wrapping";
 
@@ -33,10 +33,12 @@ export function recorder(version: Version, read: (element: string) => string, co
     const accepted = answer === undefined || answer === true || String(answer) === "true";
     if (method === "Initialize") {
       if (accepted && courier.owner.alive) {
+        session = null; // should this fail: it is not tried again at every value
         session = begin(version, read, courier);
       }
     } else if (method === "SetValue") {
       if (accepted && session === undefined && courier.owner.alive) {
+        session = null;
         session = begin(version, read, courier); // content that was there before this script
       }
       if (accepted && session) {
@@ -64,7 +66,7 @@ function begin(version: Version, read: (element: string) => string, courier: Cou
   );
   // the last one read is one that every LMS has: it leaves no error behind for content to ask for
   const id = attempt(() => read(elements.learner));
-  const learner = settings.learner() || (id ? { id, name } : undefined);
+  const learner = settings.learner() || (id ? { id, name: name || undefined } : undefined);
   const place = settings.place();
   if (!learner || !place.activity) {
     courier.say("not recording: the LMS does not say who the learner is");
@@ -110,7 +112,7 @@ export class Session {
     this.values[element] = value;
     if (this.courier.leaving) {
       // whatever else this handler sets comes along, and nothing comes after it
-      Promise.resolve().then(() => this.flush());
+      later(() => this.flush());
     }
   }
 
