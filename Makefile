@@ -167,6 +167,7 @@ soak: env
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/hadolint Dockerfile
 
 types: env
 	$(BIN)/mypy

@@ -200,6 +200,16 @@ def _of_statements(some: Some) -> dict[str, Query]:
     for name, search in (("statements", statements.search), ("deliveries", delivery_pages.search)):
         for words, of in filters.items():
             queries[f"{name} {words}"] = lambda c, r, search=search, of=of: search(c, of(c, r))
+    for order in statements.StatementOrder:
+        for words in ("all", "of a learner", "of a rule that is not there"):
+            queries[f"statements {words}, sorted by {order}"] = lambda c, r, of=filters[words], order=order: (
+                statements.search(c, of(c, r), order=order)
+            )
+    oldest = delivery_pages.DeliveryOrder.OLDEST
+    for words in ("all", "dead", "waiting at a target", "of a learner", "of a rule that is not there"):
+        queries[f"deliveries {words}, the oldest first"] = lambda c, r, of=filters[words]: delivery_pages.search(
+            c, of(c, r), order=oldest
+        )
     queries["statements from any page on"] = lambda c, r: statements.search(c, filter_(), after=some.cursor(r, 0))
     none = filter_(rule="none")
     queries["statements from the midst of an import on, of a rule that is not there"] = lambda c, r: statements.search(

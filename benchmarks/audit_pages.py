@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import Connection, Engine, select
 
-from benchmarks.audited import NOW, VERB, Some
+from benchmarks.audited import ERASURES, NOW, VERB, Some
 from benchmarks.processes import Bridge
 from bridge import passwords
 from bridge.audit.routes import ROUTES
@@ -21,7 +21,9 @@ from mappings.xapi.timestamps import rfc3339
 from storage import accounts, pauses
 from storage.accounts import NewAccount
 from storage.engine import reading, writing
+from storage.erasure_tables import erasure
 from storage.pauses import Pause
+from storage.queries.keyset import encode
 from storage.tables import attempt, document, enrollment, mapping_version, session, statement
 
 TARGET = "lrs"
@@ -47,6 +49,7 @@ APART = {
     "/statements/{id}/body": "a file",
     "/mappings/reissues/{id}": "shows a re-issue of the whole history, which takes hours here",
     "/documents/{id}/content": "a file",
+    "/erasures/{uuid}/receipt": "a file",
 }
 """Routes that give no page, and why; so do all whose paths end like files of all that a search finds."""
 
@@ -172,11 +175,12 @@ class Site:
         registration = enrollment.c.registration
         registrations = connection.execute(select(registration).where(enrollment.c.id.between(1_000, 1_999))).scalars()
         registration_ids = list(registrations)
+        erasures = list(connection.execute(select(erasure.c.uuid).order_by(erasure.c.id.desc()).limit(200)).scalars())
         return {
             **{path: each(path) for path in (
                 "/", "/charts/commits.svg", "/charts/statements.svg", "/charts/depth.svg", "/charts/age.svg",
                 "/learners", "/statements", "/documents", "/deliveries", "/mappings", "/mappings/draft", "/targets",
-                "/refusals", "/lms", "/alerts", "/log", "/sign-in",
+                "/refusals", "/lms", "/erasures", "/alerts", "/log", "/sign-in",
             )},
             "/learners by the beginning of the id": searches("/learners", learner=lambda: learner()[:7]),
             "/learners by the beginning of the name": searches("/learners", name=lambda: f"Name {learner()[1:]}"),
@@ -211,6 +215,14 @@ class Site:
             "/statements of a rule that is not there": searches("/statements", rule="none"),
             "/statements that are dead": searches("/statements", state="dead"),
             "/statements of a day": searches("/statements", since=day, until=day),
+            "/statements by time, the oldest first": searches("/statements", sort="made"),
+            "/statements by attempt": searches("/statements", sort="-attempt"),
+            "/statements by attempt, of a learner": searches("/statements", sort="attempt", learner=learner),
+            "/statements by attempt, of a rule that is not there": searches("/statements", sort="attempt", rule="none"),
+            "/statements by attempt, of the first day": searches("/statements", sort="-attempt", until=day),
+            "/statements the oldest first, of an import that are dead": searches(
+                "/statements", sort="made", state="dead", **imported
+            ),
             "/statements of an import": searches("/statements", **imported),
             "/statements of an import that are dead": searches("/statements", state="dead", **imported),
             "/statements from the midst of an import on, of no rule": searches(
@@ -224,6 +236,12 @@ class Site:
             "/documents/{id}": each("/documents/{}", row(document.c.id)),
             "/deliveries that are dead": searches("/deliveries", state="dead"),
             "/deliveries that wait": searches("/deliveries", state="waiting", target=TARGET),
+            "/deliveries the oldest first": searches("/deliveries", sort="made"),
+            "/deliveries that are dead, the oldest first": searches("/deliveries", state="dead", sort="made"),
+            "/deliveries that wait, the oldest first": searches("/deliveries", state="waiting", sort="made"),
+            "/deliveries of a rule that is not there, the oldest first": searches(
+                "/deliveries", rule="none", sort="made"
+            ),
             "/deliveries of a learner": searches("/deliveries", learner=learner),
             "/deliveries of a rule that is not there": searches("/deliveries", rule="none"),
             "/deliveries/retry": searches("/deliveries/retry", target=TARGET, state="dead"),
@@ -231,6 +249,9 @@ class Site:
             "/deliveries/discard": searches("/deliveries/discard", target=TARGET),
             "/deliveries/discard of an activity with many": searches("/deliveries/discard", activity="a1"),
             "/deliveries/reissue": searches("/deliveries/reissue", target=TARGET, state="dead"),
+            "/refusals of a reason": searches("/refusals", lms="lms", code="malformed-field"),
+            "/erasures from the second page on": searches("/erasures", after=encode([ERASURES - 50])),
+            "/erasures/{uuid}": each("/erasures/{}", lambda: chance.choice(erasures)),
             "/mappings/diff": searches("/mappings/diff", **{"from": old, "to": new}),
             "/mappings/{hash}": each(f"/mappings/{old}"),
             "/mappings/{hash}/activate": each(f"/mappings/{new}/activate"),

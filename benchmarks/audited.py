@@ -2,7 +2,8 @@
 
 Attempts are numbered from 0 in the order of their last commit. Each has a session, one commit or two, five statements,
 two documents; the first one has thousands of commits, one activity a tenth of the attempts. One in twenty came with an
-import: all their commits in the same millisecond. A little of everything waits, is dead or quarantined.
+import: all their commits in the same millisecond. A little of everything waits, is dead or quarantined. As many
+requests were refused as are kept, and learners erased, for the newest of whom the target has still to remove something.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from storage import search_index
 from storage.engine import open_engine, reading, writing
 from storage.migrations import migrate
 from storage.queries.keyset import encode
+from storage.refusals import MAX_KEPT
 from storage.search_tables import search_term
 from storage.tables import attempt
 
@@ -30,19 +32,24 @@ NOW = int(time.time()) // 60 * 60_000
 """The last commit's time: pages tell of the last hour."""
 STEP = 30_000
 """Milliseconds from one attempt's last commit to the next one's."""
+ERASURES, REMOVED_LEARNERS, REMOVALS = 2_000, 100, 200
+"""Learners that were erased, those of them of whom something is left at the target, and how much of each."""
 COMMITS = 2_000
 """Of the first attempt."""
 RULES = ("initialized", "scored", "completed", "passed", "terminated")
 VERB = "http://adlnet.gov/expapi/verbs/"
 
-SESSION, REGISTRATION, ATTEMPT, STATEMENT, DOCUMENT = 1, 2, 3, 4, 5
+SESSION, REGISTRATION, ATTEMPT, STATEMENT, DOCUMENT, ERASURE = 1, 2, 3, 4, 5, 6
 
 _PARAMETERS = (
     '{"activityId": "https://lms.example.org/activities/a1", "agent": "{\\"objectType\\": \\"Agent\\", \\"account\\":'
     ' {\\"name\\": \\"u00000001\\", \\"homePage\\": \\"https://lms.example.org\\"}}", "stateId": "attempt-state"}'
 )
 
-_COUNTED = ("lms", "mapping_version", "enrollment", "attempt", "journal", "delivery", "try", "audit_log")
+_COUNTED = (
+    "lms", "mapping_version", "enrollment", "attempt", "journal", "delivery", "try", "audit_log", "refusal", "erasure",
+    "removal", "alert_notification",
+)  # fmt: skip
 """Tables whose ids PostgreSQL counts in sequences."""
 
 
@@ -306,5 +313,32 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
             "at": at("n * 10"), "by": "'ada'",
             "action": "CASE n % 3 WHEN 0 THEN 'retry' WHEN 1 THEN 'pause' ELSE 'resume' END",
             "subject": "'lrs'", "affected": "1", "reason": "'It moves house.'",
+        }),
+        insert("refusal", MAX_KEPT - 1, {
+            "lms_id": "1", "at": f"{NOW} - CAST({MAX_KEPT} - n AS bigint) * 1000", "status": "400",
+            "code": "CASE n % 3 WHEN 0 THEN 'malformed-field' WHEN 1 THEN 'malformed-body' ELSE 'session-unknown' END",
+            "detail": "'cmi.core.score.raw is no number.'", "wire_format": "'native'", "method": "'POST'",
+            "path": f"'/v1/sessions/' || {uid(SESSION)} || '/commits'",
+        }),
+        insert("erasure", ERASURES - 1, {
+            "id": "n + 1", "uuid": uid(ERASURE), "digest": padded("n", 64), "lms": "'lms'", "later": "'refuse'",
+            "began_at": f"{NOW} - CAST({ERASURES} - n AS bigint) * 3600000",
+            "finished_at": f"{NOW} - CAST({ERASURES} - n AS bigint) * 3600000 + 900", "by": "'ada'",
+            "reason": "'Request 17.'", "counts": """'{"commits": 40, "enrollments": 4, "statements": 100}'""",
+        }),
+        insert("erasure_target", ERASURES - 1, {
+            "erasure_id": "n + 1", "target": "'lrs'", "withdrawn": "2", "kept": "0", "permanent": "0", "voided": "60",
+            "deleted": "8",
+        }),
+        insert("removal", REMOVED_LEARNERS * REMOVALS - 1, {
+            "erasure_id": f"{ERASURES} - n / {REMOVALS}", "target": "'lrs'",
+            "resource": "CASE n % 10 WHEN 0 THEN 'activities/state' ELSE 'statements' END",
+            "body": quoted(_PARAMETERS), "created_at": f"{NOW} - CAST(n AS bigint) * 1000", "tries": "3",
+            "not_before": str(NOW), "answer": f"'the LRS answered 403: {'x' * 300}'",
+        }),
+        insert("alert_notification", 999, {
+            "condition": "'target-unreachable'", "subject": "'lrs'", "event": "'began'", "detail": "'statements'",
+            "since": f"{NOW} - 1000", "at": f"{NOW} - 1000", "channel": "'mail'", "state": "'sent'", "tries": "1",
+            "not_before": "0",
         }),
     ]  # fmt: skip

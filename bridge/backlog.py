@@ -54,6 +54,11 @@ class WaitingCounts:
             if queue.waiting_documents.number
         }
 
+    @property
+    def removals(self) -> dict[str, int]:
+        """Return what targets have still to remove, by target."""
+        return {name: queue.removals.number for name, queue in self.queues.items() if queue.removals.number}
+
 
 class Backlog:
     """Counts what waits, once at a time and every few seconds at most."""

@@ -148,9 +148,10 @@ def find(connection: Connection, selection: DeliveryFilter, *, limit: int = 50) 
 
 
 def shown(connection: Connection, delivery_ids: Sequence[int]) -> list[Delivery]:
-    """Return deliveries by their ids, the newest first."""
-    rows = connection.execute(_SHOWN.where(delivery.c.id.in_(delivery_ids)).order_by(delivery.c.id.desc()))
-    return [Delivery._make(row) for row in rows]
+    """Return deliveries by their ids, in the order of these."""
+    rows = [Delivery._make(row) for row in connection.execute(_SHOWN.where(delivery.c.id.in_(delivery_ids)))]
+    place = {delivery_id: number for number, delivery_id in enumerate(delivery_ids)}
+    return sorted(rows, key=lambda row: place[row.id])
 
 
 def ids(connection: Connection, selection: DeliveryFilter, *, after: int, limit: int) -> list[int]:

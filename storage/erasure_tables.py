@@ -51,6 +51,7 @@ removal = Table(
     Column("not_before", TIME_TYPE, nullable=False),
     Column("answer", Text, nullable=False, comment="of the last try"),
     Index(None, "target", "not_before"),
+    Index(None, "target", "created_at"),
     sqlite_autoincrement=True,
 )
 

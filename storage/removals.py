@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, delete, insert, literal, select, update
 
 from storage import leases
 from storage.erasure_tables import STATEMENTS, removal
@@ -98,9 +98,3 @@ def keep(connection: Connection, targets: Collection[str], limit: int = 1_000) -
     for (erasure_id, target), count in sorted(Counter((row.erasure_id, row.target) for row in rows).items()):
         add_target_counts(connection, erasure_id, target, {"kept": count})
     return len(rows)
-
-
-def waiting(connection: Connection) -> dict[str, int]:
-    """Return target -> number of removals that wait for it."""
-    rows = connection.execute(select(removal.c.target, func.count()).group_by(removal.c.target))
-    return {row.target: row[1] for row in rows}

@@ -17,6 +17,7 @@ MIN_LINES, MAX_LINES, MAX_EXCEPTION = 40, 350, 500
 SMALL = {
     "bridge/audit/access/signer.py": "cookies, flashes and page addresses are signed alike",
     "bridge/audit/components/flash.py": "every form redirects with it",
+    "bridge/audit/components/list_order.py": "pages of statements and of deliveries share it",
     "bridge/audit/components/time_zone.py": "all pages show times in one zone",
     "bridge/audit/dependencies.py": "what all pages are given",
     "bridge/cli/exit_codes.py": "the one table of exit codes",

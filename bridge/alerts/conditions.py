@@ -46,6 +46,9 @@ TEXTS: Mapping[AlertCondition, ConditionText] = {
     AlertCondition.LATE: ConditionText(
         "Statements have been waiting for {} for long", "See the target's last failure, or whether it is too slow."
     ),
+    AlertCondition.LATE_REMOVALS: ConditionText(
+        "{} has not removed what erasures ask for", "See what it answers: `scorm-bridge erasures list`."
+    ),
     AlertCondition.DATABASE: ConditionText(
         "Commits are not stored", "Check the database and its disk. Players are told to retry."
     ),
@@ -101,6 +104,12 @@ def of_deliveries(counts: WaitingCounts, settings: AlertingSettings, now: int) -
             minutes = (now - queue.oldest) // 60_000
             text = f"{queue.waiting.number} wait, the oldest for {minutes} minutes"
             yield Finding(AlertCondition.LATE, subject, text, queue.oldest)
+        first = queue.oldest_removal
+        is_late = first is not None and now - first > settings.removals_late_after * 1000
+        if settings.removals_late_after and is_late and not is_paused and first is not None:
+            hours = (now - first) // 3_600_000
+            text = f"{queue.removals.number} wait, the oldest for {hours} hours"
+            yield Finding(AlertCondition.LATE_REMOVALS, subject, text, first)
 
 
 def _of_targets(alarms: Iterable[TargetAlarm]) -> Iterator[Finding]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,7 +17,7 @@ from bridge.cli.database import open_database
 from bridge.cli.options import AS_JSON, BY, YES
 from bridge.cli.output import print_json, print_table, show_progress
 from bridge.clock import random_id, system_now
-from bridge.commit_model.active_mappings import ActiveMappings
+from bridge.commits.dependencies import CommitDependencies
 from bridge.imports.history import Source, SourceError
 from bridge.imports.importer import Importer, ImportLine, ImportReport
 from bridge.imports.sources import NAMES, open_source
@@ -27,6 +29,7 @@ from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import load_active
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.settings import Settings, TargetSettings
+from storage import erasures
 from storage.engine import writing
 from storage.process_lock import CannotServeError, only_writer
 from storage.update_order import adopt_cluster
@@ -92,8 +95,8 @@ def import_history(  # noqa: PLR0913 -- one for each option
         column_map = _column_map(source, map_file)
         chosen = _chosen(settings.targets, targets)
         with open_database(settings) as engine, open_source(source, place, column_map) as history:
-            lms_id, mappings = _prepare(settings, engine, lms, chosen)
-            run = _Run(settings, engine, history, lms_id, mappings, rate)
+            lms_id, dependencies = _prepare(settings, engine, lms, chosen)
+            run = _Run(settings, engine, history, lms_id, dependencies, rate)
             if dry_run or not yes:
                 preview = run(dry_run=True, report_file=report_file if dry_run else None)
                 if dry_run or not as_json:
@@ -130,14 +133,22 @@ def _chosen(configured: Sequence[TargetSettings], names: Sequence[str]) -> Seque
 
 def _prepare(
     settings: Settings, engine: Engine, lms: str | None, targets: Sequence[TargetSettings]
-) -> tuple[int, ActiveMappings]:
+) -> tuple[int, CommitDependencies]:
     if lms is None:
         raise click.UsageError("--lms is needed: the name of the LMS whose history it is (`tokens list` shows them).")
     mapping = load_mapping(settings.mapping.document)
     with writing(engine) as connection:
         adopt_cluster(connection)
         activate_configured(connection, mapping, system_now())
-        return find_lms(connection, lms), load_active(connection, targets)
+        key = erasures.ensure_digest_key(connection, secrets.token_bytes(32))
+        dependencies = CommitDependencies(
+            load_active(connection, targets),
+            system_now,
+            random_id,
+            settings.sessions.resume,
+            learner_digest=partial(erasures.learner_digest, key),
+        )
+        return find_lms(connection, lms), dependencies
 
 
 class _Run:
@@ -149,14 +160,14 @@ class _Run:
         engine: Engine,
         source: Source,
         lms_id: int,
-        mappings: ActiveMappings,
+        dependencies: CommitDependencies,
         rate: float | None,
     ) -> None:
         self._settings = settings
         self._engine = engine
         self._source = source
         self._lms_id = lms_id
-        self._mappings = mappings
+        self._dependencies = dependencies
         self._rate = rate
 
     def __call__(self, *, dry_run: bool, report_file: TextIO | None) -> ImportReport:
@@ -164,10 +175,7 @@ class _Run:
         shared = _is_served(self._settings)
         importer = Importer(
             self._engine,
-            self._mappings,
-            resume=self._settings.sessions.resume,
-            now=system_now,
-            new_id=random_id,
+            self._dependencies,
             transaction_seconds=TRANSACTION_SECONDS if shared else None,
             dry_run=dry_run,
         )
@@ -219,6 +227,7 @@ def _show(report: ImportReport, *, as_json: bool, dry_run: bool) -> None:
         ("commits that were imported before", report.present),
         *((f"statements: {verb}", count) for verb, count in report.statements.most_common()),
         *((f"skipped: {reason}", count) for reason, count in report.skipped.most_common()),
+        *((f"commits refused: {reason}", count) for reason, count in report.refused.most_common()),
         *((f"warnings: {code}", count) for code, count in report.warnings.most_common()),
     ]
     print_table(("", "number"), [(what, f"{count:,}") for what, count in counts])
@@ -237,6 +246,7 @@ def _as_object(report: ImportReport, *, dry_run: bool) -> dict[str, Any]:
         "present": report.present,
         "statements": dict(report.statements),
         "skipped": dict(report.skipped),
+        "refused": dict(report.refused),
         "warnings": dict(report.warnings),
         "examples": [msgspec.Raw(body.encode()) for body in report.examples] if dry_run else [],
     }

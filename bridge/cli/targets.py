@@ -18,7 +18,7 @@ from storage.engine import writing
 from storage.queries.keyset import Count
 from storage.states import RequestKind
 
-_COUNTS = ("waiting", "waiting_documents", "dead", "quarantined")
+_COUNTS = ("waiting", "waiting_documents", "waiting_removals", "dead", "quarantined")
 
 
 @click.group()
@@ -37,7 +37,7 @@ def list_targets(settings: Settings, *, as_json: bool) -> None:
         print_items(objects)
         return
     print_table(
-        ("target", "state", "waiting", "documents", "dead", "quarantined", "oldest", "endpoint"),
+        ("target", "state", "waiting", "documents", "removals", "dead", "quarantined", "oldest", "endpoint"),
         map(_as_row, objects),
     )
     console = open_console()
@@ -113,6 +113,7 @@ def _as_object(status: TargetStatus) -> dict[str, Any]:
             "more": [name for name, count in counts.items() if count.is_lower_bound],
             "since": format_timestamp(status.since),
             "oldest_waiting": format_timestamp(status.oldest_waiting),
+            "oldest_removal": format_timestamp(status.oldest_removal),
             "pause": None
             if status.pause is None
             else {

@@ -58,6 +58,7 @@ async def readyz(request: web.Request) -> web.Response:
             alarms=alarms,
             waiting=UNSET if waiting is None else waiting.statements,
             waiting_documents=UNSET if waiting is None else waiting.documents,
+            waiting_removals=UNSET if waiting is None else waiting.removals,
             paused=UNSET if waiting is None else {name: _pause(pause) for name, pause in waiting.pauses.items()},
             target_alarms=UNSET if waiting is None else _target_alarms(waiting.target_alarms),
             counted_at=UNSET if waiting is None else rfc3339(waiting.counted_at),

@@ -87,8 +87,11 @@ def _counted(counts: WaitingCounts, now: int) -> Iterator[Sample]:
         yield Sample(catalog.DEAD, (target, RequestKind.STATEMENTS), queue.dead.number)
         yield Sample(catalog.DEAD, (target, RequestKind.DOCUMENTS), queue.dead_documents.number)
         yield Sample(catalog.QUARANTINED_NOW, (target,), queue.quarantined.number)
+        yield Sample(catalog.REMOVALS, (target,), queue.removals.number)
         if queue.oldest is not None:
             yield Sample(catalog.OLDEST, (target,), max(0, now - queue.oldest) / 1000)
+        if queue.oldest_removal is not None:
+            yield Sample(catalog.OLDEST_REMOVAL, (target,), max(0, now - queue.oldest_removal) / 1000)
     for name, pause in counts.pauses.items():
         if not pause.automatic:
             yield Sample(catalog.PAUSED, (name,), 1)

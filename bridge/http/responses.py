@@ -258,6 +258,10 @@ class ReadinessResponse(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     alarms: list[AlarmSummary]
     waiting: Annotated[dict[str, WaitingCount], Meta(description="Statements by target.")] | UnsetType = UNSET
     waiting_documents: Annotated[dict[str, WaitingCount], Meta(description="Documents by target.")] | UnsetType = UNSET
+    waiting_removals: (
+        Annotated[dict[str, WaitingCount], Meta(description="Statements to void and documents to delete, by target.")]
+        | UnsetType
+    ) = UNSET
     paused: Annotated[dict[str, PauseSummary], Meta(description="The targets that get nothing.")] | UnsetType = UNSET
     target_alarms: list[TargetAlarmSummary] | UnsetType = UNSET
     counted_at: Timestamp | UnsetType = UNSET

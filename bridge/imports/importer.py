@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from bridge.clock import NewId, Now
-from bridge.commit_model.active_mappings import ActiveMappings
 from bridge.commits.batch_executor import execute_batch
 from bridge.commits.commands import BuildDocuments, Command, StoreCommit
 from bridge.commits.dependencies import CommitDependencies
@@ -42,11 +41,12 @@ class ImportReport:
 
     Attributes:
         rows: of the source that were read.
-        attempts: that were imported.
+        attempts: that were imported, at least some of their commits.
         commits: that were stored.
         present: commits that were stored before.
         statements: how many were made, by verb.
         skipped: rows that were not imported, by reason.
+        refused: commits that were not stored, as live ones would have been refused, by reason.
         warnings: of values that could not be used, by code.
         examples: the first statements, as JSON.
     """
@@ -57,17 +57,41 @@ class ImportReport:
     present: int = 0
     statements: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
 
 
+class ImportOutcome(StrEnum):
+    """What became of an attempt."""
+
+    IMPORTED = "imported"
+    """All of its commits are stored by now."""
+    PARTIAL = "partial"
+    """Some of its commits were refused."""
+    REFUSED = "refused"
+    """All of its commits that were not stored before were refused."""
+    PRESENT = "present"
+    """It was imported before."""
+    SKIPPED = "skipped"
+    """It cannot be imported."""
+
+
 class ImportLine(NamedTuple):
-    """What became of an attempt: `imported`, `present` or `skipped`; `commits` is how many of it were stored."""
+    """What became of an attempt: how many of its commits were stored and how many refused, and why."""
 
     key: str
-    outcome: str
+    outcome: ImportOutcome
     commits: int = 0
+    refused: int = 0
     reason: str = ""
+
+
+class _NewCommits(NamedTuple):
+    """The commits of an attempt that are to be stored."""
+
+    attempt: PastAttempt
+    commands: list[StoreCommit]
 
 
 class Importer:
@@ -75,10 +99,7 @@ class Importer:
 
     Args:
         engine: the database.
-        mappings: the active ones, with the targets that the import goes to.
-        resume: the setting `sessions.resume`.
-        now: the time.
-        new_id: makes ids of enrollments.
+        dependencies: what commits are applied with; the targets of its mappings are those that the import goes to.
         transaction_seconds: how long a transaction may take, about: live commits wait for it. None for no limit.
         dry_run: nothing is stored.
     """
@@ -86,16 +107,13 @@ class Importer:
     def __init__(
         self,
         engine: Engine,
-        mappings: ActiveMappings,
+        dependencies: CommitDependencies,
         *,
-        resume: Any,
-        now: Now,
-        new_id: NewId,
         transaction_seconds: float | None = None,
         dry_run: bool = False,
     ) -> None:
         self._engine = engine
-        self._dependencies = CommitDependencies(mappings, now, new_id, resume)
+        self._dependencies = dependencies
         self._is_dry = dry_run
         self._transaction_seconds = transaction_seconds
         self._seconds = 0.0
@@ -139,7 +157,7 @@ class Importer:
 
     def _skip(self, entry: SkippedRows) -> ImportLine:
         self.report.skipped[entry.reason] += entry.rows
-        return ImportLine(entry.key, "skipped", reason=entry.reason)
+        return ImportLine(entry.key, ImportOutcome.SKIPPED, reason=entry.reason)
 
     def _import(self, source: str, attempts: Sequence[PastAttempt]) -> list[ImportLine]:
         lines: list[ImportLine] = []
@@ -155,6 +173,7 @@ class Importer:
             )
             stored_keys = stored_attempts(connection, filter(None, (_key(attempt) for attempt, _ in prepared)))
         commands: list[Command] = []
+        batches: list[_NewCommits] = []
         for attempt, sessions in prepared:
             other = stored_keys.get(_key(attempt) or _NO_KEY)
             if other not in {None, attempt_id_of(source, attempt.launch.lms_id, attempt)} and not (
@@ -172,25 +191,36 @@ class Importer:
             ]
             self.report.present += sum(len(prepared_session.commands) for prepared_session in sessions) - len(new)
             if not new:
-                lines.append(ImportLine(attempt.key, "present"))
+                lines.append(ImportLine(attempt.key, ImportOutcome.PRESENT))
                 continue
             for prepared_session in sessions:
                 of_session = [command for command in new if command.session_id == prepared_session.session_id]
                 if of_session:
                     commands += [*of_session, BuildDocuments(prepared_session.session_id, self._dependencies.now() + 1)]
-            self.report.attempts += 1
-            lines.append(ImportLine(attempt.key, "imported", len(new)))
-        if commands:
-            self._store(commands)
-        return lines
+            batches.append(_NewCommits(attempt, new))
+        refusals = self._store(commands) if commands else {}
+        return lines + [self._describe(commits, refusals) for commits in batches]
 
-    def _store(self, commands: Sequence[Command]) -> None:
+    def _describe(self, new: _NewCommits, refusals: Mapping[int, str]) -> ImportLine:
+        reasons = [reason for command in new.commands if (reason := refusals.get(id(command))) is not None]
+        stored = len(new.commands) - len(reasons)
+        if stored:
+            self.report.attempts += 1
+        outcome = ImportOutcome.IMPORTED
+        if reasons:
+            outcome = ImportOutcome.PARTIAL if stored else ImportOutcome.REFUSED
+        return ImportLine(new.attempt.key, outcome, stored, len(reasons), "; ".join(dict.fromkeys(reasons)))
+
+    def _store(self, commands: Sequence[Command]) -> dict[int, str]:
+        """Store commits; return why some of them were refused, by the `id` of their command."""
+        refusals: dict[int, str] = {}
         # a dry run must see all of an enrollment in one transaction, as none of it stays
         size = len(commands) if self._is_dry else MAX_TRANSACTION
         for start in range(0, len(commands), size):
-            self._transact(commands[start : start + size])
+            refusals |= self._transact(commands[start : start + size])
+        return refusals
 
-    def _transact(self, commands: Sequence[Command]) -> None:
+    def _transact(self, commands: Sequence[Command]) -> dict[int, str]:
         for number in range(1, MAX_CONFLICTS + 1):
             batch = CommandBatch([QueuedCommand(command) for command in commands])
             try:
@@ -206,19 +236,24 @@ class Importer:
                     raise
             else:
                 self._seconds += time.monotonic() - started
-                self._count(batch, result)
-                return
+                return self._count(batch, result)
+        raise AssertionError("the last try has returned or raised")
 
-    def _count(self, batch: CommandBatch, result: BatchResult) -> None:
+    def _count(self, batch: CommandBatch, result: BatchResult) -> dict[int, str]:
         report = self.report
+        refusals: dict[int, str] = {}
         for queued in batch.commands:
+            if not isinstance(queued.command, StoreCommit):
+                continue
             if isinstance(queued.result, BridgeError):
-                report.skipped[queued.result.detail] += 1
-            elif isinstance(queued.command, StoreCommit):
+                report.refused[queued.result.detail] += 1
+                refusals[id(queued.command)] = queued.result.detail
+            else:
                 report.commits += 1
                 report.warnings.update(warning.code for warning in queued.command.received.parsed_cmi.warnings)
         report.statements.update(row.verb for row in result.rows.statements)
         report.examples += [row.body for row in result.rows.statements[: MAX_EXAMPLES - len(report.examples)]]
+        return refusals
 
 
 _NO_KEY = AttemptKey(0, "", "", "", 0)

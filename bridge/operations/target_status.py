@@ -52,6 +52,8 @@ class TargetStatus(NamedTuple):
         name: empty for what waits while no LRS is configured.
         endpoint: None for a target that is not configured any more.
         oldest_waiting: when the oldest waiting statement was made, in milliseconds since the epoch.
+        waiting_removals: statements to void and documents to delete for erasures.
+        oldest_removal: when the oldest of these was asked for, in milliseconds since the epoch.
         diverged: dead deliveries whose LRS has a statement of another history of this database under their id.
         form: what it gets differently from what the mapping says, in words; empty for nothing.
     """
@@ -69,6 +71,8 @@ class TargetStatus(NamedTuple):
     alarms: Sequence[TargetAlarm] = ()
     diverged: Count = Count(0)
     form: str = ""
+    waiting_removals: Count = Count(0)
+    oldest_removal: int | None = None
 
     @property
     def since(self) -> int | None:
@@ -93,7 +97,8 @@ def target_statuses(connection: Connection, targets: Sequence[TargetSettings]) -
             waiting.get(name, Queue()),
             paused.get(name),
             [alarm for alarm in alarms if alarm.target == name],
-        )._replace(form=forms.get(name, ""))
+            forms.get(name, ""),
+        )
         for name in names
     ]
 
@@ -132,7 +137,7 @@ def describe_alarm_since(alarm: TargetAlarm) -> str:
 
 
 def _status(
-    name: str, endpoint: str | None, queue: Queue, paused: Pause | None, alarms: Sequence[TargetAlarm]
+    name: str, endpoint: str | None, queue: Queue, paused: Pause | None, alarms: Sequence[TargetAlarm], form: str
 ) -> TargetStatus:
     return TargetStatus(
         name,
@@ -147,4 +152,7 @@ def _status(
         paused,
         alarms,
         queue.diverged,
+        form,
+        queue.removals,
+        queue.oldest_removal,
     )

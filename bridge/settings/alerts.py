@@ -5,10 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bridge.settings.secret import SecretSettings
 from bridge.settings.target import validate_url
+
+MIN_REMOVALS_LATE_AFTER = 900
+"""Seconds for which a removal that is well can wait."""
 
 
 class AlertCondition(StrEnum):
@@ -28,6 +31,8 @@ class AlertCondition(StrEnum):
     """The mapping made invalid statements."""
     LATE = "late-statements"
     """A statement has waited for longer than `late_after`."""
+    LATE_REMOVALS = "late-removals"
+    """An LRS has not removed what an erasure asks for after `removals_late_after`."""
     DATABASE = "database-trouble"
     """The database does not take commits."""
     DISK = "low-disk"
@@ -39,15 +44,27 @@ class AlertCondition(StrEnum):
 class AlertingSettings(BaseModel):
     """When something is wrong enough to tell.
 
-    `late_after` and `silent_after` are the seconds that a statement may wait and an LMS be silent; 0 for ever.
+    `late_after` and `silent_after` are the seconds that a statement may wait and an LMS be silent, and
+    `removals_late_after` those that what an erasure asks of an LRS may wait (documents are deleted twice, ten minutes
+    apart); 0 for ever.
     `settle_after` are the seconds for which something must be wrong before it is told, and right again before that is.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     late_after: int = Field(default=3600, ge=0)
+    removals_late_after: int = Field(default=86_400, ge=0)
     silent_after: int = Field(default=3 * 86_400, ge=0)
     settle_after: int = Field(default=60, ge=0, le=86_400)
+
+    @field_validator("removals_late_after")
+    @classmethod
+    def _leaves_time(cls, seconds: int) -> int:
+        if 0 < seconds < MIN_REMOVALS_LATE_AFTER:
+            raise ValueError(
+                f"must be 0 or at least {MIN_REMOVALS_LATE_AFTER}: documents are deleted twice, ten minutes apart"
+            )
+        return seconds
 
 
 class AlertSettings(SecretSettings):

@@ -1,12 +1,13 @@
-"""Deliveries in pages, the newest first, and how many a filter meets."""
+"""Deliveries in pages, in the order they were made or the other way round, and how many a filter meets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Select, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, select, union_all
 
 from storage import deliveries
 from storage.deliveries import Delivery, DeliveryFilter, of_state
@@ -22,25 +23,42 @@ COUNTED = 10_000
 TOGETHER = 1_000
 """Deliveries of which the rest of the filter is asked at once."""
 
-_NEWEST = KeysetOrder(delivery.c.id)
+
+class DeliveryOrder(StrEnum):
+    """What deliveries are sorted by."""
+
+    NEWEST = "-made"
+    """The last one that was made first."""
+    OLDEST = "made"
+
+
+_ORDERS = {
+    DeliveryOrder.NEWEST: KeysetOrder(delivery.c.id),
+    DeliveryOrder.OLDEST: KeysetOrder(delivery.c.id, is_ascending=True),
+}
 
 
 def search(
-    connection: Connection, selection: DeliveryFilter, *, after: str | None = None, limit: int = PAGE_SIZE
+    connection: Connection,
+    selection: DeliveryFilter,
+    *,
+    order: DeliveryOrder = DeliveryOrder.NEWEST,
+    after: str | None = None,
+    limit: int = PAGE_SIZE,
 ) -> ResultPage[Delivery]:
     """Return a page of deliveries.
 
-    Those of a state other than delivered are found by indexes that have only them; of all others, the newest are
-    looked through.
+    Those of a state other than delivered are found by indexes that have only them; of all others, the first in the
+    order are looked through.
 
     Raises:
         ValueError: `after` is no cursor of this search.
     """
     query = _few(connection, selection)
     if query is not None:
-        page = _NEWEST.page(connection, query, int, ScanLimit(few=True), after=after, limit=limit)
+        page = _ORDERS[order].page(connection, query, int, ScanLimit(few=True), after=after, limit=limit)
     else:
-        page = _looked_through(connection, selection, after, limit)
+        page = _looked_through(connection, selection, order, after, limit)
     return ResultPage(deliveries.shown(connection, page.rows), page.after)
 
 
@@ -70,8 +88,9 @@ def some(
         newest = search(connection, selection, limit=examples).rows if examples else []
         return Some(up_to(connection, query, limit), newest)
     looked_at = READ if looked_at is None else looked_at
-    ids = _newest(connection, selection, None, looked_at + 1)
-    met = [delivery_id for part in _that_meet(connection, selection, ids[:looked_at]) for delivery_id in part]
+    order = DeliveryOrder.NEWEST
+    ids = _first(connection, selection, order, None, looked_at + 1)
+    met = [delivery_id for part in _that_meet(connection, selection, order, ids[:looked_at]) for delivery_id in part]
     return Some(Count(len(met), is_lower_bound=len(ids) > looked_at), deliveries.shown(connection, met[:examples]))
 
 
@@ -90,27 +109,29 @@ def _few(connection: Connection, selection: DeliveryFilter) -> Select[tuple[int]
 
 
 def _looked_through(
-    connection: Connection, selection: DeliveryFilter, after: str | None, limit: int
+    connection: Connection, selection: DeliveryFilter, order: DeliveryOrder, after: str | None, limit: int
 ) -> ResultPage[int]:
-    below = None if after is None else _NEWEST.place(after)[0]
+    place = None if after is None else _ORDERS[order].place(after)[0]
     if _is_of_state(selection):
-        return cut(_newest(connection, selection, below, limit + 1), limit, lambda delivery_id: [delivery_id])
-    ids, matching = _newest(connection, selection, below, READ), list[int]()
-    for part in _that_meet(connection, selection, ids):
+        return cut(_first(connection, selection, order, place, limit + 1), limit, lambda delivery_id: [delivery_id])
+    ids, matching = _first(connection, selection, order, place, READ), list[int]()
+    for part in _that_meet(connection, selection, order, ids):
         matching += part
         if len(matching) > limit:
             return cut(matching[: limit + 1], limit, lambda delivery_id: [delivery_id])
     return ResultPage(matching, encode(ids[-1:]) if len(ids) == READ else None)
 
 
-def _newest(connection: Connection, selection: DeliveryFilter, below: object, limit: int) -> list[int]:
-    """Return the ids, the newest first, of those that may meet a filter: all of its state and target, or all there are.
+def _first(
+    connection: Connection, selection: DeliveryFilter, order: DeliveryOrder, place: object, limit: int
+) -> list[int]:
+    """Return the first ids after a place of those that may meet a filter: all of its state and target, or all.
 
     Each target and shard is read from the end of its own part of the index, however long that is.
     """
-    query = select(delivery.c.id).order_by(delivery.c.id.desc()).limit(limit)
-    if below is not None:
-        query = query.where(delivery.c.id < below)
+    query = select(delivery.c.id).order_by(_sorted(delivery.c.id, order)).limit(limit)
+    if place is not None:
+        query = query.where(delivery.c.id < place if order is DeliveryOrder.NEWEST else delivery.c.id > place)
     if not _is_indexed(selection):
         return list(connection.execute(query).scalars())
     conditions = of_state(str(selection.state))
@@ -123,15 +144,21 @@ def _newest(connection: Connection, selection: DeliveryFilter, below: object, li
     if not parts:
         return []
     each = union_all(*(select(part.subquery().c.id) for part in parts)).subquery()
-    return list(connection.execute(select(each.c.id).order_by(each.c.id.desc()).limit(limit)).scalars())
+    return list(connection.execute(select(each.c.id).order_by(_sorted(each.c.id, order)).limit(limit)).scalars())
 
 
-def _that_meet(connection: Connection, selection: DeliveryFilter, ids: list[int]) -> Iterator[list[int]]:
-    """Return those of some deliveries that meet a filter, some at a time, the newest first."""
+def _sorted(ids: ColumnElement[int], order: DeliveryOrder) -> ColumnElement[int]:
+    return ids.desc() if order is DeliveryOrder.NEWEST else ids.asc()
+
+
+def _that_meet(
+    connection: Connection, selection: DeliveryFilter, order: DeliveryOrder, ids: list[int]
+) -> Iterator[list[int]]:
+    """Return those of some deliveries that meet a filter, some at a time, in their order."""
     elsewhere = msgspec.structs.replace(selection, lms=None, learner=None, activity=None)
     owners = enrollment_filter.conditions(connection, enrollment_filter.of_statements(selection), walked=True)
     query = deliveries.chosen(selection, delivery.c.id, [*deliveries.conditions(elsewhere), *owners])
-    query = query.order_by(delivery.c.id.desc())
+    query = query.order_by(_sorted(delivery.c.id, order))
     for first in range(0, len(ids), TOGETHER):
         part = query.where(among(connection, delivery.c.id, ids[first : first + TOGETHER]))
         yield list(connection.execute(part).scalars())

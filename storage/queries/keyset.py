@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
@@ -44,6 +45,7 @@ MAX_SORTED_ROWS = 500
 """Rows that are gathered and sorted rather than looked for in the order of time."""
 
 _FIRST_UUID = "00000000-0000-0000-0000-000000000000"
+_LAST_UUID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
 class CursorError(ValueError):
@@ -185,12 +187,18 @@ class KeysetOrder:
     Args:
         time: an indexed column.
         rest: what follows it in the order: whole numbers or UUIDs, the first of them the key of the time's table.
+        is_ascending: the oldest first, all ascending.
     """
 
-    def __init__(self, time: Column[Any], *rest: Column[Any]) -> None:
+    def __init__(self, time: Column[Any], *rest: Column[Any], is_ascending: bool = False) -> None:
         self._time = time
         self._rest = rest
         self._columns = (time, *rest)
+        self._is_ascending = is_ascending
+        # how what comes later in the order compares
+        self._is_past = operator.gt if is_ascending else operator.lt
+        self._is_from = operator.ge if is_ascending else operator.le
+        self._is_up_to = operator.le if is_ascending else operator.ge
 
     def place(self, cursor: str) -> list[int | str | None]:
         """Return the sort key that a cursor of this order holds.
@@ -235,18 +243,19 @@ class KeysetOrder:
             end = None if reach.few else self._end(connection, columns, conditions, of_part)
             part = query.where(*conditions)
             if of_part is not None:
-                part = part.where(_below(columns, of_part[-len(columns) :]))
+                part = part.where(self._after(columns, of_part[-len(columns) :]))
             if end is not None:
-                part = part.where(columns[0] >= end[0], _row(columns, end) >= _values(columns, end))
+                row, values = _row(columns, end), _values(columns, end)
+                part = part.where(self._is_up_to(columns[0], end[0]), self._is_up_to(row, values))
             # what is sorted must not be looked for in the order of the index, which can be long
             order = [columns[0] + 0 if reach.few else columns[0], *columns[1:]]
-            part = part.order_by(*(column.desc() for column in order)).limit(limit + 1 - len(rows))
+            part = part.order_by(*self._in_order(order)).limit(limit + 1 - len(rows))
             rows += connection.execute(part).all()
             if len(rows) > limit:
                 break
             if end is not None:
-                lowest = [_lowest(column) for column in columns[len(end) :]]
-                return self._result_page(rows, make, encode([*end, *lowest] if timed else [None, *end, *lowest]))
+                last = [self._last(column) for column in columns[len(end) :]]
+                return self._result_page(rows, make, encode([*end, *last] if timed else [None, *end, *last]))
         rest = encode(rows[limit - 1][-len(self._columns) :]) if len(rows) > limit else None
         return self._result_page(rows[:limit], make, rest)
 
@@ -256,6 +265,21 @@ class KeysetOrder:
         if self._time.nullable:
             clauses.append(self._time.is_not(None) if timed else self._time.is_(None))
         return clauses
+
+    def _in_order(self, columns: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+        return [column.asc() if self._is_ascending else column.desc() for column in columns]
+
+    def _after(self, columns: Sequence[Column[Any]], key: Sequence[Any]) -> ColumnElement[bool]:
+        """Return the condition of coming after a key in the order."""
+        # from the first of them alone PostgreSQL tells how many rows that are
+        is_past = self._is_past(_row(columns, key), _values(columns, key))
+        return and_(self._is_from(columns[0], key[0]), is_past)
+
+    def _last(self, column: Column[Any]) -> int | str:
+        """Return what comes after all values of a column in the order, or is the last of them."""
+        if isinstance(column.type, String):
+            return _LAST_UUID if self._is_ascending else _FIRST_UUID
+        return _largest(column) if self._is_ascending else -1
 
     def _result_page(self, rows: Sequence[Any], make: Callable[..., T], after: str | None) -> ResultPage[T]:
         return ResultPage([make(*row[: -len(self._columns)]) for row in rows], after)
@@ -267,19 +291,20 @@ class KeysetOrder:
         conditions: Sequence[ColumnElement[bool]],
         key: Sequence[Any] | None,
     ) -> list[Any] | None:
-        """Return the place down to which `READ` rows are, None where there are not so many.
+        """Return the place up to which `READ` rows are, None where there are not so many.
 
-        It is told by all columns that are of the time's table: by its time alone, it would have all rows above it that
+        It is told by all columns that are of the time's table: by its time alone, it would have all rows before it that
         share a millisecond, as those of an import do.
         """
         time_columns = [column for column in columns if column.table is self._time.table]
-        walked = select(*time_columns).where(*conditions).order_by(*(column.desc() for column in time_columns))
+        walked = select(*time_columns).where(*conditions).order_by(*self._in_order(time_columns))
         if key is not None:
             here = list(key[-len(columns) :])
-            lower = zip(columns[len(time_columns) :], here[len(time_columns) :], strict=True)
-            is_done = all(part == _lowest(lower_column) for lower_column, part in lower)
+            rest = zip(columns[len(time_columns) :], here[len(time_columns) :], strict=True)
+            is_done = all(part == self._last(column) for column, part in rest)
             row, values = _row(time_columns, here), _values(time_columns, here)
-            walked = walked.where(time_columns[0] <= here[0], row < values if is_done else row <= values)
+            is_past = self._is_past if is_done else self._is_from
+            walked = walked.where(self._is_from(time_columns[0], here[0]), is_past(row, values))
         last = connection.execute(walked.offset(READ - 1).limit(1)).one_or_none()
         return None if last is None else list(last)
 
@@ -297,17 +322,11 @@ def _fits(column: Column[Any], part: int | str | None) -> bool:
         return bool(column.nullable)
     if isinstance(column.type, String):
         return isinstance(part, str) and is_stored_uuid(part)
-    largest = 2 ** (63 if isinstance(column.type, BigInteger) else 31) - 1
-    return isinstance(part, int) and -largest <= part <= largest
+    return isinstance(part, int) and -_largest(column) <= part <= _largest(column)
 
 
-def _lowest(column: Column[Any]) -> int | str:
-    return _FIRST_UUID if isinstance(column.type, String) else -1
-
-
-def _below(columns: Sequence[Column[Any]], key: Sequence[Any]) -> ColumnElement[bool]:
-    # from the first of them alone PostgreSQL tells how many rows that are
-    return and_(columns[0] <= key[0], _row(columns, key) < _values(columns, key))
+def _largest(column: Column[Any]) -> int:
+    return (1 << (63 if isinstance(column.type, BigInteger) else 31)) - 1
 
 
 def _row(columns: Sequence[Column[Any]], key: Sequence[Any]) -> ColumnElement[Any]:

@@ -25,6 +25,9 @@ COUNTED = 100_000
 LATE = 60 * MINUTE
 """Milliseconds that a statement waits before it is an alarm."""
 
+LATE_REMOVAL = 24 * 60 * MINUTE
+"""Milliseconds that what an erasure asks of a target waits before it is an alarm."""
+
 
 class Minute(NamedTuple):
     """How many there were in the minute that began at `at`."""
@@ -60,6 +63,8 @@ class AlarmKind(StrEnum):
     """Documents are not sent any more."""
     LATE = "late"
     """Statements have waited for long."""
+    LATE_REMOVALS = "late removals"
+    """What erasures ask of the target has waited for long."""
 
 
 class Alarm(NamedTuple):
@@ -150,6 +155,8 @@ def alarms(
                 raised.append(Alarm(kind, target, number))
         if queue.oldest is not None and queue.oldest <= now - LATE:
             raised.append(Alarm(AlarmKind.LATE, target, queue.waiting, queue.oldest))
+        if queue.oldest_removal is not None and queue.oldest_removal <= now - LATE_REMOVAL:
+            raised.append(Alarm(AlarmKind.LATE_REMOVALS, target, queue.removals, queue.oldest_removal))
     return raised
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, se
 
 from storage import diverged
 from storage.deliveries import of_state
+from storage.erasure_tables import removal
 from storage.outbox import SHARDS
 from storage.queries.keyset import Count, up_to
 from storage.states import DeliveryState
@@ -18,7 +19,8 @@ from storage.tables import delivery, document_delivery, statement
 class Queue(NamedTuple):
     """What a target's deliveries come to; `oldest` is when the statement that waits longest was made.
 
-    `diverged` are those of the dead that met a statement of another history of the database at the target.
+    `diverged` are those of the dead that met a statement of another history of the database at the target. `removals`
+    are what the target has still to remove for erasures, `oldest_removal` when the first of these was asked for.
     """
 
     waiting: Count = Count(0)
@@ -28,6 +30,8 @@ class Queue(NamedTuple):
     dead_documents: Count = Count(0)
     oldest: int | None = None
     diverged: Count = Count(0)
+    removals: Count = Count(0)
+    oldest_removal: int | None = None
 
 
 COUNTED = 100_000
@@ -48,13 +52,15 @@ def queues(connection: Connection, limit: int = COUNTED) -> dict[str, Queue]:
         ),
         "diverged": diverged.count_by_target(connection, limit),
         "dead_documents": _by_target(connection, document_delivery.c.target, document_state(DeliveryState.DEAD), limit),
+        "removals": _by_target(connection, removal.c.target, (), limit),
     }
     names: set[str] = set().union(*counted.values())
     by_target = {}
     for target in sorted(names):
         numbers: Mapping[str, Any] = {name: its[target] for name, its in counted.items() if target in its}
         oldest = _oldest(connection, target) if target in counted["waiting"] else None
-        by_target[target] = Queue(**numbers, oldest=oldest)
+        oldest_removal = _oldest_removal(connection, target) if target in counted["removals"] else None
+        by_target[target] = Queue(**numbers, oldest=oldest, oldest_removal=oldest_removal)
     return by_target
 
 
@@ -108,4 +114,11 @@ def _oldest(connection: Connection, target: str) -> int | None:
         .where(delivery.c.id.in_([delivery_id for delivery_id in firsts if delivery_id is not None]))
     )
     created_at: int | None = connection.execute(query).scalar_one()
+    return created_at
+
+
+def _oldest_removal(connection: Connection, target: str) -> int | None:
+    """Return when the first removal that waits was asked for, by the index."""
+    first = select(func.min(removal.c.created_at)).where(removal.c.target == target)
+    created_at: int | None = connection.execute(first).scalar_one()
     return created_at

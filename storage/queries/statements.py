@@ -1,7 +1,8 @@
-"""Statements as people look for them, the newest first, and the lineage of one."""
+"""Statements as people look for them, in an order that an index has, and the lineage of one."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, select
@@ -121,12 +122,37 @@ _ORIGIN: Select[Any] = select(
         journal, and_(journal.c.session_id == statement.c.session_id, journal.c.number == statement.c.commit_number)
     )
 )
-_NEWEST = KeysetOrder(statement.c.created_at, statement.c.attempt_id, statement.c.position)
+
+
+class StatementOrder(StrEnum):
+    """What statements are sorted by: the orders that indexes of the table have."""
+
+    NEWEST = "-made"
+    """The last one that was made first."""
+    OLDEST = "made"
+    LAST_ATTEMPT = "-attempt"
+    """The attempt that began last first, with its last statement first."""
+    FIRST_ATTEMPT = "attempt"
+
+
+_BY_TIME = statement.c.created_at, statement.c.attempt_id, statement.c.position
+_BY_ATTEMPT = statement.c.attempt_id, statement.c.position
+_ORDERS = {
+    StatementOrder.NEWEST: KeysetOrder(*_BY_TIME),
+    StatementOrder.OLDEST: KeysetOrder(*_BY_TIME, is_ascending=True),
+    StatementOrder.LAST_ATTEMPT: KeysetOrder(*_BY_ATTEMPT),
+    StatementOrder.FIRST_ATTEMPT: KeysetOrder(*_BY_ATTEMPT, is_ascending=True),
+}
 _ITS_DELIVERY = and_(delivery.c.attempt_id == statement.c.attempt_id, delivery.c.position == statement.c.position)
 
 
 def search(
-    connection: Connection, selection: DeliveryFilter, *, after: str | None = None, limit: int = PAGE_SIZE
+    connection: Connection,
+    selection: DeliveryFilter,
+    *,
+    order: StatementOrder = StatementOrder.NEWEST,
+    after: str | None = None,
+    limit: int = PAGE_SIZE,
 ) -> ResultPage[StatementSummary]:
     """Return a page of statements. With `target` and `state`, those that have a delivery of which both are true.
 
@@ -138,7 +164,9 @@ def search(
         if value is not None:
             query = query.where(column == value)
     span = TimeSpan(selection.since, selection.until)
-    page = _NEWEST.page(connection, query, lambda *row: row, ScanLimit(span, is_few), after=after, limit=limit)
+    if order in {StatementOrder.LAST_ATTEMPT, StatementOrder.FIRST_ATTEMPT}:  # whose index does not have the time
+        query, span = query.where(*span.of(statement.c.created_at)), TimeSpan()
+    page = _ORDERS[order].page(connection, query, lambda *row: row, ScanLimit(span, is_few), after=after, limit=limit)
     keys = [(row[0], row[1]) for row in page.rows]
     ways, forms = _ways(connection, keys), target_statements.descriptions(connection, keys)
     rows = [

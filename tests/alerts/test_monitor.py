@@ -23,12 +23,14 @@ from bridge.metrics.catalog import ALERT, ALERT_NOTIFICATIONS
 from bridge.settings import AlertCondition, AlertingSettings, AlertSettings
 from bridge.system_alarms import AlarmCode, SystemAlarms
 from bridge.write_health import FAILURE_HOLD, WriteHealth
-from storage import alerts, integrity, target_alarms
+from storage import alerts, integrity, pauses, target_alarms
 from storage.engine import open_engine, reading, writing
+from storage.pauses import Pause
 from storage.states import AlarmState, NotificationState, RequestKind
 from storage.target_alarms import TargetAlarm
 from tests.support.accounts import START
 from tests.support.bridge import Bridge, FakeClock, FakeMonotonic, StartBridge
+from tests.support.deliveries import add_removals
 
 SETTLE = 60
 UNREACHABLE = TargetAlarm("analytics", RequestKind.STATEMENTS, AlarmState.UNREACHABLE, START, START, "canary answer")
@@ -363,6 +365,30 @@ async def test_statements_that_wait_for_long_and_dead_ones_are_told(
         connection.execute(text("UPDATE delivery SET state = 'dead', target = 'lrs'"))
     await watched.settle()
     assert {*channel.news()[1:]} == {("dead-deliveries", "lrs", "began"), ("late-statements", "(no LRS)", "ended")}
+
+
+async def test_what_an_erasure_asks_of_an_lrs_for_long_is_told_unless_the_target_is_paused(
+    start: StartBridge, database_url: str, closing: list[Watched]
+) -> None:
+    bridge = await start()
+    for target in ("lrs", "paused"):
+        add_removals(bridge, target, 2)
+    with writing(bridge.engine) as connection:
+        pauses.begin(connection, Pause("paused", START, "ada", "moving", automatic=False))
+    watched = await _watch_bridge(bridge, database_url, removals_late_after=86_400)
+    closing.append(watched)
+    (channel,) = watched.channels
+    await watched.settle()
+    bridge.clock.advance(86_300)
+    await watched.settle()
+    assert channel.news() == []
+    bridge.clock.advance(100)
+    await watched.settle()
+    assert channel.news() == [("late-removals", "lrs", "began")]
+    with writing(bridge.engine) as connection:
+        connection.execute(text("DELETE FROM removal"))
+    await watched.settle()
+    assert channel.news()[1:] == [("late-removals", "lrs", "ended")]
 
 
 async def test_an_lms_that_used_to_send_and_is_silent_is_told(

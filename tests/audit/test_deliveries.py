@@ -73,6 +73,40 @@ async def test_a_list_holds_exactly_what_its_filter_names(bridge: Bridge, audito
     assert sorted(map(int, shown)) == sorted(row[0] for row in expected)
 
 
+@pytest.mark.parametrize("query", ["", "state=waiting&", "rule=initialized&"])
+async def test_the_order_can_be_turned_round_and_no_filter_is_lost_by_that(
+    bridge: Bridge, auditor: Visitor, query: str
+) -> None:
+    for number in range(60):
+        await bridge.commit({"core": {"lesson_status": "passed"}}, learner={"id": f"more-{number}"})
+    newest, _ = await _pages(auditor, f"/audit/deliveries?{query}sort=-made")
+    oldest, text = await _pages(auditor, f"/audit/deliveries?{query}sort=made")
+    assert len(oldest) > 50
+    assert oldest == sorted(oldest) == newest[::-1]
+    (head,) = re.findall(r'<th aria-sort="ascending"><a href="([^"]+)">Made</a>', text)
+    assert head == f"/audit/deliveries?{query}sort=-made".replace("&", "&amp;")
+
+
+async def _pages(visitor: Visitor, path: str) -> tuple[list[int], str]:
+    """Return the ids of deliveries on all pages, and the last page."""
+    ids: list[int] = []
+    text = ""
+    while path:
+        text = await visitor.text(path)
+        ids += map(int, re.findall(r"#delivery-(\d+)", text))
+        match = re.search(r'<a href="([^"]+)" rel="next">', text)
+        path = match[1].replace("&amp;", "&") if match else ""
+    return ids, text
+
+
+@pytest.mark.parametrize("path", ["/audit/deliveries?sort=state", "/audit/statements?sort=verb"])
+async def test_an_order_that_no_index_has_is_refused_in_words(bridge: Bridge, auditor: Visitor, path: str) -> None:
+    answer = await auditor.get(path)
+
+    assert answer.status == 400
+    assert "sort must be one of: -made, made" in await answer.text()
+
+
 async def test_links_of_a_cause_find_its_deliveries_alone(bridge: Bridge, admin: Visitor) -> None:
     text = await admin.text("/audit/deliveries")
     links = [address.replace("&amp;", "&") for address in re.findall(r'href="(/audit/deliveries/retry\?[^"]+)"', text)]

@@ -22,6 +22,7 @@ from tests.audit.conftest import Meet
 from tests.audit.page_content import fact, table
 from tests.support.bridge import Bridge, StartBridge
 from tests.support.browser import Visitor
+from tests.support.deliveries import add_removals
 from tests.support.sql import scalar
 
 CHARTS = ("commits", "statements", "depth", "age")
@@ -101,6 +102,20 @@ async def test_alarms_come_first_each_with_what_to_do(bridge: Bridge, reader: Vi
     assert page.index("<strong>") < page.index("Open sessions")
     assert "eve paused it: it &lt;moves&gt;." in page
     assert table(page, "Waiting longest") == [["lrs", "2 h 2 min"]]
+
+
+async def test_what_erasures_ask_of_a_target_is_an_alarm_after_a_day(bridge: Bridge, reader: Visitor) -> None:
+    with writing(bridge.engine) as connection:
+        pauses.end(connection, "lrs")
+    for target in ("lrs", "gone"):
+        add_removals(bridge, target, 2)
+    assert "has not removed" not in await reader.text("/audit/")
+    with writing(bridge.engine) as connection:  # the reader's session would end with a day
+        connection.execute(text("UPDATE removal SET created_at = created_at - 86400000"))
+    page = await reader.text("/audit/")
+    alarms = dict(re.findall(r"<strong>([^<]+)</strong>.*?</p>\s*<p>(.*?) <a", page, re.DOTALL))
+    assert "not allow the bridge to void" in alarms["lrs has not removed what erasures ask for after more than a day"]
+    assert "no longer configured" in alarms["gone has not removed what erasures ask for after more than a day"]
 
 
 async def test_a_target_that_does_not_let_the_bridge_in_is_an_alarm_without_its_answer(

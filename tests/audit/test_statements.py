@@ -43,6 +43,37 @@ async def test_the_newest_come_first_and_all_are_there(bridge: Bridge, admin: Vi
 
 
 @pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        ("made", "created_at, attempt_id, position"),
+        ("-made", "created_at DESC, attempt_id DESC, position DESC"),
+        ("attempt", "attempt_id, position"),
+        ("-attempt", "attempt_id DESC, position DESC"),
+    ],
+)
+async def test_the_order_that_is_asked_for_is_that_of_the_database_and_is_kept_from_page_to_page(
+    bridge: Bridge, admin: Visitor, sort: str, order: str
+) -> None:
+    column, direction = sort.removeprefix("-"), "descending" if sort.startswith("-") else "ascending"
+    for number in range(30):
+        await bridge.commit({"core": {"lesson_status": "passed"}}, learner={"id": f"more-{number}"})
+    expected = [str(row[0]) for row in rows(bridge, f"SELECT id FROM statement ORDER BY {order}")]
+    assert len(expected) > 50
+    shown: list[str] = []
+    path = f"/audit/statements?lms=lms&sort={sort}"
+    while path:
+        text = await admin.text(path)
+        shown += _ROW.findall(text)
+        (head,) = re.findall(rf'<th aria-sort="{direction}"><a href="([^"]+)">', text)
+        other = column if sort.startswith("-") else f"-{column}"
+        assert head == f"/audit/statements?lms=lms&amp;sort={other}"
+        assert f'<input type="hidden" name="sort" value="{sort}">' in text
+        match = re.search(r'<a href="([^"]+)" rel="next">', text)
+        path = match[1].replace("&amp;", "&") if match else ""
+    assert shown == expected
+
+
+@pytest.mark.parametrize(
     ("query", "where"),
     [
         ("verb=http://adlnet.gov/expapi/verbs/passed", "s.verb = 'http://adlnet.gov/expapi/verbs/passed'"),

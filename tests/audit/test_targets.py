@@ -18,6 +18,7 @@ from tests.audit.conftest import Meet
 from tests.support.accounts import START
 from tests.support.bridge import Bridge, StartBridge
 from tests.support.browser import Visitor
+from tests.support.deliveries import add_removals
 from tests.support.http_server import Handler, serve
 
 LRS = TargetSettings(name="analytics", endpoint="http://127.0.0.1:1/xapi/", username="u", password="p")
@@ -81,6 +82,17 @@ async def test_what_waits_and_since_when_is_told(start: StartBridge, meet: Meet)
     assert facts["Waiting since"] == "2026-01-01 00:00:00 UTC"
     assert (facts["Dead"], facts["Last delivered"], facts["Failures since then"]) == ("0", NONE, "0")
     assert facts["Circuit breaker"] == "closed"
+
+
+async def test_what_is_to_be_removed_for_erasures_is_told_and_leads_those_there_who_may_see_them(
+    bridge: Bridge, reader: Visitor, auditor: Visitor
+) -> None:
+    add_removals(bridge, "analytics", 3)
+    texts = [await who.text("/audit/targets") for who in (reader, auditor)]
+
+    assert [_facts(text)["To be removed"] for text in texts] == ["3", "3"]
+    assert _facts(texts[0])["To be removed since"] == "2026-01-01 00:00:00 UTC"
+    assert ['<a href="/audit/erasures">erasures</a>' in text for text in texts] == [False, True]
 
 
 async def test_the_last_trouble_and_the_failures_since_the_last_delivery_are_told(

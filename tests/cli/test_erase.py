@@ -15,10 +15,10 @@ from bridge.clock import system_now
 from bridge.forwarding.removals import IN_FLIGHT_TTL
 from bridge.sandbox.lrs.documents import DOCUMENTS
 from mappings.xapi.voiding import VOIDED
-from storage import removals
 from storage.database_files import sqlite_path
 from storage.engine import reading, writing
 from storage.erasure_tables import removal
+from storage.queries.queues import queues
 from storage.tables import audit_log, metadata
 from tests.cli.conftest import Run
 from tests.support.bridge import Bridge, StartBridge
@@ -311,7 +311,7 @@ async def test_profiles_of_activities_stay_for_others(start: StartBridge, lrs: L
     await wait_until(lambda: _settled(bridge))
     erase("--yes", settings=_settings(lrs))
     with reading(bridge.engine) as connection:
-        assert removals.waiting(connection)["lrs"] > 0
+        assert queues(connection)["lrs"].removals.number > 0
         resources = set(connection.execute(select(removal.c.resource)).scalars())
 
     assert "activities/profile" not in resources

@@ -74,6 +74,21 @@ def test_it_is_recorded_in_the_audit_log_and_each_attempt_in_a_report(run: Run, 
     assert entry.reason == "1 commits from csv"
 
 
+def test_the_history_of_an_erased_learner_stays_out(run: Run, settings: str, sqlite_url: str) -> None:
+    assert run(*COMMAND, "--yes", file=settings).exit_code == 0
+    assert run("erase", "ada", "--yes", file=settings).exit_code == 0
+    assert count(sqlite_url) == 0
+
+    result = run(*COMMAND, "--yes", "--json", "--report", "report.ndjson", file=settings)
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in Path("report.ndjson").read_text(encoding="utf-8").splitlines()]
+    (line,) = (line for line in lines if line["key"] == "ada/235")
+    assert (line["outcome"], line["commits"], line["refused"]) == ("refused", 0, 1)
+    assert "This learner was erased here" in line["reason"]
+    assert json.loads(result.stdout)["refused"] == {line["reason"]: 1}
+    assert count(sqlite_url) == 0
+
+
 def test_beside_a_bridge_that_serves_it_rests(
     run: Run, settings: str, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,9 @@ password_env = "ALSO"
 [log]
 level = "loud"
 
+[alerting]
+removals_late_after = 600
+
 [servr]
 port = 1
 """
@@ -61,6 +64,7 @@ def test_all_that_is_wrong_is_told_at_once(run: Run) -> None:
         "targets[0].version",
         "targets[1].endpoint",
         "log.level",
+        "alerting.removals_late_after",
         "servr",
     }
     assert "server.prot: is not a known setting" in lines

@@ -10,6 +10,7 @@ from storage.target_alarms import TargetAlarm
 from tests.cli.conftest import Run
 from tests.support.accounts import START
 from tests.support.bridge import StartBridge
+from tests.support.deliveries import add_removals
 
 FILE = """
 [[targets]]
@@ -105,10 +106,18 @@ async def test_what_waits_is_counted_whether_its_target_is_configured_or_not(
     bridge = await start()
     await bridge.commit({"core": {"lesson_status": "passed"}})
     await bridge.let_documents_follow()
+    add_removals(bridge, "gone", 2)
     rows = json.loads(run("targets", "list", "--json", file=FILE, **{URL: database_url}).stdout)["items"]
-
-    assert [(row["name"], row["state"]) for row in rows] == [("analytics", "flowing"), ("", "not configured")]
+    assert [(row["name"], row["state"]) for row in rows] == [
+        ("analytics", "flowing"), ("", "not configured"), ("gone", "not configured"),
+    ]  # fmt: skip
+    assert [(row["waiting_removals"], row["oldest_removal"]) for row in rows] == [
+        (0, None), (0, None), (2, "2026-01-01T00:00:00.000Z"),
+    ]  # fmt: skip
     assert rows[1]["waiting"] == len(bridge.rules())
     assert rows[1]["waiting_documents"] > 0
     assert rows[1]["oldest_waiting"] == "2026-01-01T00:00:00.000Z"
-    assert "(no LRS yet)" in run("targets", "list", file=FILE, **{URL: database_url}).stdout
+    shown = run("targets", "list", file=FILE, **{URL: database_url}).stdout
+    assert "(no LRS yet)" in shown
+    (gone,) = (line.split() for line in shown.splitlines() if line.strip().startswith("gone"))
+    assert gone == ["gone", "not", "configured", "0", "0", "2", "0", "0"]

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from bridge.settings import TargetSettings
 from storage.engine import writing
 from tests.support.bridge import Bridge, StartBridge
+from tests.support.deliveries import add_removals
 
 
 async def test_alive_says_nothing_of_the_database(bridge: Bridge) -> None:
@@ -41,6 +42,13 @@ async def test_an_lrs_that_is_down_does_not_make_it_unready(start: StartBridge) 
 
     assert (status, answer["waiting"], answer["waiting_documents"]) == (200, {"gone": 1}, {"gone": 3})
     assert "notice" not in answer
+
+
+async def test_what_erasures_ask_of_an_lrs_is_counted(bridge: Bridge) -> None:
+    add_removals(bridge, "gone", 3)
+    _, answer = await bridge.get("/readyz", token=None)
+
+    assert (answer["waiting_removals"], answer["waiting"]) == ({"gone": 3}, {})
 
 
 async def test_an_old_schema_makes_it_unready_and_says_what_to_do(bridge: Bridge) -> None:

@@ -20,6 +20,7 @@ from storage import pauses
 from storage.engine import writing
 from storage.pauses import Pause
 from tests.support.bridge import Bridge, StartBridge
+from tests.support.deliveries import add_removals
 from tests.support.lrs import Lrs
 from tests.support.waiting import poll, wait_until
 
@@ -88,6 +89,16 @@ async def test_what_waits_for_an_lrs_that_is_down_is_shown_with_its_age(start: S
     assert value(values, "scorm_bridge_waiting_deliveries", target="gone", kind="statements") == 1
     assert value(values, "scorm_bridge_oldest_waiting_seconds", target="gone") == 90
     assert (value(values, "scorm_bridge_deliveries_total", target="gone", kind="statements", outcome="retry") or 0) >= 1
+
+
+async def test_what_a_target_has_still_to_remove_is_shown_with_its_age(bridge: Bridge) -> None:
+    add_removals(bridge, "gone", 2)
+    bridge.clock.advance(90)
+    values = await scrape(bridge)
+
+    assert value(values, "scorm_bridge_waiting_removals", target="gone") == 2
+    assert value(values, "scorm_bridge_oldest_removal_seconds", target="gone") == 90
+    assert value(values, "scorm_bridge_waiting_deliveries", target="gone", kind="statements") == 0
 
 
 async def test_pauses_and_refusals_are_shown(bridge: Bridge) -> None:

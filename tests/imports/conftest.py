@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from bridge.commit_model.active_mappings import ActiveMappings
+from bridge.commits.dependencies import CommitDependencies
 from bridge.imports.importer import Importer, ImportLine, ImportReport
 from bridge.imports.sources import open_source
 from bridge.imports.sources.column_map import ColumnMap
@@ -18,9 +20,13 @@ from bridge.mapping_library.activation import activate_configured
 from bridge.mapping_library.reloader import load_active
 from bridge.settings import TargetSettings
 from storage.engine import open_engine, writing
+from storage.erasures import learner_digest
 from tests.support.accounts import START, register_lms
 from tests.support.bridge import Ids
 from tests.support.mapping import DEFAULT
+
+DIGEST_KEY = bytes(32)
+"""Of the hashes of erased learners."""
 
 
 @dataclass
@@ -37,7 +43,10 @@ class Importing:
     ) -> ImportReport:
         """Import, and return what came of it."""
         lines: list[ImportLine] = []
-        importer = Importer(self.engine, self.mappings, resume="auto", now=lambda: START, new_id=Ids(), dry_run=dry_run)
+        dependencies = CommitDependencies(
+            self.mappings, lambda: START, Ids(), learner_digest=partial(learner_digest, DIGEST_KEY)
+        )
+        importer = Importer(self.engine, dependencies, dry_run=dry_run)
         with open_source(source, str(place), column_map) as history:
             total = history.count()
             importer.run(history, self.lms_id, on_lines=lambda more, _: lines.extend(more), pause=lambda _seconds: None)

@@ -10,7 +10,9 @@ import pytest
 
 from bridge.imports.sources.column_map import ColumnMap
 from bridge.settings import TargetSettings
-from tests.imports.conftest import Importing, importing
+from storage import erasures
+from storage.engine import writing
+from tests.imports.conftest import DIGEST_KEY, Importing, importing
 from tests.support import replay
 from tests.support.accounts import register_lms
 from tests.support.bridge import StartBridge
@@ -120,6 +122,53 @@ def test_what_cannot_be_imported_is_told_with_its_reason(import_history: Importi
         "its attempt is no number from 1": 1,
         "learner.id is longer than 1000 bytes.": 1,
     }
+
+
+@pytest.mark.parametrize("is_dry", [True, False])
+def test_an_erased_learner_is_refused_and_each_attempt_says_so(
+    import_history: Importing, rows: Path, *, is_dry: bool
+) -> None:
+    with writing(import_history.engine) as connection:
+        digest = erasures.learner_digest(DIGEST_KEY, import_history.lms_id, "u1")
+        erasures.refuse(connection, {import_history.lms_id: digest})
+
+    report = import_history("csv", rows, MAP, dry_run=is_dry)
+
+    ((reason, number),) = report.refused.items()
+    assert "This learner was erased here" in reason
+    assert (number, report.attempts, report.commits, dict(report.skipped)) == (3, 1, 1, {})
+    assert {line.key: line[1:] for line in import_history.lines} == {
+        "u1/235/1": ("refused", 0, 2, reason),
+        "u1/235/2": ("refused", 0, 1, reason),
+        "u2/235/1": ("imported", 1, 0, ""),
+    }
+    stored = [] if is_dry else [("u2",)]
+    assert import_history.rows("SELECT learner_id FROM enrollment") == stored
+
+
+def test_of_an_attempt_some_of_whose_commits_are_refused_the_others_are_stored_and_both_are_told(
+    import_history: Importing, tmp_path: Path
+) -> None:
+    sessions = [f"3c0f4a52-8d8e-4b39-8f7e-0d9c6f7f000{number}" for number in range(2)]
+    path = tmp_path / "rows.csv"
+    by_session = ColumnMap(MAP.columns | {"session": "session"}, MAP.constants, MAP.cmi)
+    path.write_text(f"session,{HEADER}\n{sessions[1]},{ROWS[3]}\n", encoding="utf-8")
+    import_history("csv", path, by_session)
+    # the other session is another learner's
+    lines = [f"{session},{row}" for session, row in zip(sessions, ROWS, strict=False)]
+    path.write_text("\n".join((f"session,{HEADER}", *lines)) + "\n", encoding="utf-8")
+
+    report = import_history("csv", path, by_session)
+
+    (line,) = import_history.lines
+    assert (line.outcome, line.commits, line.refused) == ("partial", 1, 1)
+    assert dict(report.refused) == {line.reason: 1}
+    assert (report.attempts, report.commits) == (1, 1)
+    stored = import_history.rows(
+        "SELECT count(*) FROM journal j JOIN session s ON s.session_id = j.session_id JOIN attempt a ON"
+        " a.id = s.attempt_id JOIN enrollment e ON e.id = a.enrollment_id WHERE e.learner_id = 'u1'"
+    )
+    assert stored == [(1,)]
 
 
 def test_deliveries_go_to_the_targets_that_are_asked_for(database_url: str, rows: Path) -> None:

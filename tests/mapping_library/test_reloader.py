@@ -103,9 +103,8 @@ async def test_a_restart_goes_on_with_what_people_activated(start: StartBridge) 
     assert await _rules(again, "u1") == ["completed", "passed"]
 
 
-async def test_every_process_on_one_database_follows(start: StartBridge, database_url: str) -> None:
-    if database_url.startswith("sqlite"):
-        pytest.skip("SQLite has one bridge at a time")
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one bridge at a time
+async def test_every_process_on_one_database_follows(start: StartBridge) -> None:
     first = await start()
     other = await start(token=first.token, ids=Ids(1_000))
     _activate(first, MINIMAL)

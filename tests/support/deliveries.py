@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from storage import outbox, target_alarms
-from storage.engine import reading
+from bridge.clock import random_id
+from storage import erasures, outbox, removals, target_alarms
+from storage.engine import reading, writing
+from storage.erasure_tables import STATEMENTS
+from storage.erasures import Later, NewErasure
 from storage.queries.lookups import DeliveryLine, StatementLine
+from storage.removals import NewRemoval
 from tests.support.bridge import Bridge, StartBridge
 from tests.support.lrs import Lrs
 from tests.support.waiting import wait_until
@@ -45,6 +49,14 @@ async def wait_until_settled(bridge: Bridge, step: float = 1) -> None:
         return is_settled(bridge)
 
     await wait_until(later)
+
+
+def add_removals(bridge: Bridge, target: str, number: int) -> None:
+    """Store an erasure that asks a target to void statements, as if it had been interrupted."""
+    with writing(bridge.engine) as connection:
+        new = NewErasure(random_id(), "d", None, Later.REFUSE, bridge.clock(), "me", "")
+        erasure_id = erasures.begin(connection, new)
+        removals.add(connection, [NewRemoval(erasure_id, target, STATEMENTS, "{}")] * number, bridge.clock())
 
 
 def expect_in_order(lrs: Lrs, bridge: Bridge, but: Sequence[str] = ()) -> None:

@@ -124,6 +124,8 @@ def _describe(alarm: Alarm, overview: Overview, configured: Collection[str]) -> 
         return AlarmView(f"{target} is paused", alarm.since, hint, href, "Resume it", is_severe=False)
     if alarm.kind is AlarmKind.LATE:
         return _describe_delay(alarm, href, configured)
+    if alarm.kind is AlarmKind.LATE_REMOVALS:
+        return _describe_late_removals(alarm, href, configured)
     noun, room, state, hint = _TROUBLE[alarm.kind]
     count = "" if alarm.number is None else format_count(alarm.number)
     if count == "1":
@@ -149,4 +151,12 @@ def _describe_delay(alarm: Alarm, href: str, configured: Collection[str]) -> Ala
         hint = "The LRS may be down, or slower than statements are made. Its last failure says more."
     else:
         hint = "This target is no longer configured. Configure it again, or discard its deliveries."
+    return AlarmView(text, alarm.since, hint, href, "Show the target")
+
+
+def _describe_late_removals(alarm: Alarm, href: str, configured: Collection[str]) -> AlarmView:
+    text = f"{alarm.target} has not removed what erasures ask for after more than a day"
+    hint = "The LRS may be down, or not allow the bridge to void statements or to delete documents."
+    if alarm.target not in configured:
+        hint = "This target is no longer configured. Configure it again; with `erase` set to keep if the LRS is gone."
     return AlarmView(text, alarm.since, hint, href, "Show the target")

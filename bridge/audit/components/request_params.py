@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 
 from aiohttp import web
+
+ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 
 
 def uuid_param(request: web.Request, name: str, noun: str) -> str:
@@ -40,7 +43,7 @@ def text_param(request: web.Request, name: str) -> str | None:
     return text or None
 
 
-def choice_param(request: web.Request, name: str, choices: type[StrEnum]) -> StrEnum | None:
+def choice_param(request: web.Request, name: str, choices: type[ChoiceT]) -> ChoiceT | None:
     """Return a query parameter that is one of the values of an enum, None where it is empty.
 
     Raises:

@@ -74,6 +74,8 @@ def _summary(row: Notification, event: AlertEvent) -> str:
 def _page_of(condition: AlertCondition, subject: str) -> str:
     if condition in _DELIVERIES:
         return f"/audit/deliveries?{urlencode({'target': subject, 'state': _DELIVERIES[condition]})}"
+    if condition is AlertCondition.LATE_REMOVALS:
+        return "/audit/erasures"
     if condition in _OF_TARGETS:
         return f"/audit/targets#target-{quote(subject)}"
     return "/audit/lms" if condition is AlertCondition.SILENCE else "/audit/"

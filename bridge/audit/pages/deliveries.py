@@ -13,8 +13,10 @@ from bridge.audit.access.roles import Role, current_account, may_see_cmi
 from bridge.audit.components.filter_options import FilterOptions, filter_options
 from bridge.audit.components.filters import filter_fields, filter_query, parse_delivery_filter
 from bridge.audit.components.flash import redirect_with_message
+from bridge.audit.components.list_order import ListOrder
 from bridge.audit.components.remediation import Remediation, remediation_for
 from bridge.audit.components.render import render_page
+from bridge.audit.components.request_params import choice_param
 from bridge.audit.components.time_zone import zone_of
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations import delivery_operations
@@ -24,6 +26,7 @@ from bridge.operations.target_status import TargetStatus, target_statuses
 from storage.deliveries import STATES, Delivery, DeliveryFilter
 from storage.queries import causes, deliveries
 from storage.queries.causes import Cause
+from storage.queries.deliveries import DeliveryOrder
 from storage.queries.keyset import READ, Count, ResultPage
 from storage.states import TryOutcome
 
@@ -54,12 +57,13 @@ class _DeliveriesView(NamedTuple):
 
 async def _deliveries(request: web.Request) -> web.StreamResponse:
     dependencies, params = request.app[DEPENDENCIES], request.query
+    order = choice_param(request, "sort", DeliveryOrder) or DeliveryOrder.NEWEST
 
     def query(connection: Connection) -> _DeliveriesView:
         options = filter_options(connection)
         criteria = parse_delivery_filter(params, options, zone=zone_of(request))
-        rows = deliveries.search(connection, criteria, after=params.get("after"))
-        is_unfiltered = criteria == DeliveryFilter() and "after" not in params
+        rows = deliveries.search(connection, criteria, order=order, after=params.get("after"))
+        is_unfiltered = criteria == DeliveryFilter() and not params.keys() & {"after", "sort"}
         targets = target_statuses(connection, dependencies.settings.targets) if is_unfiltered else []
         return _DeliveriesView(rows, options, criteria, targets, causes.causes(connection) if is_unfiltered else None)
 
@@ -69,6 +73,7 @@ async def _deliveries(request: web.Request) -> web.StreamResponse:
         request,
         "deliveries.html",
         page=ResultPage([row._replace(answer=None, problem=None) for row in view.page.rows], view.page.after),
+        order=ListOrder(order),
         criteria=view.filter,
         filter_query=filter_query(view.filter),
         options=view.options,

@@ -16,8 +16,9 @@ from bridge.audit.components.element_change import mark_lines
 from bridge.audit.components.filter_options import FilterOptions, filter_options
 from bridge.audit.components.filters import parse_delivery_filter
 from bridge.audit.components.json_view import TextView, text_file, truncate_text, view_of
+from bridge.audit.components.list_order import ListOrder
 from bridge.audit.components.render import render_page
-from bridge.audit.components.request_params import not_found, text_param
+from bridge.audit.components.request_params import choice_param, not_found, text_param
 from bridge.audit.components.rule_trace import RuleTrace, RuleView, trace_rules
 from bridge.audit.components.statement_view import summarize
 from bridge.audit.components.time_zone import zone_of
@@ -30,7 +31,7 @@ from storage.deliveries import STATES, Delivery, DeliveryFilter, TryLine
 from storage.queries import statements, timeline
 from storage.queries.enrollment_filter import WHOSE
 from storage.queries.keyset import ResultPage, is_stored_uuid
-from storage.queries.statements import Origin, StatementSummary
+from storage.queries.statements import Origin, StatementOrder, StatementSummary
 from storage.queries.timeline import JournaledCommit
 from storage.target_statements import TargetStatement
 
@@ -64,17 +65,20 @@ class _StatementPage(NamedTuple):
 
 async def _statements(request: web.Request) -> web.StreamResponse:
     dependencies = request.app[DEPENDENCIES]
+    order = choice_param(request, "sort", StatementOrder) or StatementOrder.NEWEST
 
     def query(connection: Connection) -> tuple[ResultPage[StatementSummary], FilterOptions, DeliveryFilter]:
         options = filter_options(connection)
         criteria = parse_delivery_filter(request.query, options, zone=zone_of(request))
-        return statements.search(connection, criteria, after=request.query.get("after")), options, criteria
+        page = statements.search(connection, criteria, order=order, after=request.query.get("after"))
+        return page, options, criteria
 
     rows, options, criteria = await dependencies.database.read(query)
     return render_page(
         request,
         "statements.html",
         page=ResultPage([redact_name(request, row) for row in rows.rows], rows.after),
+        order=ListOrder(order),
         criteria=criteria,
         options=options,
         states=STATES,

@@ -9,14 +9,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, insert
 
-from storage import pauses
+from bridge.clock import random_id
+from storage import erasures, pauses, removals
 from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
+from storage.erasures import Later, NewErasure
 from storage.pauses import Pause
 from storage.queries import deliveries, overview, queues
 from storage.queries.keyset import Count
-from storage.queries.overview import LATE, MINUTE, Alarm, AlarmKind, Minute
+from storage.queries.overview import LATE, LATE_REMOVAL, MINUTE, Alarm, AlarmKind, Minute
 from storage.queries.queues import Queue
+from storage.removals import NewRemoval
 from storage.tables import journal, statement
 from storage.target_alarms import TargetAlarm
 from tests.storage.builders import NOW, entry, launched
@@ -70,6 +73,20 @@ def test_the_oldest_is_the_first_that_still_waits_of_any_attempt(trial: Trial) -
         assert queues.queues(connection)["lrs"].oldest == NOW + 2
 
 
+def test_what_is_to_be_removed_is_counted_by_target_with_since_when(trial: Trial) -> None:
+    with trial() as connection:
+        new = NewErasure(random_id(), "d", None, Later.REFUSE, NOW, "me", "")
+        erasure_id = erasures.begin(connection, new)
+        for at, target, number in ((NOW + 5, "b", 2), (NOW + 3, "b", 1), (NOW, "a", 1)):
+            removals.add(connection, [NewRemoval(erasure_id, target, "statements", "{}")] * number, at)
+        whole, cut = queues.queues(connection), queues.queues(connection, 2)
+
+    assert {name: (queue.removals, queue.oldest_removal) for name, queue in whole.items()} == {
+        "a": (Count(1), NOW), "b": (Count(3), NOW + 3),
+    }  # fmt: skip
+    assert cut["b"].removals == Count(2, is_lower_bound=True)
+
+
 @tried
 @given(times=st.lists(st.integers(NOW - 5 * MINUTE, NOW + MINUTE), max_size=20), minutes=st.integers(1, 4))
 def test_commits_are_counted_by_the_minute(trial: Trial, times: list[int], minutes: int) -> None:
@@ -110,7 +127,8 @@ def test_alarms_tell_what_people_must_look_after() -> None:
     waits = {
         "b": Queue(waiting=Count(3), oldest=NOW - LATE),
         "c": Queue(Count(9), Count(1), Count(2), Count(4), Count(5), NOW - LATE + 1),
-        "d": Queue(waiting=Count(1), oldest=NOW),
+        "d": Queue(waiting=Count(1), oldest=NOW, removals=Count(2), oldest_removal=NOW - LATE_REMOVAL + 1),
+        "f": Queue(removals=Count(2), oldest_removal=NOW - LATE_REMOVAL),
     }
 
     assert overview.alarms(waits, paused, NOW, [trouble, of_documents]) == [
@@ -121,6 +139,7 @@ def test_alarms_tell_what_people_must_look_after() -> None:
         Alarm(AlarmKind.QUARANTINED, "c", Count(2)),
         Alarm(AlarmKind.DEAD_DOCUMENTS, "c", Count(5)),
         Alarm(AlarmKind.TARGET, "e", since=NOW - 7, detail=of_documents),
+        Alarm(AlarmKind.LATE_REMOVALS, "f", Count(2), NOW - LATE_REMOVAL),
     ]
 
 

@@ -15,9 +15,11 @@ from sqlalchemy import Connection, Engine, select
 from storage import deliveries as stored_deliveries
 from storage.engine import reading, writing
 from storage.queries import attempts, deliveries, documents, enrollments, keyset, sessions, statements, timeline
+from storage.queries.deliveries import DeliveryOrder
 from storage.queries.documents import DocumentFilter
 from storage.queries.enrollment_filter import AttemptFilter
 from storage.queries.keyset import Count, ResultPage, decode, encode, up_to
+from storage.queries.statements import StatementOrder
 from storage.tables import lms
 from tests.storage.builders import NOW, uid
 from tests.storage.queries import dataset
@@ -31,6 +33,15 @@ SEARCHES: dict[str, Search] = {
     "session_id": lambda c, after: sessions.search(c, AttemptFilter(), after=after, limit=2),
     "id": lambda c, after: statements.search(c, stored_deliveries.DeliveryFilter(), after=after, limit=2),
     "position": lambda c, after: deliveries.search(c, stored_deliveries.DeliveryFilter(), after=after, limit=2),
+    "oldest statement": lambda c, after: statements.search(
+        c, stored_deliveries.DeliveryFilter(), order=StatementOrder.OLDEST, after=after, limit=2
+    ),
+    "statement of the last attempt": lambda c, after: statements.search(
+        c, stored_deliveries.DeliveryFilter(), order=StatementOrder.LAST_ATTEMPT, after=after, limit=2
+    ),
+    "oldest delivery": lambda c, after: deliveries.search(
+        c, stored_deliveries.DeliveryFilter(), order=DeliveryOrder.OLDEST, after=after, limit=2
+    ),
     "name": lambda c, after: documents.search(c, DocumentFilter(), after=after, limit=2),
 }
 
@@ -153,6 +164,11 @@ def test_what_came_in_one_millisecond_is_not_all_read_for_one_page(
         "sessions": lambda c, after: sessions.search(c, AttemptFilter(success="failed"), after=after),
         "statements": lambda c, after: statements.search(c, stored_deliveries.DeliveryFilter(rule="none"), after=after),
         "documents": lambda c, after: documents.search(c, DocumentFilter(name="none"), after=after),
+    } | {
+        order.value: lambda c, after, order=order: statements.search(  # type: ignore[misc]
+            c, stored_deliveries.DeliveryFilter(rule="none"), order=order, after=after
+        )
+        for order in StatementOrder
     }
     with trial() as connection:
         dataset.store(

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from storage import deliveries as stored_deliveries
 from storage.queries import attempts, deliveries, documents, enrollment_filter, enrollments, sessions, statements
+from storage.queries.deliveries import DeliveryOrder
 from storage.queries.documents import DocumentFilter
 from storage.queries.enrollment_filter import AttemptFilter
 from storage.queries.keyset import Count
+from storage.queries.statements import StatementOrder
 from tests.storage.builders import NOW, uid
 from tests.storage.queries import dataset
 from tests.storage.queries.conftest import Trial, through
@@ -171,20 +173,28 @@ def test_sessions(trial: Trial, new_attempts: list[Attempt], criteria: AttemptFi
 
 
 @tried
-@given(new_attempts=dataset.attempts, criteria=STATEMENTS, limit=st.integers(1, 4))
+@given(
+    new_attempts=dataset.attempts, criteria=STATEMENTS, limit=st.integers(1, 4), order=st.sampled_from(StatementOrder)
+)
 def test_statements(
-    trial: Trial, new_attempts: list[Attempt], criteria: stored_deliveries.DeliveryFilter, limit: int
+    trial: Trial,
+    new_attempts: list[Attempt],
+    criteria: stored_deliveries.DeliveryFilter,
+    limit: int,
+    order: StatementOrder,
 ) -> None:
     """Pages put together are what a plain filter and sort over everything give."""
     with trial() as connection:
         dataset.store(connection, new_attempts)
-        rows = through(lambda after: statements.search(connection, criteria, after=after, limit=limit))
+        rows = through(lambda after: statements.search(connection, criteria, order=order, after=after, limit=limit))
     expected = [
         (statement, owner)
         for statement, owner in _statements(new_attempts, criteria)
         if is_on_its_way(statement.ways, criteria)
     ]
-    expected.sort(key=lambda pair: pair[0].key, reverse=True)
+    is_by_time = order in {StatementOrder.NEWEST, StatementOrder.OLDEST}
+    is_descending = order in {StatementOrder.NEWEST, StatementOrder.LAST_ATTEMPT}
+    expected.sort(key=lambda pair: pair[0].key if is_by_time else pair[0].key[1:], reverse=is_descending)
 
     assert [row.id for row in rows] == [statement.id for statement, _ in expected]
     assert [dict(row.deliveries) for row in rows] == [statement.ways for statement, _ in expected]
@@ -194,14 +204,20 @@ def test_statements(
 
 
 @tried
-@given(new_attempts=dataset.attempts, criteria=STATEMENTS, limit=st.integers(1, 4))
+@given(
+    new_attempts=dataset.attempts, criteria=STATEMENTS, limit=st.integers(1, 4), order=st.sampled_from(DeliveryOrder)
+)
 def test_deliveries(
-    trial: Trial, new_attempts: list[Attempt], criteria: stored_deliveries.DeliveryFilter, limit: int
+    trial: Trial,
+    new_attempts: list[Attempt],
+    criteria: stored_deliveries.DeliveryFilter,
+    limit: int,
+    order: DeliveryOrder,
 ) -> None:
     """Pages put together are what a plain filter and sort over everything give."""
     with trial() as connection:
         dataset.store(connection, new_attempts)
-        rows = through(lambda after: deliveries.search(connection, criteria, after=after, limit=limit))
+        rows = through(lambda after: deliveries.search(connection, criteria, order=order, after=after, limit=limit))
         number, is_more = deliveries.how_many(connection, criteria)
     assert number <= len(rows) if is_more else number == len(rows)
     expected = [
@@ -210,7 +226,9 @@ def test_deliveries(
         for target, state in statement.ways.items()
         if criteria.target in {None, target} and criteria.state in {None, state}
     ]
-    assert [(row.statement_id, row.target, row.state) for row in rows] == expected[::-1]
+    assert [(row.statement_id, row.target, row.state) for row in rows] == (
+        expected[::-1] if order is DeliveryOrder.NEWEST else expected
+    )
 
 
 @pytest.mark.parametrize(("read", "passed"), [(2, Count(0, is_lower_bound=True)), (3, Count(1))])
