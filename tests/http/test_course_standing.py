@@ -61,16 +61,13 @@ async def test_the_list_is_each_learner_s_and_the_newest_one_counts(bridge: Brid
     for learner in ("u1", "u2"):
         await bridge.commit(COMPLETED, learner={"id": learner}, activity={"id": "a"}, course=COURSE)
     await bridge.commit(COMPLETED, activity={"id": "a"}, course={"id": "c7", "activities": ["a"]})
-
     assert _summary(await _standing(bridge)) == (True, 1, 1)
     assert _summary(await _standing(bridge, learner="u2")) == (False, 1, 3)
 
     await bridge.commit(INCOMPLETE, activity={"id": "a"}, course={"id": "c7"})
-
     assert _summary(await _standing(bridge)) == (True, 1, 1)
 
     await bridge.open(activity={"id": "a"}, course={"id": "c7", "activities": []})
-
     assert _summary(await _standing(bridge)) == (None, 0, 0)
 
 

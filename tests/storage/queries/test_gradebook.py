@@ -57,14 +57,12 @@ def _touch(connection: Connection, *ids: int) -> None:
 def test_what_is_updated_again_comes_again_and_nothing_else_does(engine: Engine) -> None:
     lms_id, ids = _enroll(engine, 5)
     follower = Follower(engine, lms_id)
-
     assert follower.poll() == ids
     assert follower.poll() == []
     with writing(engine) as connection:
         _touch(connection, ids[3])
     with writing(engine) as connection:
         _touch(connection, ids[0])
-
     assert follower.poll() == [ids[3], ids[0]]
     assert follower.poll() == []
 
@@ -103,7 +101,6 @@ def test_filters_leave_out_what_is_not_asked_for_and_go_past_it(engine: Engine) 
         with writing(engine) as connection:
             save(connection, row)
     ids = [row.id for row in rows]
-
     assert Follower(engine, lms_id, activity="a1").poll(2) == [ids[3], ids[5], ids[1]]
     assert Follower(engine, lms_id, completion="completed").poll(2) == ids[:3]
     assert Follower(engine, lms_id, completion="unknown", learner="u4").poll() == [ids[4]]
@@ -184,7 +181,6 @@ def test_a_number_is_not_given_again_when_its_enrollment_was_erased(engine: Engi
         erasing._erase_enrollment(connection, erasing._Part(plan, "", NOW), ids[2])
     with writing(engine) as connection:
         _touch(connection, ids[0])
-
     assert follower.poll() == [ids[0]]
 
 
@@ -272,5 +268,4 @@ def test_in_another_cluster_numbers_go_on_above_all_that_were_given(engine: Engi
             adopt_cluster(connection)
     with writing(engine) as connection:
         _touch(connection, ids[1])
-
     assert follower.poll() == [ids[1]]
