@@ -97,10 +97,14 @@ class LmsTokens:
 
 
 class CommitOwner(NamedTuple):
-    """The owner of a session: the LMS's id, and a tag that stands for the learner without naming them."""
+    """The owner of a session: the LMS's id, and a tag that stands for the learner without naming them.
+
+    `key_id` is the number of the browser key that a page opened the session with, None where its LMS did.
+    """
 
     lms_id: int
     learner_tag: str
+    key_id: int | None = None
 
 
 class CommitTokens:
@@ -116,6 +120,8 @@ class CommitTokens:
         """Return the token for a session's commits."""
         until = self._now() // 1000 + self._lifetime
         claims = f"{until:x}-{owner.lms_id:x}-{owner.learner_tag}"
+        if owner.key_id is not None:
+            claims = f"{claims}-{owner.key_id:x}"
         return f"{claims}.{_signature(self._keys[0], session_id, claims)}"
 
     def check(self, session_id: str, token: str) -> CommitOwner:
@@ -132,10 +138,14 @@ class CommitTokens:
         ]
         if not valid:
             raise BadCommitToken("The token in the commit URL does not belong to this session; open the session again.")
-        until, lms_id, learner_tag = claims.split("-")
+        until, lms_id, learner_tag, *key_id = claims.split("-")
         if int(until, 16) < self._now() // 1000:
             raise CommitTokenExpired(int(lms_id, 16))
-        return CommitOwner(int(lms_id, 16), learner_tag)
+        return CommitOwner(int(lms_id, 16), learner_tag, int(key_id[0], 16) if key_id else None)
+
+    def browser_owner(self, lms_id: int, learner_id: str, key_id: int) -> CommitOwner:
+        """Return the owner of a session that a page opened: budgets count it apart from what the LMS's server sends."""
+        return CommitOwner(lms_id, f"b{self.learner_tag(lms_id, learner_id)}", key_id)
 
     def learner_tag(self, lms_id: int, learner_id: str) -> str:
         """Return what stands for a learner in commit URLs: a keyed hash, the same in all processes."""

@@ -22,6 +22,7 @@ from bridge.alerts.monitor import LEASE, AlertMonitor, AlertParts
 from bridge.audit.app import mount
 from bridge.audit.dependencies import AuditDependencies
 from bridge.backlog import Backlog
+from bridge.browser_keys import BrowserKeys
 from bridge.clock import Monotonic, NewId, Now, random_id, system_now
 from bridge.commit_model.active_mappings import ActiveMappings
 from bridge.commits.dependencies import CommitDependencies
@@ -44,7 +45,7 @@ from bridge.http.routes import create_api
 from bridge.http.services import Services
 from bridge.limits.admission import Admission
 from bridge.limits.disk_space import DiskSpace
-from bridge.limits.request_rates import RequestRates
+from bridge.limits.request_rates import BrowserRates, RequestRates
 from bridge.mapping_library.activation import activate_configured
 from bridge.mapping_library.adoption import adoption_for
 from bridge.mapping_library.documents import load_mapping
@@ -160,8 +161,8 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
     tokens = CommitTokens(keys, now, settings.server.commit_token_lifetime)
     admission = Admission(settings.limits, disk, alarms, tokens.learner_tag, monotonic)
     refusals = Refusals(database, now, metrics)
-    lms_tokens, origins = LmsTokens(database, now), Origins(database, now)
-    token_monitor = TokenMonitor(database, lms_tokens, [origins.forget], monotonic)
+    lms_tokens, origins, browser_keys = LmsTokens(database, now), Origins(database, now), BrowserKeys(database, now)
+    token_monitor = TokenMonitor(database, lms_tokens, browser_keys, [origins.forget], monotonic)
     commits = CommitService(
         database,
         CommitDependencies(
@@ -185,8 +186,11 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             lms_tokens=lms_tokens,
             commit_tokens=tokens,
             origins=origins,
+            browser_keys=browser_keys,
+            browser_rates=BrowserRates(settings.limits, monotonic),
             refusals=refusals,
             now=now,
+            new_id=new_id,
             public_url=settings.server.public_url,
             targets=names,
             health=health,

@@ -2,8 +2,10 @@
 
     BridgeError
       BadRequest 400            MalformedBody, MalformedSessionId, MalformedField, UnknownParameter
-      Unauthorized 401          NoToken, UnknownToken (TokenExpired), BadCommitToken (CommitTokenExpired)
-      Forbidden 403             InsufficientScope, MetricsForbidden
+      Unauthorized 401          NoToken, UnknownToken (TokenExpired), BadCommitToken (CommitTokenExpired),
+                                BrowserKeyUnknown, BrowserKeyExpired
+      Forbidden 403             InsufficientScope, MetricsForbidden, BrowserOriginForbidden, BrowserActivityForbidden,
+                                BrowserReadForbidden
       NotFound 404              SessionUnknown, AttemptUnknown, CourseUnknown
       Conflict 409              SessionMismatch
       Gone 410                  LearnerErased
@@ -11,7 +13,8 @@
       UnsupportedMediaType 415  UnsupportedEncoding
       Unprocessable 422         IdempotencyKeyReused
       OverLimit 429             SessionOverLimit, LearnerOverLimit, LmsOverLimit
-      TooManyRequests 429       TooManyQuestions, TokenRateExceeded, LmsRateExceeded
+      TooManyRequests 429       TooManyQuestions, TokenRateExceeded, LmsRateExceeded,
+                                BrowserRateExceeded
       Unavailable 503           DatabaseUnavailable, DiskLow, Overloaded, Busy, NotProcessed
 
 Each leaf has a stable `code`. The text says what was wrong, where, and what to do.
@@ -115,6 +118,20 @@ class CommitTokenExpired(BadCommitToken):
         self.lms_id = lms_id
 
 
+class BrowserKeyUnknown(Unauthorized):
+    """The browser key is unknown or revoked."""
+
+    code = "browser-key-unknown"
+    title = "The browser key is not valid"
+
+
+class BrowserKeyExpired(Unauthorized):
+    """The browser key was valid until some time, which is over."""
+
+    code = "browser-key-expired"
+    title = "The browser key has expired"
+
+
 class Forbidden(BridgeError):
     """The request is not for whoever sends it."""
 
@@ -141,6 +158,27 @@ class MetricsForbidden(Forbidden):
 
     code = "metrics-forbidden"
     title = "Metrics are not for everybody"
+
+
+class BrowserOriginForbidden(Forbidden):
+    """The page that uses a browser key is of an origin that the key is not for."""
+
+    code = "browser-origin-forbidden"
+    title = "The browser key is not for this page"
+
+
+class BrowserActivityForbidden(Forbidden):
+    """A browser key is used for an activity that it is not for."""
+
+    code = "browser-activity-forbidden"
+    title = "The browser key is not for this activity"
+
+
+class BrowserReadForbidden(Forbidden):
+    """A page asks for what its session holds; a browser key only writes."""
+
+    code = "browser-read-forbidden"
+    title = "A browser key only writes"
 
 
 class NotFound(BridgeError):
@@ -299,6 +337,13 @@ class LmsRateExceeded(TooManyRequests):
 
     code = "lms-rate-exceeded"
     title = "The LMS makes more requests than it may"
+
+
+class BrowserRateExceeded(TooManyRequests):
+    """A browser key, a learner's pages or an address have made as many requests as they may in so short a time."""
+
+    code = "browser-rate-exceeded"
+    title = "More requests of browsers than may be"
 
 
 class Unavailable(BridgeError):

@@ -31,7 +31,7 @@ class Transition(msgspec.Struct, frozen=True, gc=False):
         statements: in the order they must arrive in.
         warnings: what of the commit could not be used, or not as it was sent.
         duplicate_of: the number of the commit that it repeats, None where it repeats none.
-        recorded: False for a duplicate, and for a commit of a review or a browse.
+        recorded: False for a duplicate, for a commit of a review or a browse, and for one that is superseded.
     """
 
     disposition: Disposition

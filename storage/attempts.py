@@ -381,16 +381,18 @@ def load_attempt_sessions(connection: Connection, owner: Attempt) -> list[Sessio
 IS_OPEN = (
     session.c.ended.is_(None),
     # nothing says how an imported session ended: it stays as the history left it
-    session.c.source == literal_column(f"'{SessionSource.SERVER}'"),
+    session.c.source != literal_column(f"'{SessionSource.IMPORT}'"),
 )
 """The conditions of sessions that are open."""
 
 
 def open_session(connection: Connection, owner: Attempt) -> Session | None:
-    """Return the session of an attempt that began last and has not ended. An imported one is long over."""
+    """Return the session of an attempt that its LMS's server opened last and that has not ended."""
     row = connection.execute(
         select(*_SESSION)
-        .where(session.c.attempt_id == owner.id, *IS_OPEN)
+        .where(
+            session.c.attempt_id == owner.id, session.c.ended.is_(None), session.c.source == SessionSource.SERVER.value
+        )
         .order_by(session.c.started_at.desc(), session.c.session_id)
         .limit(1)
     ).one_or_none()
@@ -409,10 +411,10 @@ def open_session_ids(connection: Connection, owner: Enrollment) -> list[str]:
 
 
 def newest_session(connection: Connection, owner: Attempt) -> Session | None:
-    """Return the session of an attempt that began last."""
+    """Return the session of an attempt that began last, of those that no page opened."""
     row = connection.execute(
         select(*_SESSION)
-        .where(session.c.attempt_id == owner.id)
+        .where(session.c.attempt_id == owner.id, session.c.source != SessionSource.BROWSER.value)
         .order_by(session.c.started_at.desc(), session.c.session_id)
         .limit(1)
     ).one_or_none()

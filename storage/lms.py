@@ -10,19 +10,24 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select
 
 from storage.engine import insert_for
+from storage.learner_ids import AS_THEY_ARE, LearnerIdRules, decode_rules, encode_rules
 from storage.tables import lms, signing_key
 
-_QUERY: Select[Any] = select(lms.c.id, lms.c.name, lms.c.home_page, lms.c.origins, lms.c.created_at)
+_QUERY: Select[Any] = select(lms.c.id, lms.c.name, lms.c.home_page, lms.c.origins, lms.c.created_at, lms.c.learner_ids)
 
 
 @dataclass(frozen=True, slots=True)
 class Lms:
-    """A source of commits. `origins` are those whose pages may post them (`https://lms.example.org`)."""
+    """A source of commits. `origins` are those whose pages may post them (`https://lms.example.org`).
+
+    `learner_ids` says how ids are rewritten that its pages say with a browser key.
+    """
 
     id: int
     name: str
     home_page: str
     origins: tuple[str, ...]
+    learner_ids: LearnerIdRules = AS_THEY_ARE
 
 
 class HomePageError(ValueError):
@@ -51,11 +56,15 @@ def register(connection: Connection, *, name: str, home_page: str, origins: Sequ
 
 
 def change(connection: Connection, changed: Lms) -> Lms:
-    """Store the home page and the origins of an LMS, and return it."""
+    """Store the home page, the origins and the rules for learners' ids of an LMS, and return it."""
     connection.execute(
         lms.update()
         .where(lms.c.id == changed.id)
-        .values(home_page=changed.home_page, origins=json.dumps(sorted(changed.origins)))
+        .values(
+            home_page=changed.home_page,
+            origins=json.dumps(sorted(changed.origins)),
+            learner_ids=encode_rules(changed.learner_ids),
+        )
     )
     return replace(changed, origins=tuple(sorted(changed.origins)))
 
@@ -104,4 +113,4 @@ def _load_lms(connection: Connection, condition: ColumnElement[bool]) -> Lms | N
 
 
 def _lms(row: Row[Any]) -> Lms:
-    return Lms(row.id, row.name, row.home_page, tuple(json.loads(row.origins)))
+    return Lms(row.id, row.name, row.home_page, tuple(json.loads(row.origins)), decode_rules(row.learner_ids))

@@ -15,6 +15,7 @@ from storage.search_tables import search_entry
 from storage.states import TokenStatus
 from storage.tables import (
     attempt,
+    browser_key,
     enrollment,
     journal,
     lms,
@@ -99,6 +100,6 @@ def delete_empty(connection: Connection, lms_id: int) -> None:
     entries = select(search_entry.c.kind, search_entry.c.lms_id, search_entry.c.subject_id)
     for row in connection.execute(entries.where(search_entry.c.lms_id == lms_id)).all():
         search_index.forget(connection, SearchSubject(*row))
-    for table in (token, refusal, refused_learner, mapping_activation):
+    for table in (token, browser_key, refusal, refused_learner, mapping_activation):
         connection.execute(delete(table).where(table.c.lms_id == lms_id))
     connection.execute(delete(lms).where(lms.c.id == lms_id))

@@ -23,6 +23,8 @@ class SessionSource(StrEnum):
 
     SERVER = "server"
     """An LMS's server, or a player that got its commit URL from one."""
+    BROWSER = "browser"
+    """A page of the LMS that has a browser key: whoever has the key can forge them."""
     IMPORT = "import"
     """The stored history of an LMS."""
 

@@ -37,6 +37,7 @@ lms = Table(
     Column("home_page", Text, nullable=False),
     Column("origins", Text, nullable=False, comment="JSON list of origins whose pages may post commits"),
     Column("created_at", _Time, nullable=False),
+    Column("learner_ids", Text, comment="JSON: how ids are rewritten that its pages say; none: not"),
 )
 
 token = Table(
@@ -57,6 +58,20 @@ token = Table(
     ),
     Column("last_used_at", _Time, comment="noted once a minute"),
     Column("replaced_by", _Id, comment="the token that it was rotated into"),
+)
+
+browser_key = Table(
+    "browser_key",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("lms_id", _Id, ForeignKey("lms.id"), nullable=False, index=True),
+    Column("key", Text, nullable=False, unique=True, comment="stands in the LMS's pages: no secret"),
+    Column("origins", Text, nullable=False, comment="JSON list of origins whose pages may use it"),
+    Column("activities", Text, nullable=False, comment="JSON list of ids that sessions may be of; empty: all"),
+    Column("created_at", _Time, nullable=False),
+    Column("expires_at", _Time, comment="none: it does not expire"),
+    Column("revoked_at", _Time),
+    Column("last_used_at", _Time, comment="noted once a minute"),
 )
 
 signing_key = Table(
@@ -171,7 +186,7 @@ attempt = Table(
     sqlite_autoincrement=True,
 )
 
-_IS_LIVE = "ended IS NULL AND source = 'server'"
+_IS_LIVE = "ended IS NULL AND source <> 'import'"
 
 session = Table(
     "session",
@@ -181,13 +196,7 @@ session = Table(
     Column("entry", Text, nullable=False, comment="ab-initio or resume"),
     Column("commits", Integer, nullable=False, comment="rows in the journal"),
     Column("started_at", _Time, nullable=False),
-    Column(
-        "source",
-        Text,
-        nullable=False,
-        server_default=text("'server'"),
-        comment="server or import: where its commits come from",
-    ),
+    Column("source", Text, nullable=False, server_default=text("'server'"), comment="server, browser or import"),
     Column("last_commit_at", _Time),
     Column("ended_at", _Time),
     Column("ended", Text, comment="suspended, terminated or abandoned"),

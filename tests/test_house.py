@@ -38,6 +38,7 @@ SMALL = {
     "mappings/attempt/enrollment.py": "a state, beside those of attempt and session",
     "mappings/attempt/resuming.py": "one rule, with its table of settings",
     "mappings/described_enum.py": "tables of every package of the core are made with it",
+    "mappings/generation/session_source.py": "what statements of pages' sessions have beside those of servers'",
     "mappings/definition/errors.py": "readers and compilers raise it",
     "mappings/xapi/timestamps.py": "every layer writes times with it",
     "storage/migrations/env.py": "Alembic's entry",
@@ -48,8 +49,10 @@ SMALL = {
 """Modules of fewer lines, and why each stands alone."""
 LARGE = {
     "bridge/commits/unit_of_work.py": "one transaction's rows, all of which know each other",
+    "bridge/errors.py": "the one tree of errors",
     "bridge/formats/native.py": "the format with all names that clients use",
     "bridge/forwarding/forwarder.py": "the life of one batch",
+    "mappings/generation/statements.py": "what is known while a commit's statements are made",
     "bridge/http/openapi_paths.py": "a table of all paths",
     "storage/attempts.py": "three tables that are read and written together",
     "storage/outbox.py": "one queue",

@@ -7,6 +7,7 @@ from bridge.audit.components import assets, sse
 from bridge.audit.pages import (
     alerts,
     audit_log,
+    browser_keys,
     deliveries,
     documents,
     erasures,
@@ -48,6 +49,7 @@ ROUTES: tuple[Route, ...] = (
     *mappings.ROUTES,
     *targets.ROUTES,
     *lms.ROUTES,
+    *browser_keys.ROUTES,
     *erasures.ROUTES,
     *audit_log.ROUTES,
 )

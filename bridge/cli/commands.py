@@ -20,6 +20,7 @@ from bridge.cli.exit_codes import ExitCode
 from bridge.cli.explain import explain
 from bridge.cli.export import export
 from bridge.cli.imports import import_history
+from bridge.cli.keys import keys
 from bridge.cli.lms import lms
 from bridge.cli.mapping import mapping
 from bridge.cli.packages import unwrap_package, wrap_package
@@ -55,9 +56,8 @@ def main(context: click.Context, config: Path | None) -> None:
 
 
 for command in (
-    serve, migrate, backup, lms, tokens, accounts, targets, alerts, sessions, statements, deliveries, backfill, explain,
-    verify, doctor, export, erase, erasures, import_history, wrap_package, unwrap_package,
-    mapping, sandbox,
+    serve, migrate, backup, lms, tokens, keys, accounts, targets, alerts, sessions, statements, deliveries, backfill,
+    explain, verify, doctor, export, erase, erasures, import_history, wrap_package, unwrap_package, mapping, sandbox,
 ):  # fmt: skip
     main.add_command(command)
 add_examples(main)

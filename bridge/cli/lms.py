@@ -16,6 +16,7 @@ from bridge.operations.lms import LmsChange, LmsError
 from bridge.operations.lms_removal import remove_lms_with_data
 from bridge.settings import Settings
 from storage import lms_contents
+from storage.learner_ids import LearnerCase, LearnerIdRules
 
 _ERRORS = (LmsError,)
 
@@ -40,6 +41,9 @@ def list_lms(settings: Settings, *, as_json: bool) -> None:
                     "name": row.lms.name,
                     "home_page": row.lms.home_page,
                     "origins": row.lms.origins,
+                    "learner_ids": {
+                        name: getattr(row.lms.learner_ids, name) for name in LearnerIdRules.__struct_fields__
+                    },
                     "tokens": row.tokens,
                     "enrollments": row.enrollments.number,
                     "enrollments_is_lower_bound": row.enrollments.is_lower_bound,
@@ -72,25 +76,59 @@ def list_lms(settings: Settings, *, as_json: bool) -> None:
 @click.option("--home-page", help="Another home page, as long as the LMS has no learners.")
 @click.option("--origin", "added", multiple=True, help="Origin of pages that may post commits (CORS), too.")
 @click.option("--remove-origin", "removed", multiple=True, help="Origin of pages that may no longer.")
+@click.option(
+    "--learner-trim/--no-learner-trim",
+    "trim",
+    default=None,
+    help="Leave out spaces around the learners' ids that its pages say with a browser key.",
+)
+@click.option(
+    "--learner-pattern",
+    "pattern",
+    help="How its pages write learners' ids: {id} stands for the id, * for any text, such as user-{id}@*. Ids that are"
+    " written otherwise are refused. Empty: as they are.",
+)
+@click.option(
+    "--learner-case",
+    "case",
+    type=click.Choice([case.value for case in LearnerCase]),
+    help="What becomes of the letters of these ids.",
+)
+@click.option("--learner-prefix", "prefix", help="What is put before these ids. Empty: nothing.")
 @BY
 @OPTIONAL_REASON
 @click.pass_obj
-def change(
+def change(  # noqa: PLR0913 -- one for each option
     settings: Settings,
     *,
     name: str,
     home_page: str | None,
     added: tuple[str, ...],
     removed: tuple[str, ...],
+    trim: bool | None,
+    pattern: str | None,
+    case: str | None,
+    prefix: str | None,
     by: str,
     reason: str,
 ) -> None:
-    """Change the LMS NAME: its origins, and its home page as long as no statement can have it."""
+    """Change the LMS NAME: its origins, its home page as long as no statement can have it, and its pages' ids.
+
+    Learners' ids that its pages say with a browser key are rewritten: trimmed, taken out of the pattern, changed in
+    case, and given a prefix, in this order. Ids that its server says are what they are.
+    """
+    rules = {"trim": trim, "pattern": pattern, "case": None if case is None else LearnerCase(case), "prefix": prefix}
+    given = {name: value for name, value in rules.items() if value is not None}
     with open_transaction(settings, *_ERRORS) as connection:
         context = AuditContext(by, reason, system_now())
-        changed = operations.change_lms(connection, name, LmsChange(home_page, added, removed), context)
+        changed = operations.change_lms(connection, name, LmsChange(home_page, added, removed, given), context)
     origins = ", ".join(changed.origins) or "none"
-    click.echo(f"Changed {name}: home page {changed.home_page}, origins {origins}.", err=True)
+    ids = changed.learner_ids.describe()
+    click.echo(
+        f"Changed {name}: home page {changed.home_page}, origins {origins}"
+        f"{f', ids of learners on its pages {ids}' if ids else ''}.",
+        err=True,
+    )
 
 
 @lms.command()

@@ -72,12 +72,13 @@ def list_sessions(
         return
     if page.rows:
         print_table(
-            ("session", "learner", "activity", "LMS", "attempt", "entry", "commits", "began", "last commit", "ended"),
+            ("session", "learner", "activity", "LMS", "attempt", "entry", "commits", "began", "last commit", "ended",
+             "source"),
             (
                 (
                     row.session_id, row.learner_id, row.activity_id, row.lms, row.attempt_number, row.entry,
                     row.commits, format_timestamp(row.started_at), format_timestamp(row.last_commit_at),
-                    row.ended or "open",
+                    row.ended or "open", row.source,
                 )
                 for row in page.rows
             ),

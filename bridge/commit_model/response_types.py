@@ -12,7 +12,7 @@ from mappings.attempt.commit import Disposition
 from mappings.attempt.state import Ending
 from mappings.cmi import snapshot
 from mappings.cmi.warnings import CmiWarning
-from storage.states import AlarmState, AttemptStatus, DeliveryState, RequestKind
+from storage.states import AlarmState, AttemptStatus, DeliveryState, RequestKind, SessionSource
 
 ENUMS: dict[str, Iterable[str]] = {
     "AlarmState": AlarmState,
@@ -23,6 +23,7 @@ ENUMS: dict[str, Iterable[str]] = {
     "LaunchEntry": ("ab-initio", "resume", ""),
     "RequestKind": RequestKind,
     "SessionEnding": Ending,
+    "SessionSource": SessionSource,
     "SuccessStatus": snapshot.SuccessStatus,
 }
 """The values of text that stands for a state, by the name that its schema has."""

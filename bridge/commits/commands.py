@@ -13,10 +13,14 @@ from mappings.attempt.commit import ReceivedCommit
 
 
 class OpenSession(msgspec.Struct, frozen=True, gc=False):
-    """Open a session. Without a `session_id` one is made."""
+    """Open a session. Without a `session_id` one is made.
+
+    `owner` is whose it is as budgets count, where a page opens it; else the launch says it.
+    """
 
     launch: Launch
     session_id: str | None
+    owner: CommitOwner | None = None
 
 
 class StoreCommit(msgspec.Struct, frozen=True, gc=False):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from bridge.commit_model.launch import Launch
+from mappings.attempt.launch import BROWSER
 from mappings.definition.model import Identifier
 from storage.attempts import Enrollment
 
@@ -29,12 +30,14 @@ def mbox_of(identifier: Identifier, launch: Launch) -> str | None:
 def update_details(owner: Enrollment, launch: Launch, identifier: Identifier, *, opening: bool = False) -> None:
     """Update an enrollment to what its LMS says now, in place; what the LMS leaves out stays as it is.
 
-    An e-mail address that no mapping in use needs any more is forgotten, or its hash kept where that is needed.
+    An e-mail address that no mapping in use needs any more is forgotten, or its hash kept where that is needed. A page
+    adds what is not known yet, and changes nothing.
 
     The activities of the course are the learner's, and this may not know that they were listed otherwise with another
     activity meanwhile: on `opening` a session they are stored in any case.
     """
-    if launch.course.activities is not None:
+    fills_only = launch.data.source == BROWSER
+    if launch.course.activities is not None and not (fills_only and owner.activity_list_digest is not None):
         _update_activity_list(owner, launch.course.activities, opening=opening)
     for name, value in (
         ("learner_name", launch.learner.name),
@@ -44,7 +47,8 @@ def update_details(owner: Enrollment, launch: Launch, identifier: Identifier, *,
         ("course_name", launch.course.name),
         ("course_description", launch.course.description),
     ):
-        if value and value != getattr(owner, name):
+        stored = getattr(owner, name)
+        if value and value != stored and not (fills_only and stored):
             setattr(owner, name, value)
             owner.changed = True
             owner.renamed = owner.renamed or name in _SEARCHED

@@ -78,13 +78,17 @@ class IdentityMap:
 
     def best_of_others(self, attempt: CachedAttempt) -> Score | None:
         """Return the best score of an enrollment's other attempts."""
-        owner, best = attempt.row.enrollment, None
-        by_number = {row.number: self.add_attempt(row) for row in attempts.load_attempts(self._connection, owner)}
-        by_number |= {cached.row.number: cached for cached in self.attempts.values() if cached.row.enrollment is owner}
-        for number, other in sorted(by_number.items()):
-            if other.state.commits and other.state.for_credit and number != attempt.row.number:
+        best = None
+        for other in self.attempts_of(attempt.row.enrollment):
+            if other.state.commits and other.state.for_credit and other.row.number != attempt.row.number:
                 best = better(best, other.state.score)
         return best
+
+    def attempts_of(self, owner: Enrollment) -> list[CachedAttempt]:
+        """Return an enrollment's attempts in their order."""
+        by_number = {row.number: self.add_attempt(row) for row in attempts.load_attempts(self._connection, owner)}
+        by_number |= {cached.row.number: cached for cached in self.attempts.values() if cached.row.enrollment is owner}
+        return [attempt for _, attempt in sorted(by_number.items())]
 
     def changes(self) -> ChangeSet:
         """Return what changed, to be stored."""

@@ -97,7 +97,13 @@ class CommitService:
             BridgeError: what `errors` says.
         """
         launch = command.launch
-        self._admission.admit(0, session_id=command.session_id, lms_id=launch.lms_id, learner_id=launch.learner.id)
+        self._admission.admit(
+            0,
+            session_id=command.session_id,
+            lms_id=launch.lms_id,
+            learner_id=launch.learner.id,
+            owner=command.owner,
+        )
         opened = await self._submit(command)
         assert isinstance(opened, OpenedSession)  # noqa: S101 -- an OpenSession has no other result
         return opened

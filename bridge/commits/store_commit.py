@@ -22,6 +22,7 @@ from mappings.apply import Transition, apply_commit
 from mappings.attempt.commit import Disposition, PriorCommit, ReceivedCommit
 from mappings.attempt.enrollment import EnrollmentState
 from mappings.attempt.ordering import find_repeated
+from mappings.attempt.precedence import is_superseded
 from mappings.definition.model import Overlap
 from storage.journal import JournalEntry
 from storage.outbox import StatementRow
@@ -142,7 +143,7 @@ def adopt_states(session: CachedSession, transition: Transition, enrollment: Enr
 
 def ends_others(dependencies: CommitDependencies, session: CachedSession) -> bool:
     """Return whether a session's next commit ends those of the learner's earlier ones that are still open."""
-    if session.state.commits or session.row.ended is not None:
+    if session.state.commits or session.row.ended is not None or is_superseded(session.attempt.state, session.state):
         return False
     return (
         dependencies.active_mapping(session.attempt.row.enrollment.lms_id).mapping.definition.overlap

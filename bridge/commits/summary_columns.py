@@ -85,6 +85,13 @@ def update_statuses(row: Attempt, changes: Sequence[Change]) -> None:
         owner.changed = True
 
 
+def set_statuses(owner: Enrollment, rows: Sequence[Attempt]) -> None:
+    """Set the enrollment's statuses to the best of attempts."""
+    owner.completion_status = max((row.completion_status for row in rows), key=_COMPLETION.__getitem__, default=None)
+    owner.success_status = max((row.success_status for row in rows), key=_SUCCESS.__getitem__, default=None)
+    owner.changed = True
+
+
 def best_of(owner: Enrollment) -> Score | None:
     """Return the enrollment's best score."""
     if owner.best_scaled is None and owner.best_raw is None:

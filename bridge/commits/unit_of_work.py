@@ -13,14 +13,16 @@ from bridge.commits.commands import Command, StoreCommit
 from bridge.commits.dependencies import LearnerDigest
 from bridge.commits.enrollment_details import mbox_of, update_details
 from bridge.commits.identity_map import IdentityMap
+from bridge.commits.launch_sources import joins, take_over
 from bridge.commits.package_scos import launch_of, session_of
 from bridge.commits.session_cache import CachedAttempt, CachedEnrollment, CachedSession
 from bridge.errors import LearnerErased, SessionMismatch, SessionUnknown
 from mappings.attempt.commit import PriorCommit, ReceivedCommit
 from mappings.attempt.launch import LaunchData
+from mappings.attempt.opening import open_session as begin_session
+from mappings.attempt.precedence import leads
 from mappings.attempt.resuming import Resume, goes_on
 from mappings.attempt.state import AttemptState, Ending, SessionState
-from mappings.attempt.state import open_session as begin_session
 from mappings.definition.model import Identifier
 from storage import attempts, journal
 from storage.attempts import Attempt, Enrollment, EnrollmentKey, Session
@@ -156,7 +158,11 @@ class UnitOfWork:
         attempt = self._meant(launch)
         if attempt is None:
             return None
-        sessions = [session for session in self._rows.sessions.values() if session.attempt is attempt]
+        sessions = [
+            session
+            for session in self._rows.sessions.values()
+            if session.attempt is attempt and session.row.source != SessionSource.BROWSER
+        ]
         begun_here = any(session.row.new for session in sessions)
         row = None if begun_here else attempts.newest_session(self._connection, attempt.row)
         if row is not None and row.session_id not in self._rows.sessions:
@@ -182,10 +188,11 @@ class UnitOfWork:
         at = self._now if launch.past is None else launch.past.opened_at
         update_details(owner, launch, self._identifier(launch.lms_id), opening=True)
         latest = self._latest.get(owner.id)
+        joined = None if latest is None or launch.fresh or not joins(latest, launch, at) else latest
         if launch.attempt_number is not None:
             attempt = self._numbered(launch, owner)
         elif launch.data.records:
-            attempt = latest if latest is not None and _goes_on(latest, launch, resume) else None
+            attempt = latest if latest is not None and (joined or _goes_on(latest, launch, resume)) else None
         else:
             attempt = self._rows.latest_begun_attempt(owner) or latest
         if attempt is None:
@@ -195,24 +202,31 @@ class UnitOfWork:
             self._latest[owner.id] = attempt
         if launch.scorm_version is not None and attempt.state.commits == 0:
             attempt.row.scorm_version = launch.scorm_version
+        before, data = attempt.state, self._registered(owner, launch.data)
+        if attempt.state.browser_base is not None and leads(data):
+            data = replace(data, joins=joins(attempt, launch, at))
+            take_over(attempt, self._rows.attempts_of(owner))
         prior_total_time = (latest or attempt).state.client_total_time
         attempt.state, state = begin_session(
-            attempt.state,
-            self._registered(owner, launch.data),
+            before,
+            data,
             launched_at=at if launching or launch.past is not None else 0,
             prior_total_time=owner.total_time if prior_total_time is None else prior_total_time,
         )
         attempt.row.changed = True
         entry = _entry(attempt, state)
         its_id = session_id or time_ordered_id(self._now, self._new_id())
-        source = (SessionSource.SERVER if launch.past is None else SessionSource.IMPORT).value
+        source = SessionSource(launch.data.source if launch.past is None else SessionSource.IMPORT).value
         row = Session(its_id, attempt.row, entry, "", at, source, changed=True, new=True)
         session = self._rows.sessions[row.session_id] = CachedSession(row, attempt, state)
         return session
 
     def overlapping_sessions(self, session: CachedSession) -> list[CachedSession]:
-        """Return the learner's earlier sessions of the activity that have commits and have not ended."""
-        owner = session.attempt.row.enrollment
+        """Return the learner's earlier sessions of the activity that have commits and have not ended.
+
+        A page's session overlaps none of the LMS's server's.
+        """
+        owner, is_browser = session.attempt.row.enrollment, session.row.source == SessionSource.BROWSER
         self._rows.load_sessions(attempts.open_session_ids(self._connection, owner))
         began = session.row.started_at, session.state.number
         return [
@@ -222,6 +236,7 @@ class UnitOfWork:
             and other is not session
             and other.row.ended is None
             and other.row.commits > 0
+            and (not is_browser or other.row.source == SessionSource.BROWSER)
             and (other.row.started_at, other.state.number) < began
         ]
 
@@ -402,6 +417,6 @@ def _goes_on(latest: CachedAttempt, launch: Launch, resume: Resume) -> bool:
 
 def _entry(attempt: CachedAttempt, session: SessionState) -> str:
     """Return `cmi.entry` (SCORM 2004 RTE 4th edition 4.2.8): empty where a finished attempt is looked at."""
-    if not attempt.state.commits:
+    if not session.resumes:
         return "ab-initio"
     return "resume" if session.records or attempt.state.ended != Ending.TERMINATED else ""

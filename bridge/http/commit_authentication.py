@@ -12,6 +12,7 @@ from bridge.access import CommitOwner
 from bridge.errors import CommitTokenExpired
 from bridge.formats import CommitRequest, body
 from bridge.http import request_body
+from bridge.http.browser_sessions import check_browser_commit
 from bridge.http.refusals import LMS_ID
 from bridge.http.services import lms_of, services
 from storage.states import TokenScope
@@ -27,6 +28,11 @@ class Caller(NamedTuple):
     lms_id: int | None
     owner: CommitOwner | None = None
     session_id: str | None = None
+
+    @property
+    def is_browser(self) -> bool:
+        """Return whether it is a page that opened its session with a browser key."""
+        return self.owner is not None and self.owner.key_id is not None
 
 
 async def authenticate_lms(request: web.Request) -> tuple[Caller, CommitRequest]:
@@ -58,6 +64,8 @@ async def authenticate_session(request: web.Request) -> tuple[Caller, CommitRequ
         request[LMS_ID] = error.lms_id
         raise
     request[LMS_ID] = owner.lms_id
+    if owner.key_id is not None:
+        await check_browser_commit(request, owner)
     return Caller(None, owner, session_id), await request_body.read_commit_request(request)
 
 

@@ -9,17 +9,20 @@ import time
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 
+import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from bridge import formats
+from bridge.commit_model.response_types import SuccessResponse
 from bridge.commit_model.responses import launch_values, shown_version
 from bridge.commit_model.state_codec import decode_attempt_state, decode_session_state
 from bridge.commits.commands import StoreCommit
-from bridge.errors import BridgeError, SessionUnknown
+from bridge.errors import BridgeError, LearnerErased, MalformedBody, SessionUnknown
 from bridge.formats import CommitRequest, Format, FormatError, FormatRequest, FormatResponse, SessionData, native
 from bridge.http import request_body
+from bridge.http.browser_sessions import reading_refused
 from bridge.http.commit_authentication import Caller, authenticate_lms, authenticate_postback, authenticate_session
 from bridge.http.commit_parsing import (
     ParsedRequest,
@@ -29,6 +32,7 @@ from bridge.http.commit_parsing import (
     parse_postback,
     payload_of,
 )
+from bridge.http.cors import BROWSER_KEY
 from bridge.http.fast_response import FastResponse
 from bridge.http.problems import HANDLED_ERRORS, as_bridge_error, problem_response
 from bridge.http.services import services
@@ -39,6 +43,8 @@ from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.tree import from_json
 from storage.queries import lookups
 
+_STORED = msgspec.json.encode(SuccessResponse())
+"""What a page gets for a commit, whatever became of it."""
 FORMAT_NAMES = "|".join(formats.BY_NAME)
 """The formats that have an address of their own, as a route's pattern has them."""
 
@@ -132,14 +138,20 @@ async def _respond(request: web.Request, endpoint: _Endpoint, wire_format: Forma
         wire_format, format_request = parsed.format, parsed.format_request
         if parsed.received:
             stored = await _store(request, caller, commit_request, parsed)
+            if caller.is_browser:
+                return FastResponse(_STORED)
             response = _to_http(wire_format.respond(format_request, stored, None))
             parts.metrics.observe(COMMIT_DURATION, time.perf_counter() - started)
             return response
+        if caller.is_browser:
+            raise reading_refused()
         return _to_http(await parts.database.read(_answer_query, parsed, caller.lms_id))
     except HANDLED_ERRORS as raised:
         error = as_bridge_error(raised)
         if isinstance(error, FormatError):
             wire_format, error = error.format, error.reason
+        if BROWSER_KEY in request:
+            return _browser_error_response(request, error)
         return _error_response(request, endpoint, error, wire_format, format_request)
 
 
@@ -152,6 +164,8 @@ async def _store(request: web.Request, caller: Caller, commit_request: CommitReq
         if format_request.sco or format_request.others
         else ()
     )
+    if scos and caller.is_browser:
+        raise MalformedBody("A session that a page opened with a browser key is of one SCO; send its values alone.")
     commands = [
         StoreCommit(
             received if key is None else replace(received, idempotency_key=key),
@@ -193,6 +207,12 @@ def _session_data(
         launch_values(row, state, decode_session_state(row.state)),
     )
     return SessionData(cmi, {index: from_json(item) for index, item in (state.snapshot.interactions or {}).items()})
+
+
+def _browser_error_response(request: web.Request, error: BridgeError) -> web.Response:
+    """Return the response to a page, which shall not learn from it that a learner was erased."""
+    services(request).refusals.note(request, error)
+    return FastResponse(_STORED) if isinstance(error, LearnerErased | SessionUnknown) else problem_response(error)
 
 
 def _error_response(

@@ -12,10 +12,12 @@ from aiohttp.typedefs import Handler, Middleware
 from multidict import CIMultiDict
 from sqlalchemy.exc import DBAPIError
 
+from bridge.browser_keys import BrowserKeys
 from bridge.clock import Now
 from bridge.database import Database, log_failure
 from bridge.tap.script import PATH
 from storage import lms
+from storage.browser_keys import BrowserKey
 
 log = structlog.get_logger(__name__)
 
@@ -48,8 +50,24 @@ class Origins:
         self._read_at = None
 
 
-def cors(origins: Origins) -> Middleware:
-    """Return the middleware that answers preflights and labels responses for the origins of LMSs."""
+BROWSER_KEY = web.RequestKey("browser_key", BrowserKey)
+"""The browser key that a request came with, or its commit URL's, valid or not."""
+BROWSER_PATHS = "/v1/browser/"
+"""What the addresses begin with that are for browser keys alone."""
+
+
+def cors(origins: Origins, browser_keys: BrowserKeys) -> Middleware:
+    """Return the middleware that answers preflights and labels responses for the origins of LMSs and of browser keys.
+
+    Nothing that is done with a browser key needs credentials, and none are permitted there.
+    """
+
+    async def is_known(origin: str) -> bool:
+        try:
+            return await browser_keys.knows_origin(origin)
+        except DBAPIError as error:
+            log_failure(log, "browser_keys_not_read", error)
+            return False
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -58,7 +76,9 @@ def cors(origins: Origins) -> Middleware:
         # for everybody's pages, and says so itself
         if origin is None or request.path in {"/audit", PATH} or request.path.startswith("/audit/"):
             return await handler(request)
-        allowed = await origins.allows(origin)
+        for_browsers = request.path.startswith(BROWSER_PATHS)
+        with_credentials = not for_browsers and await origins.allows(origin)
+        allowed = with_credentials or (await is_known(origin))
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             response: web.StreamResponse = web.Response(status=204)
             if allowed:
@@ -69,15 +89,21 @@ def cors(origins: Origins) -> Middleware:
                 response.headers["Access-Control-Max-Age"] = "600"
         else:
             response = await handler(request)
+            key = request.get(BROWSER_KEY)
+            if key is not None:
+                allowed, with_credentials = origin in key.origins, False
+            elif not for_browsers:
+                allowed = with_credentials
         if allowed and not response.prepared:
-            _label(response.headers, origin)
+            _label(response.headers, origin, with_credentials=with_credentials)
         return response
 
     return middleware
 
 
-def _label(headers: CIMultiDict[str], origin: str) -> None:
+def _label(headers: CIMultiDict[str], origin: str, *, with_credentials: bool) -> None:
     headers["Access-Control-Allow-Origin"] = origin
-    headers["Access-Control-Allow-Credentials"] = "true"
+    if with_credentials:
+        headers["Access-Control-Allow-Credentials"] = "true"
     headers["Access-Control-Expose-Headers"] = "Retry-After"
     headers["Vary"] = "Origin"

@@ -74,6 +74,7 @@ def session_response(connection: Connection, row: Session, cursors: Cursors) -> 
         last_commit_at=format_timestamp(row.last_commit_at),
         ended_at=format_timestamp(row.ended_at),
         ended=row.ended,
+        source=row.source,
         attempt=attempt_summary(row.attempt),
         enrollment=enrollment_summary(row.attempt.enrollment),
         cmi=_resume_data(row.attempt),
@@ -105,6 +106,7 @@ def attempt_response(connection: Connection, row: Attempt, cursors: Cursors) -> 
                 format_timestamp(line.last_commit_at),
                 format_timestamp(line.ended_at),
                 line.ended,
+                line.source,
             )
             for line in sessions.rows
         ],

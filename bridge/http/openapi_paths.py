@@ -13,6 +13,7 @@ from bridge.http.openapi_schemas import ID, TEXT, UUID, Schema, ref
 from bridge.http.responses import (
     MAX_PAGE_SIZE,
     AttemptResponse,
+    BrowserSessionResponse,
     CourseResponse,
     EnrollmentsResponse,
     LivenessResponse,
@@ -55,6 +56,7 @@ _PROBLEMS = {
 }
 _READING = (400, 401, 403, 429, 503)
 _OPENING = (400, 401, 403, 404, 408, 409, 410, 413, 415, 429, 503)
+_OPENING_IN_BROWSERS = (400, 401, 403, 408, 413, 415, 429, 503)
 _WRITING = (*_OPENING, 422)
 _ANY_ID: Schema = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$"}
 _PLACE: Schema = {"type": "string", "pattern": "^[0-9]{1,18}$"}
@@ -169,6 +171,12 @@ def _any_body(example: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _browser_body() -> dict[str, Any]:
+    body = _body("BrowserSessionBody", example={"key": "pk_…", "learner": {"id": "u42"}, "activity": {"id": "235"}})
+    body["description"] += " As `text/plain`, browsers send it without a preflight. At most 16 KiB."
+    return body
+
+
 _FORMAT_RESPONSE = {
     "description": "Stored, or what was asked for, as the format's client expects it. Some refuse with 200, too.",
     "content": {JSON: {"schema": {}}, "text/plain": {"schema": TEXT}},
@@ -263,6 +271,15 @@ def _session_paths() -> Paths:
                 problems=_OPENING,
                 security=_LMS,
                 body=_body("OpenSessionBody", example=_LAUNCH),
+            )
+        },
+        "/v1/browser/sessions": {
+            "post": _operation(
+                "openBrowserSession",
+                "Open a session from a page of the LMS, with a browser key; `Origin` must be one of the key's.",
+                _response("The session may be committed to. This is all that is ever said.", BrowserSessionResponse),
+                problems=_OPENING_IN_BROWSERS,
+                body=_browser_body(),
             )
         },
         "/v1/sessions/{session_id}": {

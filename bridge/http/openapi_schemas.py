@@ -18,6 +18,7 @@ from bridge.commit_model.launch_fields import (
 from bridge.commit_model.response_types import ENUMS
 from bridge.formats import native
 from bridge.http import responses
+from bridge.http.browser_sessions import BrowserSessionBody
 
 Schema = dict[str, Any]
 
@@ -59,6 +60,11 @@ _ACTIVITY_LIST: Schema = {
     "maxItems": MAX_COURSE_ACTIVITIES,
     "description": "The ids of the activities that make the course up for the learner; the course is completed when all"
     f" of them are. At most {MAX_COURSE_ACTIVITIES_BYTES} bytes in all.",
+}
+_TYPE_IRI: Schema = {
+    "type": "string",
+    "pattern": r"^[a-z]+://[a-z]+(\.[a-z]+)*(/[A-Za-z0-9._~-]+)*$",
+    "description": "an IRI",
 }
 _VERSION: Schema = {
     # in one enum of text and numbers, generators of clients see no type
@@ -150,6 +156,8 @@ def _derive(types: Iterable[type[msgspec.Struct]]) -> tuple[dict[str, Schema], d
 
 def _bodies() -> dict[str, Schema]:
     schemas, _ = _derive([native.OpenSessionBody, native.CommitBody])
+    browser_schemas, _ = _derive([BrowserSessionBody])
+    schemas |= _browser_bodies(browser_schemas)
     _describe_groups(schemas)
     opening = schemas.pop("OpenSessionBody")["properties"] | _opening_properties()
     committing = schemas.pop("CommitBody")["properties"] | {
@@ -183,6 +191,42 @@ def _bodies() -> dict[str, Schema]:
     }
 
 
+def _browser_bodies(derived: dict[str, Schema]) -> dict[str, Schema]:
+    """Return the schemas of what pages send. They are strict: what is not known is refused."""
+    learner, opening = derived["BrowserLearnerFields"], derived["BrowserSessionBody"]
+    groups = {name: derived[f"{name}Fields"] | {"title": f"Browser{name}Fields"} for name in ("Activity", "Course")}
+    for name, group in groups.items():
+        group["properties"] = group["properties"] | {
+            "id": {"anyOf": [ID if name == "Activity" else _COURSE_ID, _INTEGER]},
+            "name": nullable(_NAME),
+        }
+    groups["Activity"]["properties"]["type"] = nullable(_TYPE_IRI)
+    learner["properties"] = {
+        "id": {"anyOf": [*_IDS]},
+        "sha256": {"type": "string", "pattern": "^[0-9A-Fa-f]{64}$", "description": "SHA-256 of the id, in its place."},
+        "name": nullable(_NAME),
+    }
+    learner["oneOf"] = [{"required": ["id"]}, {"required": ["sha256"]}]
+    opening["properties"] |= {
+        "key": {"type": "string", "description": "The browser key: `pk_…`."},
+        "learner": {"anyOf": [*_IDS, ref("BrowserLearnerFields")], "description": FIELD_DESCRIPTIONS["learner"]},
+        "activity": {"anyOf": [*_IDS, ref("BrowserActivityFields")], "description": FIELD_DESCRIPTIONS["activity"]},
+        "course": nullable(_COURSE_ID, _INTEGER, ref("BrowserCourseFields"))
+        | {"description": FIELD_DESCRIPTIONS["course"]},
+        "scorm_version": _VERSION | {"description": FIELD_DESCRIPTIONS["scorm_version"]},
+        "mode": nullable({"type": "string", "enum": ["browse", "normal", "review", ""]}),
+        "credit": nullable({"type": "string", "enum": ["credit", "no-credit", ""]}),
+        "launch_id": nullable({"type": "string", "pattern": "^[A-Za-z0-9_-]{8,100}$"})
+        | {"description": "Random text of the page for this launch: with the same one it gets the same session."},
+    }
+    return {
+        "BrowserLearnerFields": learner,
+        "BrowserActivityFields": groups["Activity"],
+        "BrowserCourseFields": groups["Course"],
+        "BrowserSessionBody": opening,
+    }
+
+
 def _describe_groups(schemas: dict[str, Schema]) -> None:
     """Add what is checked after the types: the structs take it, and readers refuse it in words."""
     for name in ("LearnerFields", "ActivityFields", "CourseFields"):
@@ -194,9 +238,7 @@ def _describe_groups(schemas: dict[str, Schema]) -> None:
         "activities": nullable(_ACTIVITY_LIST),
     }
     activity = schemas["ActivityFields"]
-    activity["properties"]["type"] = nullable(
-        {"type": "string", "pattern": r"^[a-z]+://[a-z]+(\.[a-z]+)*(/[A-Za-z0-9._~-]+)*$", "description": "an IRI"}
-    )
+    activity["properties"]["type"] = nullable(_TYPE_IRI)
     schemas["LearnerFields"]["properties"]["attributes"] = nullable(_ATTRIBUTES)
     schemas["AddressedActivityFields"] = activity | {
         "title": "AddressedActivityFields",

@@ -37,15 +37,17 @@ async def read_commit_request(request: web.Request) -> CommitRequest:
     )
 
 
-async def read_body(request: web.Request) -> bytes:
+async def read_body(request: web.Request, max_bytes: int = MAX_BODY_BYTES) -> bytes:
     """Read a body whole and unpack it; the server must leave packed bodies as they came.
 
     Raises:
         MalformedBody: it was cut short or is not compressed as it says.
-        BodyTooLarge: it is larger than `MAX_BODY_BYTES`, packed or unpacked.
+        BodyTooLarge: it is larger than `max_bytes`, packed or unpacked.
         UnsupportedEncoding: it is compressed in a way that is not taken.
     """
     content = request.content
+    if max_bytes < MAX_BODY_BYTES and (request.content_length or 0) > max_bytes:
+        raise _too_large(max_bytes)
     try:
         # all of a short one is there as soon as its head
         body = content.read_nowait() if content.is_eof() and content.exception() is None else await request.read()
@@ -53,15 +55,15 @@ async def read_body(request: web.Request) -> bytes:
         body = None
     except web.RequestPayloadError as error:
         raise MalformedBody(f"The body could not be read: {error}.") from None
-    if body is None or len(body) > MAX_BODY_BYTES:
-        raise BodyTooLarge("The body is larger than the 1 MiB that is taken.")
+    if body is None or len(body) > max_bytes:
+        raise _too_large(max_bytes)
     if hdrs.CONTENT_ENCODING not in request.headers or not body:
         return body
     encoding = ", ".join(request.headers.getall(hdrs.CONTENT_ENCODING)).strip().lower()
-    return body if encoding in {"", "identity"} else _unpacked(body, encoding)
+    return body if encoding in {"", "identity"} else _unpacked(body, encoding, max_bytes)
 
 
-def _unpacked(body: bytes, encoding: str) -> bytes:
+def _unpacked(body: bytes, encoding: str, max_bytes: int) -> bytes:
     if encoding in {"gzip", "x-gzip"}:
         window = 16 + zlib.MAX_WBITS
     elif encoding == "deflate":
@@ -73,14 +75,22 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
         )
     stream = zlib.decompressobj(window)
     try:
-        content = stream.decompress(body, MAX_BODY_BYTES + 1)
+        content = stream.decompress(body, max_bytes + 1)
     except zlib.error as error:
         raise MalformedBody(f"The body is not compressed with {encoding} as it says: {error}.") from None
-    if len(content) > MAX_BODY_BYTES:
-        raise BodyTooLarge("The body unpacks to more than the 1 MiB that is taken.")
+    if len(content) > max_bytes:
+        raise BodyTooLarge(f"The body unpacks to more than the {_size(max_bytes)} that is taken.")
     if not stream.eof or stream.unused_data:
         raise MalformedBody(f"The body, compressed with {encoding}, was cut short or is followed by something else.")
     return content
+
+
+def _too_large(max_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The body is larger than the {_size(max_bytes)} that is taken.")
+
+
+def _size(count: int) -> str:
+    return "1 MiB" if count == MAX_BODY_BYTES else f"{count // 1024} KiB"
 
 
 def session_id(text: str) -> str:

@@ -27,12 +27,21 @@ from bridge.system_alarms import AlarmCode
 from mappings.cmi.warnings import CmiWarning
 
 SessionEnding = Annotated[str, one_of("SessionEnding")]
+Source = Annotated[str, one_of("SessionSource")]
 CommitUrl = Annotated[
     str,
     Meta(
         description="Where the player posts commits to; it carries its own permission. For scorm-again:"
         " `{ lmsCommitUrl: commit_url, autocommit: true, useAsynchronousCommits: true, asyncModeBeaconBehavior:"
         ' "on-terminate" }`. Browsers refuse its synchronous commits while a page is being closed.',
+        extra_json_schema={"format": "uri"},
+    ),
+]
+BrowserCommitUrl = Annotated[
+    str,
+    Meta(
+        description="Where the page posts the session's commits to, as `text/plain` so that no preflight is needed. It"
+        ' answers `{"result": true, "errorCode": 0}` and nothing else.',
         extra_json_schema={"format": "uri"},
     ),
 ]
@@ -51,6 +60,13 @@ class SessionOpenedResponse(SuccessResponse, frozen=True, gc=False, kw_only=True
     enrollment: EnrollmentSummary
     cmi: CmiData
     warnings: Sequence[CmiWarning]
+
+
+class BrowserSessionResponse(msgspec.Struct, frozen=True, gc=False):
+    """A session that a page may commit to. It says nothing of anybody."""
+
+    session_id: UuidText
+    commit_url: BrowserCommitUrl
 
 
 class DeliverySummary(msgspec.Struct, frozen=True, gc=False):
@@ -98,6 +114,7 @@ class SessionSummary(msgspec.Struct, frozen=True, gc=False):
     last_commit_at: Timestamp | None
     ended_at: Timestamp | None
     ended: SessionEnding | None
+    source: Source
 
 
 class AttemptCommit(SessionCommit, frozen=True, gc=False):
@@ -142,6 +159,7 @@ class SessionResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
     last_commit_at: Timestamp | None
     ended_at: Timestamp | None
     ended: SessionEnding | None
+    source: Source
     attempt: AttemptSummary
     enrollment: EnrollmentSummary
     cmi: CmiData
@@ -312,6 +330,7 @@ class ProblemResponse(msgspec.Struct, frozen=True, gc=False):
 
 RESPONSES = (
     SessionOpenedResponse,
+    BrowserSessionResponse,
     CommitResponse,
     SessionResponse,
     AttemptResponse,

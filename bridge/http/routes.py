@@ -6,7 +6,18 @@ import asyncio
 
 from aiohttp import hdrs, web
 
-from bridge.http import attempts, commits, front_page, gradebook, health, openapi, request_body, sessions, tap
+from bridge.http import (
+    attempts,
+    browser_sessions,
+    commits,
+    front_page,
+    gradebook,
+    health,
+    openapi,
+    request_body,
+    sessions,
+    tap,
+)
 from bridge.http.cors import cors
 from bridge.http.metrics import MetricsEndpoint
 from bridge.http.problems import SERVER, problems
@@ -21,7 +32,7 @@ def create_api(parts: Services, metrics: MetricsEndpoint) -> web.Application:
     """Return the application with all routes of the API."""
     app = web.Application(
         client_max_size=request_body.MAX_BODY_BYTES,
-        middlewares=[cors(parts.origins), problems],
+        middlewares=[cors(parts.origins, parts.browser_keys), problems],
         # what aiohttp itself cannot unpack it refuses before any of this is asked, in words of its own
         handler_args={"auto_decompress": False},
     )
@@ -38,6 +49,7 @@ def create_api(parts: Services, metrics: MetricsEndpoint) -> web.Application:
         [
             web.get("/", front_page.get_front_page),
             web.post("/v1/sessions", sessions.open_session),
+            web.post("/v1/browser/sessions", browser_sessions.open_browser_session),
             web.get("/v1/sessions/{session_id}", sessions.get_session),
             web.post("/v1/sessions/{session_id}/commits", commits.post_to_session),
             web.put("/v1/sessions/{session_id}/commits", commits.post_to_session),

@@ -12,7 +12,8 @@ from yarl import URL
 
 from bridge.access import CommitTokens, LmsTokens
 from bridge.backlog import Backlog
-from bridge.clock import Now
+from bridge.browser_keys import BrowserKeys
+from bridge.clock import NewId, Now
 from bridge.commits.service import CommitService
 from bridge.database import Database
 from bridge.errors import InsufficientScope, TokenExpired
@@ -22,7 +23,7 @@ from bridge.http.parsing_queue import ParsingQueue
 from bridge.http.query_limiter import QueryLimiter
 from bridge.http.refusals import LMS_ID, Refusals
 from bridge.limits.disk_space import DiskSpace
-from bridge.limits.request_rates import RequestRates
+from bridge.limits.request_rates import BrowserRates, RequestRates
 from bridge.loopback import is_loopback
 from bridge.metrics import Metrics
 from bridge.system_alarms import SystemAlarms
@@ -43,8 +44,11 @@ class Services:
     lms_tokens: LmsTokens
     commit_tokens: CommitTokens
     origins: Origins
+    browser_keys: BrowserKeys
+    browser_rates: BrowserRates
     refusals: Refusals
     now: Now
+    new_id: NewId
     public_url: str
     targets: tuple[str, ...]
     health: WriteHealth

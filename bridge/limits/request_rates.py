@@ -7,33 +7,23 @@ itself.
 
 from __future__ import annotations
 
-import math
-from collections import OrderedDict
-
-from limits import RateLimitItem, parse_many
-from limits.storage import Storage
-from limits.strategies import FixedWindowRateLimiter
-
 from bridge.clock import Monotonic
-from bridge.errors import LmsRateExceeded, TokenRateExceeded, TooManyRequests
+from bridge.errors import BrowserRateExceeded, LmsRateExceeded, TokenRateExceeded
+from bridge.limits.rate_windows import RateCounter, RateWindows, parse_rates
 from bridge.settings import LimitSettings
 from storage.states import TokenScope
 from storage.tokens import StoredToken
-
-MAX_WINDOWS = 10_000
-"""Windows that are kept; beyond that, the one that began first is forgotten."""
 
 
 class RequestRates:
     """Refuses requests of tokens and LMSs that make more of them than the settings allow."""
 
     def __init__(self, settings: LimitSettings, monotonic: Monotonic) -> None:
-        self._windows = _Windows(monotonic)
-        self._limiter = FixedWindowRateLimiter(self._windows)
-        self._of_token = _parse(settings.requests_per_token)
-        self._of_lms = _parse(settings.requests_per_lms)
-        self._reads_of_token = _parse(settings.reads_per_token)
-        self._reads_of_lms = _parse(settings.reads_per_lms)
+        self._counter = RateCounter(RateWindows(monotonic))
+        self._of_token = parse_rates(settings.requests_per_token)
+        self._of_lms = parse_rates(settings.requests_per_lms)
+        self._reads_of_token = parse_rates(settings.reads_per_token)
+        self._reads_of_lms = parse_rates(settings.reads_per_lms)
 
     def check(self, token: StoredToken, scope: TokenScope) -> None:
         """Count a request that needs a scope: reading ones by their own rates, too.
@@ -42,79 +32,44 @@ class RequestRates:
             TokenRateExceeded: the token has made as many as it may.
             LmsRateExceeded: the tokens of its LMS together have.
         """
+        count = self._counter.count
         if self._of_token:
-            self._count(self._of_token, "token", token.id, TokenRateExceeded)
+            count(self._of_token, "token", str(token.id), TokenRateExceeded)
         if self._of_lms:
-            self._count(self._of_lms, "lms", token.lms.id, LmsRateExceeded)
+            count(self._of_lms, "lms", str(token.lms.id), LmsRateExceeded)
         if scope is TokenScope.READ:
-            self._count(self._reads_of_token, "token reads", token.id, TokenRateExceeded)
-            self._count(self._reads_of_lms, "lms reads", token.lms.id, LmsRateExceeded)
-
-    def _count(self, rates: tuple[RateLimitItem, ...], kind: str, number: int, refusal: type[TooManyRequests]) -> None:
-        for rate in rates:
-            if not self._limiter.hit(rate, kind, str(number)):
-                seconds = self._windows.seconds_left(rate.key_for(kind, str(number)))
-                raise refusal(
-                    f"Too many requests: no more than {rate} are answered. Wait as Retry-After says, then send the"
-                    " same request again; [limits] in the settings has the rates.",
-                    retry_after=max(1, math.ceil(seconds)),
-                )
+            count(self._reads_of_token, "token reads", str(token.id), TokenRateExceeded)
+            count(self._reads_of_lms, "lms reads", str(token.lms.id), LmsRateExceeded)
 
 
-def _parse(text: str) -> tuple[RateLimitItem, ...]:
-    return tuple(parse_many(text)) if text else ()
+class BrowserRates:
+    """Refuses requests of pages with a browser key that are more than the settings allow.
 
+    Whoever has a key can name any number of learners, and come from many addresses: each kind has windows of its own,
+    so that none of them makes the bridge forget what it counts of another.
+    """
 
-class _Windows(Storage):
-    """Counts of requests by key, each with the end of its window by a monotonic clock, in seconds."""
+    def __init__(self, settings: LimitSettings, monotonic: Monotonic) -> None:
+        self._keys = RateCounter(RateWindows(monotonic))
+        self._learners = RateCounter(RateWindows(monotonic))
+        self._addresses = RateCounter(RateWindows(monotonic))
+        self._of_key = parse_rates(settings.browser_requests_per_key)
+        self._of_learner = parse_rates(settings.browser_requests_per_learner)
+        self._of_address = parse_rates(settings.browser_requests_per_address)
 
-    STORAGE_SCHEME = None
+    def check_address(self, network: str) -> None:
+        """Count a request by where it comes from, before anything of it is looked at.
 
-    def __init__(self, monotonic: Monotonic) -> None:
-        super().__init__()
-        self._monotonic = monotonic
-        self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        Raises:
+            BrowserRateExceeded: as many have come from there as may.
+        """
+        self._addresses.count(self._of_address, "address", network, BrowserRateExceeded)
 
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        """Return what a failing storage raises; this one does not fail."""
-        return ValueError
+    def check(self, key_id: int, learner_tag: str) -> None:
+        """Count a request by its key and its learner.
 
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count in the window of a key, which ends `expiry` seconds after it began; return what it comes to."""
-        now = self._monotonic()
-        count, end = self._counts.get(key, (0, 0.0))
-        if end <= now:
-            self._counts.pop(key, None)
-            count, end = 0, now + expiry
-            if len(self._counts) >= MAX_WINDOWS:
-                self._counts.popitem(last=False)
-        self._counts[key] = count + amount, end
-        return count + amount
-
-    def get(self, key: str) -> int:
-        """Return the count of a key's window."""
-        count, end = self._counts.get(key, (0, 0.0))
-        return count if end > self._monotonic() else 0
-
-    def seconds_left(self, key: str) -> float:
-        """Return how long the window of a key still lasts."""
-        return max(0.0, self.get_expiry(key) - self._monotonic())
-
-    def get_expiry(self, key: str) -> float:
-        """Return when the window of a key ends."""
-        return self._counts.get(key, (0, 0.0))[1]
-
-    def check(self) -> bool:
-        """Return whether it can count."""
-        return True
-
-    def reset(self) -> int:
-        """Forget all windows; return how many there were."""
-        number = len(self._counts)
-        self._counts.clear()
-        return number
-
-    def clear(self, key: str) -> None:
-        """Forget the window of a key."""
-        self._counts.pop(key, None)
+        Raises:
+            BrowserRateExceeded: there were as many of either as may be.
+        """
+        self._learners.count(self._of_learner, "learner", learner_tag, BrowserRateExceeded)
+        self._keys.count(self._of_key, "key", str(key_id), BrowserRateExceeded)

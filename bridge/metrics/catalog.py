@@ -34,6 +34,7 @@ QUEUE_LENGTH = _gauge("queue_commands", "Commits and other commands that wait to
 QUEUE_BYTES = _gauge("queue_bytes", "Bytes of commits that wait to be stored.")
 STATEMENTS = _counter("statements_total", "Statements made, those included that were quarantined.")
 QUARANTINED = _counter("quarantined_statements_total", "Statements that were invalid when they were made.")
+BROWSER_SESSIONS = _counter("browser_sessions_total", "Sessions opened by pages with a browser key, again or anew.")
 REFUSALS = _counter("refusals_total", "Requests that were refused or could not be done.", "status", "code")
 
 TRIES = _counter(

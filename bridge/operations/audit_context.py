@@ -51,6 +51,10 @@ class AuditAction(StrEnum):
     """An LMS token is replaced by another one, and ends after an overlap."""
     REVOKE_TOKEN = "revoke-token"  # noqa: S105 -- the action's name
     """An LMS token is valid no longer."""
+    CREATE_BROWSER_KEY = "create-browser-key"
+    """Pages of an LMS may open sessions with a key."""
+    REVOKE_BROWSER_KEY = "revoke-browser-key"
+    """A key of an LMS's pages is valid no longer."""
     EXPORT = "export"
     """Everything held about a learner is exported."""
     ERASE = "erase"

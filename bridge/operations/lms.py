@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from sqlalchemy import Connection
 
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from mappings.xapi.iris import is_iri
 from storage import lms, lms_contents
+from storage.learner_ids import LearnerIdRuleError, check_rules
 from storage.lms import HomePageError, Lms
 from storage.lms_contents import LmsContents
 
@@ -38,11 +41,15 @@ class LmsRegistration:
 
 @dataclass(frozen=True, slots=True)
 class LmsChange:
-    """What is to change of an LMS: another home page, further origins, and origins that are permitted no longer."""
+    """What is to change of an LMS: another home page, further origins, and origins that are permitted no longer.
+
+    `learner_ids` are fields of the rules for the ids that its pages say, by their names (`storage/learner_ids.py`).
+    """
 
     home_page: str | None = None
     add_origins: Sequence[str] = ()
     remove_origins: Sequence[str] = ()
+    learner_ids: Mapping[str, Any] = field(default_factory=dict)
 
 
 def register_lms(connection: Connection, registration: LmsRegistration, context: AuditContext) -> Lms:
@@ -90,12 +97,20 @@ def change_lms(connection: Connection, name: str, change: LmsChange, context: Au
         raise LmsError(f"{name} does not have the origin {', '.join(sorted(unknown))}.")
     added = {parse_origin(origin) for origin in change.add_origins}
     changed = replace(changed, origins=tuple(sorted({*before.origins, *added} - removed)))
+    rules = msgspec.structs.replace(before.learner_ids, **change.learner_ids)
+    try:
+        check_rules(rules)
+    except LearnerIdRuleError as error:
+        raise LmsError(str(error)) from None
+    changed = replace(changed, learner_ids=rules)
     if changed == before:
         raise LmsError(f"That changes nothing: {name} is so already.")
     lms.change(connection, changed)
     details = [f"home page {before.home_page} -> {changed.home_page}"] * (changed.home_page != before.home_page)
     details += [f"added {origin}" for origin in changed.origins if origin not in before.origins]
     details += [f"removed {origin}" for origin in before.origins if origin not in changed.origins]
+    if changed.learner_ids != before.learner_ids:
+        details.append(f"learners' ids of its pages: {changed.learner_ids.describe() or 'as they are'}")
     record(connection, context, AuditAction.CHANGE_LMS, name, detail=", ".join(details))
     return changed
 

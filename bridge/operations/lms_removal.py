@@ -16,7 +16,7 @@ from bridge.clock import NewId, Now
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.operations.lms import describe_contents, find_lms
 from mappings.xapi.voiding import VOIDED
-from storage import erasing, erasures, lms_contents, tokens
+from storage import browser_keys, erasing, erasures, lms_contents, tokens
 from storage.engine import Transact, reading, transactions
 from storage.erasing import ErasurePlan
 from storage.erasures import Later, NewErasure
@@ -71,6 +71,10 @@ def _begin(
     tokens.revoke(connection, valid, context.at)
     for token_id in valid:
         record(connection, context, AuditAction.REVOKE_TOKEN, f"{name}, token {token_id}", detail="LMS removed")
+    pages = [key.id for key in browser_keys.of_lms(connection, owner.id) if key.revoked_at is None]
+    browser_keys.revoke(connection, pages, context.at)
+    for key_id in pages:
+        record(connection, context, AuditAction.REVOKE_BROWSER_KEY, f"{name}, key {key_id}", detail="LMS removed")
     key = erasures.ensure_digest_key(connection, secrets.token_bytes(32))
     digest = erasures.learner_digest(key, owner.id, EVERYBODY)
     erasure_id = erasures.unfinished(connection, digest)

@@ -57,6 +57,9 @@ class LimitSettings(BaseModel):
     `requests_per_token` and `requests_per_lms` are rates of all requests with a token of an LMS, `reads_per_token` and
     `reads_per_lms` of those that read results: `100/second`, `6000/minute`, or several with `;` between them. Empty is
     no limit. Commits by a commit URL have no token; budgets are for them.
+
+    `browser_requests_per_key`, `browser_requests_per_learner` and `browser_requests_per_address` are rates of what
+    pages with a browser key send, commits as well: a classroom behind one address is one address.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,8 +72,19 @@ class LimitSettings(BaseModel):
     requests_per_lms: str = ""
     reads_per_token: str = "6000/minute"  # noqa: S105 -- a rate
     reads_per_lms: str = "12000/minute"
+    browser_requests_per_key: str = "30000/minute"
+    browser_requests_per_learner: str = "600/minute"
+    browser_requests_per_address: str = "3000/minute"
 
-    @field_validator("requests_per_token", "requests_per_lms", "reads_per_token", "reads_per_lms")
+    @field_validator(
+        "requests_per_token",
+        "requests_per_lms",
+        "reads_per_token",
+        "reads_per_lms",
+        "browser_requests_per_key",
+        "browser_requests_per_learner",
+        "browser_requests_per_address",
+    )
     @classmethod
     def _rates(cls, value: str) -> str:
         try:

@@ -17,8 +17,10 @@ from mappings.apply import Transition, apply_commit, end_idle_session
 from mappings.attempt.commit import PriorCommit, ReceivedCommit
 from mappings.attempt.enrollment import NEW_ENROLLMENT
 from mappings.attempt.launch import NO_LAUNCH_DATA, LaunchData
+from mappings.attempt.opening import open_session
 from mappings.attempt.ordering import needs_duplicate_lookup
-from mappings.attempt.state import AttemptState, SessionState, open_session
+from mappings.attempt.precedence import leads, without_browser
+from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
 from mappings.definition.compiled import CompiledMapping
 from mappings.definition.model import Overlap
@@ -89,12 +91,19 @@ class _Attempt:
     def __init__(self, story: AttemptHistory) -> None:
         self.context = story.context
         self.state = AttemptState()
+        self.completed = self.passed = False
         self.turn = 0
         self.to_open = sorted(story.sessions, key=lambda session: (-session.opened, -session.number))
         self.to_close = sorted(
             ((turn, session.session_id) for session in story.sessions for turn in session.closed),
             key=lambda session: -session[0],
         )
+
+    def note_status(self, state: AttemptState) -> None:
+        """Note what a state of the attempt has reached."""
+        snapshot = state.snapshot
+        self.completed = self.completed or snapshot.completion_status == CompletionStatus.COMPLETED
+        self.passed = self.passed or snapshot.success_status == SuccessStatus.PASSED
 
 
 class Replay:
@@ -116,7 +125,6 @@ class Replay:
             for session in story.sessions
         }
         self._sessions: dict[str, _Session] = {}
-        self._completed = self._passed = False
         self._enrollment = NEW_ENROLLMENT
 
     def apply(self, journalled: JournalledCommit) -> list[ReplayedCommit]:
@@ -147,9 +155,7 @@ class Replay:
             PriorCommit(journalled.number, received_commit.digest, commit.sequence, received_commit.idempotency_key)
         )
         if transition.session.for_credit:
-            snapshot = transition.attempt.snapshot
-            self._completed = self._completed or snapshot.completion_status == CompletionStatus.COMPLETED
-            self._passed = self._passed or snapshot.success_status == SuccessStatus.PASSED
+            attempt.note_status(attempt.state)
         return replayed
 
     def skip(self, session_id: str) -> None:
@@ -187,6 +193,10 @@ class Replay:
         while attempt.to_open and attempt.to_open[-1].opened <= attempt.turn:
             story = attempt.to_open.pop()
             context = context_for_session(attempt.context, story.session_id, story.launch.registration)
+            if attempt.state.browser_base is not None and leads(story.launch):
+                # what pages had reached counts no more
+                attempt.completed = attempt.passed = False
+                attempt.note_status(without_browser(attempt.state))
             attempt.state, state = open_session(
                 attempt.state, story.launch, launched_at=story.launched_at, prior_total_time=story.prior_total_time
             )
@@ -219,8 +229,8 @@ class Replay:
 
     def _context(self, session: _Session) -> StatementContext:
         context = session.context
-        if context.enrollment_completed != self._completed or context.enrollment_passed != self._passed:
-            context = session.context = replace(
-                context, enrollment_completed=self._completed, enrollment_passed=self._passed
-            )
+        completed = any(attempt.completed for attempt in self._attempts)
+        passed = any(attempt.passed for attempt in self._attempts)
+        if context.enrollment_completed != completed or context.enrollment_passed != passed:
+            context = session.context = replace(context, enrollment_completed=completed, enrollment_passed=passed)
         return context

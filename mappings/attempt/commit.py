@@ -23,6 +23,8 @@ class Disposition(StrEnum):
     """It is older than one that was applied."""
     LATE = "late"
     """It came after its session had ended."""
+    SUPERSEDED = "superseded"
+    """A page sent it, and the LMS's server has a session of the attempt, whose word counts."""
 
 
 class Commit(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -9,6 +9,7 @@ from mappings.attempt.commit import Disposition
 from mappings.attempt.merging import at_end
 from mappings.attempt.pass_marks import decides_at_end
 from mappings.attempt.policy import DEFAULT_POLICY, StatusPolicy
+from mappings.attempt.precedence import is_superseded
 from mappings.attempt.score_deferral import without_score
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.attempt.update import AttemptUpdate
@@ -27,11 +28,12 @@ def end_idle(
     Content that had announced `exit` = `suspend` is believed, as is any other exit that it spoke last where its client
     cannot say that a commit is the last one; otherwise the session ends as `idle` says, and so does one that is
     `overlapped` by a later session of the learner. Answers and a score that content was still writing are told now. A
-    session without commits ends without changes: it was opened, never played.
+    session without commits ends without changes: it was opened, never played. So does a page's where the LMS's server
+    leads.
     """
     turn = attempt.history_length + 1
     history = (*session.idle_end_positions, turn)
-    if session.commits == 0:
+    if session.commits == 0 or is_superseded(attempt, session):
         return AttemptUpdate(
             Disposition.APPLIED,
             replace(attempt, idle_ends=attempt.idle_ends + 1),

@@ -12,6 +12,14 @@ Mode = Literal["browse", "normal", "review"]
 Credit = Literal["credit", "no-credit"]
 
 
+Source = Literal["server", "browser", "import"]
+SERVER: Source = "server"
+"""The LMS's server opened the session."""
+BROWSER: Source = "browser"
+"""A page of the LMS did: whoever has its key can forge what it says."""
+IMPORTED: Source = "import"
+"""It is of an LMS's stored history."""
+
 RECORDED_MODES = frozenset({None, "normal"})
 """Modes in which commits count: a review or a browse records nothing (SCORM 2004 RTE 4.2.11)."""
 
@@ -32,7 +40,8 @@ class LaunchData(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     `mastery_score` is SCORM 1.2's raw score (`cmi.student_data.mastery_score`), `scaled_passing_score` SCORM 2004's
     (-1 to 1), `completion_threshold` a progress measure (0 to 1). `registration` is the LMS's own UUID of the learner
     in the course, which it gave with this session or before. `of_package` says that another session of the same launch
-    stands for the package: the package's total time is not this session's.
+    stands for the package: the package's total time is not this session's. `source` is who opened the session.
+    `joins` says of a server's session that it is of the launch which a page had sent commits of before.
     """
 
     scorm_version: ScormVersion | None = None
@@ -46,6 +55,8 @@ class LaunchData(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     time_limit_action: str | None = None
     registration: str | None = None
     of_package: bool = False
+    source: Source = SERVER
+    joins: bool = False
 
     @property
     def records(self) -> bool:

@@ -14,7 +14,7 @@ from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.merge import raises_status
 from mappings.cmi.snapshot import Snapshot
 
-_APPLIED, _DUPLICATE, _STALE, _LATE = Disposition  # an enum's members cost ten times as much to look up
+_APPLIED, _DUPLICATE, _STALE, _LATE, _ = Disposition  # an enum's members cost ten times as much to look up
 
 
 def needs_duplicate_lookup(session: SessionState, received_commit: ReceivedCommit) -> bool:

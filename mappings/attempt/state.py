@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 
 import msgspec
-from msgspec.structs import replace
 
 from mappings.attempt.launch import NO_LAUNCH_DATA, RECORDED_MODES, LaunchData
 from mappings.cmi.scores import Score
@@ -51,6 +50,10 @@ class AttemptState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
         timestamp: of the last statement, in milliseconds since the epoch; none is ever dated before it.
         firing_counts: rule name -> how often it made a statement; for an interaction or objective, its id stands
             behind the name, after a line break.
+        other_sessions: those of them that the LMS's server did not open to record something (`precedence.leads`).
+        browser_base: the attempt as it was before pages added to it; None where none did, or the server leads.
+        told_by_browser: what statements of pages' sessions told: trigger, rule and the id of an item, a line each -> a
+            digest of the value. The server's word for the same is not told again.
     """
 
     snapshot: Snapshot = EMPTY
@@ -75,6 +78,9 @@ class AttemptState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
     statements: int = 0
     timestamp: int = 0
     firing_counts: dict[str, int] = {}
+    other_sessions: int = 0
+    browser_base: AttemptState | None = None
+    told_by_browser: dict[str, str] = {}
 
     @property
     def history_length(self) -> int:
@@ -174,29 +180,3 @@ class SessionState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
     def for_credit(self) -> bool:
         """Return whether what is reached counts for the enrollment (SCORM 1.2 RTE `cmi.core.credit`)."""
         return self.credit != "no-credit"
-
-
-def open_session(
-    attempt: AttemptState, launch: LaunchData, *, launched_at: int = 0, prior_total_time: int = 0
-) -> tuple[AttemptState, SessionState]:
-    """Return the states after a session was opened on an attempt.
-
-    Args:
-        attempt: as it is before.
-        launch: what the LMS gave. What it says of the content holds from now on, but where nothing is recorded.
-        launched_at: when the LMS opened it, in milliseconds since the epoch; 0 where its first commit does.
-        prior_total_time: centiseconds that are known of the enrollment.
-    """
-    session = SessionState(
-        number=attempt.sessions + 1,
-        history_length_at_open=attempt.history_length,
-        resumes=attempt.commits > 0,
-        launch=launch,
-        launched_at=launched_at,
-        mode=launch.mode,
-        credit=launch.credit,
-        prior_total_time=prior_total_time,
-    )
-    fields = launch.content_fields() if session.records else {}
-    snapshot = replace(attempt.snapshot, **fields) if fields else attempt.snapshot
-    return replace(attempt, sessions=session.number, snapshot=snapshot), session

@@ -11,11 +11,12 @@ from mappings.attempt.changes import Change, ending_change, find_changes
 from mappings.attempt.commit import Commit, Disposition, PriorCommit, ReceivedCommit
 from mappings.attempt.field_order import SplitCommit, record_fields, split_commit
 from mappings.attempt.interaction_scope import settled_interactions
-from mappings.attempt.launch import RECORDED_MODES
+from mappings.attempt.launch import BROWSER, RECORDED_MODES
 from mappings.attempt.merging import merge_commit
 from mappings.attempt.order_warnings import order_warnings, repeated_number, time_warnings
 from mappings.attempt.ordering import classify, ended_before, terminates
 from mappings.attempt.policy import DEFAULT_POLICY, StatusPolicy
+from mappings.attempt.precedence import is_led
 from mappings.attempt.score_deferral import defer_score
 from mappings.attempt.session_time import accumulate
 from mappings.attempt.state import AttemptState, Ending, SessionState
@@ -25,7 +26,7 @@ from mappings.cmi.merge import altered_interactions
 from mappings.cmi.snapshot import EMPTY, Snapshot, fields_mask, says_items
 from mappings.cmi.warnings import CmiWarning, WarningCode, limited, warn
 
-_APPLIED, _DUPLICATE, _STALE, _LATE = Disposition  # an enum's members cost ten times as much to look up
+_APPLIED, _DUPLICATE, _STALE, _LATE, _SUPERSEDED = Disposition  # an enum's members cost ten times as much to look up
 
 
 class AttemptUpdate(msgspec.Struct, frozen=True, gc=False):
@@ -33,7 +34,7 @@ class AttemptUpdate(msgspec.Struct, frozen=True, gc=False):
 
     `at` is the time that statements about it carry: milliseconds since the epoch, never after it was received and
     never before the attempt's last statement. `recorded` is False for a duplicate, and for a commit of a review or a
-    browse, of which the session alone knows.
+    browse, or of a page's session where the LMS's server leads, of which the session alone knows.
     """
 
     disposition: Disposition
@@ -77,6 +78,12 @@ def update_attempt(
     entered = _with_mode(entered, parsed_cmi.snapshot)
     if entered.mode not in RECORDED_MODES:
         return _unrecorded(attempt, session, entered, received_commit, disposition)
+    if session.launch.source == BROWSER:
+        if is_led(attempt):
+            unrecorded = _unrecorded(attempt, session, entered, received_commit, disposition)
+            return replace(unrecorded, disposition=_SUPERSEDED, warnings=parsed_cmi.warnings)
+        if attempt.browser_base is None:
+            attempt = replace(attempt, browser_base=attempt)
     return _recorded(attempt, entered, received_commit, disposition, returned=returned, policy=policy)
 
 

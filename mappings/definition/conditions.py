@@ -18,7 +18,8 @@ VARIABLES: dict[str, str] = {
     "attempt": "attempt.number within the enrollment; attempt.total_time in seconds",
     "session": "session.time in seconds; session.mode: normal, review or browse; session.credit: credit or no-credit;"
     " session.ended: its end as stated: suspended, terminated or abandoned, empty before; session.success: the last"
-    " success status of this session: passed, failed or unknown",
+    " success status of this session: passed, failed or unknown; session.source: server where the LMS's server"
+    " opened it, browser where a page with a browser key did, import where it is of a stored history",
     "enrollment": "enrollment.completed and enrollment.passed: true if any attempt was, before this commit",
     "learner": "learner.id; learner.attributes by name, as learner.attributes.department, as far as the LMS sent them",
     "activity": "activity.id",
@@ -35,7 +36,14 @@ _SAMPLE: dict[str, Any] = {
     "score": {"scaled": 0.5, "raw": 50, "min": 0, "max": 100},
     "progress": 0.5,
     "attempt": {"number": 1, "total_time": 60.0},
-    "session": {"time": 60.0, "mode": "normal", "credit": "credit", "ended": "", "success": "unknown"},
+    "session": {
+        "time": 60.0,
+        "mode": "normal",
+        "credit": "credit",
+        "ended": "",
+        "success": "unknown",
+        "source": "server",
+    },
     "enrollment": {"completed": False, "passed": False},
     "learner": {"id": "u1", "attributes": {}},
     "activity": {"id": "a1"},
@@ -56,11 +64,11 @@ MAX_ANSWERS = 128
 _LITERAL_TEXT = re.compile(r"""[rRbB]["']|\"{3}|'{3}""")  # raw, bytes or of several lines: not worth the trouble
 _TEXT = re.compile(r"""(?:\"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
 _WORD = re.compile(r"\b(session|enrollment)\b\s*(?:\.\s*(\w+))?")
-_SETTLED = {"session": {"mode", "credit", "ended", "success"}, "enrollment": {"completed", "passed"}}
+_SETTLED = {"session": {"mode", "credit", "ended", "success", "source"}, "enrollment": {"completed", "passed"}}
 """Members that have a few words for values each: what asks for nothing else has few answers."""
 
-SettledValues = tuple[str, str, str, str, bool, bool]
-"""Values of a session's mode, credit, ended and success, and of an enrollment's completed and passed."""
+SettledValues = tuple[str, str, str, str, str, bool, bool]
+"""Values of a session's mode, credit, ended, success and source, and of an enrollment's completed and passed."""
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -82,10 +90,10 @@ class Condition(msgspec.Struct, frozen=True):
         """Return whether one that `is_settled` holds; each answer is worked out once."""
         cached = self.answers.get(settled)
         if cached is None:
-            mode, credit, ended, success, completed, passed = settled
+            mode, credit, ended, success, source, completed, passed = settled
             cached = self.holds(
                 {
-                    "session": {"mode": mode, "credit": credit, "ended": ended, "success": success},
+                    "session": {"mode": mode, "credit": credit, "ended": ended, "success": success, "source": source},
                     "enrollment": {"completed": completed, "passed": passed},
                 }
             )

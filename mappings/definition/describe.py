@@ -172,6 +172,11 @@ def _where(definition: MappingDefinition) -> Iterator[DescriptionLine]:
         if text is not None:
             yield DescriptionLine(name, template_text(text))
     yield from map(_extension, context.extensions)
+    source = template_text(definition.source_extension)
+    yield DescriptionLine(
+        "Sessions that a page opened with a browser key",
+        f"say so in the extension {source}" if context.session_source else "do not say so",
+    )
     failed = "does" if definition.status.failed_completes else "does not"
     yield DescriptionLine("SCORM 1.2's failed", f"{failed} also complete an attempt")
     yield DescriptionLine("The result of an attempt", definition.status.result.meaning)

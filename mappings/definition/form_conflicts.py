@@ -56,6 +56,7 @@ def _templates(definition: MappingDefinition, *, has_account: bool) -> Iterator[
     yield "iris.activity_in_course", definition.activity_in_course_iri
     yield "iris.course", definition.course_iri
     yield "iris.cmi_extension", definition.cmi_extension
+    yield "iris.source_extension", definition.source_extension
     if has_account:
         yield "actor.home_page", definition.actor.home_page
         yield "actor.account", definition.actor.account

@@ -13,6 +13,7 @@ from mappings.definition.conditions import Condition, compile_condition
 from mappings.definition.errors import DefinitionError, Fault
 from mappings.definition.model import (
     CONTEXT_LISTS,
+    DEFAULT_SOURCE_EXTENSION,
     DOCUMENT_PARTS,
     ENDINGS,
     IDENTIFIERS,
@@ -96,6 +97,7 @@ def _document(top: TomlTable, text: str) -> MappingDefinition:
         scaled_score=status.choice("scaled_score", ScaledScore, "a way to scale")
         if status.has("scaled_score")
         else ScaledScore.RANGE,
+        source_extension=iris.iri("source_extension") if iris.has("source_extension") else DEFAULT_SOURCE_EXTENSION,
         overlap=status.choice("overlap", Overlap, "one of the policies") if status.has("overlap") else Overlap.IGNORED,
     )
     mapping.end()
@@ -181,6 +183,7 @@ def _context(section: TomlTable, activities: dict[str, ActivityTemplate]) -> Con
         extensions=_extensions(section),
         platform=section.optional_template("platform", also=OF_COMMITS),
         language=_language(section),
+        session_source=section.flag("session_source") if section.has("session_source") else True,
     )
     for place, listed in (("grouping", context.grouping), ("category", context.category)):
         for activity in listed:

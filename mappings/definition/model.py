@@ -11,7 +11,7 @@ from mappings.attempt.changes import Trigger
 from mappings.attempt.policy import StatusPolicy
 from mappings.attempt.state import Ending
 from mappings.definition.conditions import Condition
-from mappings.definition.placeholders import Template
+from mappings.definition.placeholders import Placeholder, Template
 from mappings.described_enum import DescribedEnum
 
 Resource = Literal["activities/state", "activities/profile", "agents/profile"]
@@ -172,7 +172,10 @@ Extension = tuple[Template, Value | Mapping[str, Value]]
 
 
 class Context(msgspec.Struct, frozen=True):
-    """The context that all statements share; `grouping` and `category` name activities of the document."""
+    """The context that all statements share; `grouping` and `category` name activities of the document.
+
+    With `session_source`, statements of sessions that a page opened say so in an extension.
+    """
 
     registration: Template
     grouping: tuple[str, ...]
@@ -180,6 +183,7 @@ class Context(msgspec.Struct, frozen=True):
     extensions: tuple[Extension, ...] = ()
     platform: Template | None = None
     language: Template | None = None
+    session_source: bool = True
 
 
 class Verb(msgspec.Struct, frozen=True):
@@ -239,12 +243,16 @@ class DocumentDefinition(msgspec.Struct, frozen=True):
     send: bool
 
 
+DEFAULT_SOURCE_EXTENSION: Template = (Placeholder("lms.base"), "/xapi/extensions/session-source")
+
+
 class MappingDefinition(msgspec.Struct, frozen=True):
     """A mapping document without faults. `text` is the file's, `content_hash` the SHA-256 of it.
 
     `activity_in_course_iri` makes the activity's IRI where the LMS told a course. `status` is how statuses are
     understood, `idle` how a session ends from which nothing comes any more, `overlap` what becomes of one that is open
-    when a later one of the learner begins, and `cmi_extension` the key of the result part `cmi`.
+    when a later one of the learner begins, and `cmi_extension` the key of the result part `cmi`. `source_extension` is
+    the key of the extension that says where a session comes from.
     """
 
     name: str
@@ -266,3 +274,4 @@ class MappingDefinition(msgspec.Struct, frozen=True):
     documents: tuple[DocumentDefinition, ...] = ()
     scaled_score: ScaledScore = ScaledScore.RANGE
     overlap: Overlap = Overlap.IGNORED
+    source_extension: Template = DEFAULT_SOURCE_EXTENSION

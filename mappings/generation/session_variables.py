@@ -43,6 +43,7 @@ def settled_values(context: StatementContext, session: SessionState, *, tracked:
         session.credit or "credit",
         _marker(session, _ENDED) if tracked else "",
         (_marker(session, _SUCCESS) if tracked else "") or _UNKNOWN,
+        session.launch.source,
         context.enrollment_completed,
         context.enrollment_passed,
     )

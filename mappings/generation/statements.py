@@ -14,7 +14,9 @@ from msgspec.structs import replace
 
 from mappings.attempt.changes import ABOUT_SESSIONS, Change
 from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
+from mappings.attempt.launch import BROWSER
 from mappings.attempt.policy import EndsRetold
+from mappings.attempt.precedence import ToldByBrowser
 from mappings.attempt.state import AttemptState, SessionState
 from mappings.cmi.interactions import Interaction
 from mappings.cmi.objectives import Objective, descriptions
@@ -29,6 +31,7 @@ from mappings.definition.statement_context import Slots, StatementContext, attri
 from mappings.definition.statement_templates import OBJECTIVES, StatementTemplate
 from mappings.generation.item_activities import item_slots, objective_activity
 from mappings.generation.results import SUCCESS, result_of, scaled, score_at, subject_of
+from mappings.generation.session_source import source_key, with_extension
 from mappings.generation.session_variables import (
     begin_tracking,
     commit_values,
@@ -134,7 +137,7 @@ class _StatementGenerator:
     __slots__ = (
         "_at", "_attempt", "_beyond", "_bound_templates", "_commit_values", "_context", "_described", "_enrollment",
         "_enrollment_fired", "_fired", "_latest", "_mapping", "_part", "_session", "_session_fired", "_settled",
-        "_statements", "_unknown",
+        "_source_key", "_statements", "_told", "_unknown",
     )  # fmt: skip
 
     def __init__(
@@ -156,6 +159,13 @@ class _StatementGenerator:
         self._described: dict[str, str] | None = None
         self._statements: list[Statement] = []
         self._settled: SettledValues | None = None  # not every rule has a condition
+        self._told: ToldByBrowser | None = None
+        self._source_key: str | None = None
+        if session.launch.source == BROWSER:
+            self._told = ToldByBrowser(attempt.told_by_browser, is_browser=True)
+            self._source_key = source_key(mapping.definition, self._bound_templates)
+        elif attempt.told_by_browser:
+            self._told = ToldByBrowser(attempt.told_by_browser, is_browser=False)
         self._beyond, self._unknown = self._bound_templates.slots, _NOTHING
         self._commit_values: tuple[str, ...] = ()
         self._part = session_part(session) if mapping.tracks_sessions else ""
@@ -165,7 +175,9 @@ class _StatementGenerator:
             self._beyond = Slots(values, self._beyond)
             self._unknown = frozenset(name for name in mapping.unknown if is_absent(name, values))
 
-    def apply(self, rule: Rule, change: Change, evaluations: list[RuleEvaluation] | None) -> None:
+    def apply(  # noqa: C901, PLR0912 -- what may end it, step after step; every call would cost each commit
+        self, rule: Rule, change: Change, evaluations: list[RuleEvaluation] | None
+    ) -> None:
         """Build a rule's statement of a change where it may fire; add what became of it to `evaluations`, if given."""
         about = change.about
         item = about if about is not None and isinstance(about, _ITEMS) else None
@@ -189,6 +201,10 @@ class _StatementGenerator:
                 if evaluations is not None:
                     evaluations.append(RuleEvaluation(rule, change, RuleOutcome.CONDITION, variables))
                 return
+        if self._told is not None and self._told.has_told(name, change):
+            if evaluations is not None:
+                evaluations.append(RuleEvaluation(rule, change, RuleOutcome.ONCE))
+            return
         count = self._fired[name] = self._fired.get(name, 0) + 1
         if once == _CHANGE:
             occurrence = str(count)
@@ -201,6 +217,8 @@ class _StatementGenerator:
         statement = self._statement(rule, change, item, f"{name}\n{occurrence}")
         statement = self._behind_voiding(rule, name, statement) if change.retold else statement
         self._statements.append(statement)
+        if self._told is not None:
+            self._told.note(name, change)
         if evaluations is not None:
             evaluations.append(RuleEvaluation(rule, change, RuleOutcome.FIRED, variables, statement))
 
@@ -247,6 +265,8 @@ class _StatementGenerator:
     def finish(self, changes: Sequence[Change]) -> GeneratedStatements:
         """Return the statements, and the states after them."""
         attempt, session, enrollment = self._attempt, self._session, self._enrollment
+        if self._told is not None:
+            attempt = replace(attempt, told_by_browser=self._told.digests)
         if self._session_fired is not None and len(self._session_fired) != len(session.fired_rules):
             session = replace(session, fired_rules=tuple(self._session_fired))
         if self._mapping.tracks_sessions:
@@ -280,6 +300,8 @@ class _StatementGenerator:
         if self._commit_values and not isinstance(judged_as, StatementTemplate):
             judged_as = judged_as, self._commit_values
         problem = mapping.validator.problem(body, result, judged_as, item=item is not None)
+        if self._source_key is not None:
+            body = with_extension(body, self._source_key, self._session.launch.source)
         position = self._attempt.statements + len(self._statements) + 1
         verb = mapping.definition.verbs[rule.verb].id
         return Statement(statement_id, position, rule.name, verb, body.decode(), problem, key)
@@ -308,7 +330,7 @@ class _StatementGenerator:
         """Return what a condition can ask for; what is not known is left out, or null where it has no parts."""
         attempt, context, session = self._attempt, self._context, self._session
         snapshot, about, score = attempt.snapshot, change.about, score_at(self._mapping, attempt, change)
-        mode, credit, ended, success, completed, passed = self._settled or self._settle()
+        mode, credit, ended, success, _, completed, passed = self._settled or self._settle()
         item: dict[str, Any] = {}
         if isinstance(about, Interaction):
             item = {"id": about.id, "type": about.type, "success": about.success, "response": about.response}
@@ -326,6 +348,7 @@ class _StatementGenerator:
                 "credit": credit,
                 "ended": ended,
                 "success": success,
+                "source": session.launch.source,
             },
             "enrollment": {"completed": completed, "passed": passed},
             "learner": {"id": context.learner_id, "attributes": attributes(context)},

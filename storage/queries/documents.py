@@ -11,7 +11,17 @@ from storage.queries.enrollment_filter import WHOSE, EnrollmentFilter, narrowed
 from storage.queries.keyset import MAX_SORTED_ROWS, PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit, TimeSpan, has
 from storage.queries.queues import document_state
 from storage.states import DeliveryState
-from storage.tables import attempt, document, document_delivery, document_try, enrollment, lms, mapping_version, try_
+from storage.tables import (
+    attempt,
+    document,
+    document_delivery,
+    document_try,
+    enrollment,
+    lms,
+    mapping_version,
+    session,
+    try_,
+)
 
 
 class DocumentFilter(EnrollmentFilter, frozen=True, omit_defaults=True, kw_only=True):
@@ -69,12 +79,16 @@ class DocumentDelivery(NamedTuple):
 
 
 class DocumentLineage(NamedTuple):
-    """A document with its newest content, the mapping version that made it, and its deliveries."""
+    """A document with its newest content, the mapping version that made it, and its deliveries.
+
+    `source` is where the session comes from that changed it last.
+    """
 
     document: DocumentSummary
     content: bytes
     mapping: str
     mapping_hash: str
+    source: str
     ways: list[DocumentDelivery]
 
 
@@ -132,12 +146,13 @@ def lineage(connection: Connection, document_id: str) -> DocumentLineage | None:
     """Return all there is to a document, None where there is none of this id."""
     row = connection.execute(
         _ROWS.join(mapping_version, mapping_version.c.id == document.c.mapping_version_id)
-        .add_columns(document.c.content, mapping_version.c.name, mapping_version.c.content_hash)
+        .join(session, session.c.session_id == document.c.session_id)
+        .add_columns(document.c.content, mapping_version.c.name, mapping_version.c.content_hash, session.c.source)
         .where(document.c.id == document_id)
     ).one_or_none()
     if row is None:
         return None
-    *columns, content, mapping, mapping_hash = row
+    *columns, content, mapping, mapping_hash, source = row
     names = DocumentDelivery._fields[:-1]
     ways = [
         DocumentDelivery._make((*way, _tries(connection, document_id, way.target)))
@@ -148,7 +163,7 @@ def lineage(connection: Connection, document_id: str) -> DocumentLineage | None:
         )
     ]
     shown = DocumentSummary._make((*columns, tuple((way.target, way.state) for way in ways)))
-    return DocumentLineage(shown, bytes(content), mapping, mapping_hash, ways)
+    return DocumentLineage(shown, bytes(content), mapping, mapping_hash, source, ways)
 
 
 def _tries(connection: Connection, document_id: str, target: str) -> tuple[TryLine, ...]:

@@ -41,6 +41,7 @@ class SessionReport(NamedTuple):
     last_commit_at: int | None
     ended_at: int | None
     ended: str | None
+    source: str
 
 
 class StatementReport(NamedTuple):

@@ -31,6 +31,7 @@ class SessionRow(NamedTuple):
     last_commit_at: int | None
     ended_at: int | None
     ended: str | None
+    source: str
 
 
 _ROWS: Select[Any] = select(

@@ -12,7 +12,7 @@ from storage.deliveries import Delivery, DeliveryFilter, TryLine, of_last_try, o
 from storage.queries.enrollment_filter import WHOSE, conditions, few_attempts, of_statements
 from storage.queries.keyset import MAX_SORTED_ROWS, PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit, TimeSpan, has, up_to
 from storage.states import DeliveryState
-from storage.tables import attempt, delivery, enrollment, journal, lms, mapping_version, statement
+from storage.tables import attempt, delivery, enrollment, journal, lms, mapping_version, session, statement
 from storage.target_statements import TargetStatement
 
 
@@ -44,7 +44,8 @@ class StatementSummary(NamedTuple):
 class Origin(NamedTuple):
     """Where a statement comes from: whose attempt, which commit of it, which rule of which version of a mapping.
 
-    `response` is what the commit got, as JSON: what it made of attempt and enrollment.
+    `response` is what the commit got, as JSON: what it made of attempt and enrollment. `source` is where its session
+    comes from.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Origin(NamedTuple):
     content_type: str
     disposition: str
     response: str | None
+    source: str
 
 
 class DeliveryLineage(NamedTuple):
@@ -117,10 +119,11 @@ _ORIGIN: Select[Any] = select(
     journal.c.content_type,
     journal.c.disposition,
     journal.c.response,
+    session.c.source,
 ).select_from(
-    _FROM.join(mapping_version, mapping_version.c.id == statement.c.mapping_version_id).join(
-        journal, and_(journal.c.session_id == statement.c.session_id, journal.c.number == statement.c.commit_number)
-    )
+    _FROM.join(mapping_version, mapping_version.c.id == statement.c.mapping_version_id)
+    .join(journal, and_(journal.c.session_id == statement.c.session_id, journal.c.number == statement.c.commit_number))
+    .join(session, session.c.session_id == statement.c.session_id)
 )
 
 

@@ -47,6 +47,7 @@ class TimelineSession(NamedTuple):
     last_commit_at: int | None
     ended_at: int | None
     ended: str | None
+    source: str
     place: int
 
 
@@ -106,9 +107,9 @@ class TimelineCommit(NamedTuple):
 class Timeline(NamedTuple):
     """An attempt with some of its sessions in the order they began, and of its commits in the order they were received.
 
-    `all_sessions` tells how many sessions there are, and `places` the number of each that the commits are of. Documents
-    have the first bytes of their content. `before` is the answer to the commit before the
-    first of these, None where there is none; `after` is the cursor of the commits that follow, None where there are
+    `all_sessions` tells how many sessions there are, `places` the number of each that the commits are of, and `sources`
+    where they come from. Documents have the first bytes of their content. `before` is the answer to the commit before
+    the first of these, None where there is none; `after` is the cursor of the commits that follow, None where there are
     none.
     """
 
@@ -116,6 +117,7 @@ class Timeline(NamedTuple):
     sessions: list[TimelineSession]
     all_sessions: int
     places: dict[str, int]
+    sources: dict[str, str]
     commits: list[TimelineCommit]
     documents: list[DocumentLine]
     before: str | None
@@ -125,8 +127,8 @@ class Timeline(NamedTuple):
 class JournaledCommit(NamedTuple):
     """One commit with its body as it was received, None where that was removed as it had become old.
 
-    `attempt` is the one it belongs to; `before` is the answer to that one's commit before it, None where there is none;
-    `at` is the cursor of the page of the timeline that begins with it.
+    `attempt` is the one it belongs to, `source` where its session comes from; `before` is the answer to that one's
+    commit before it, None where there is none; `at` is the cursor of the page of the timeline that begins with it.
     """
 
     attempt: AttemptRow
@@ -134,6 +136,7 @@ class JournaledCommit(NamedTuple):
     body: bytes | None
     before: str | None
     at: str
+    source: str
 
 
 _COMMIT: Select[Any] = select(
@@ -172,6 +175,7 @@ def timeline(
         sessions,
         connection.execute(select(func.count()).where(session.c.attempt_id == key)).scalar_one(),
         _places(connection, key, {commit.session_id for commit in commits}),
+        _sources(connection, {commit.session_id for commit in commits}),
         _with_statements(connection, key, commits),
         lookups.documents(connection, key, most_bytes=CONTENT),
         _answer_before(connection, key, begins + 1),
@@ -203,6 +207,11 @@ def _places(connection: Connection, key: int, session_ids: Collection[str]) -> d
     return {row.session_id: row.place for row in rows}
 
 
+def _sources(connection: Connection, session_ids: Collection[str]) -> dict[str, str]:
+    query = select(session.c.session_id, session.c.source).where(session.c.session_id.in_(session_ids))
+    return {row.session_id: row.source for row in connection.execute(query)}
+
+
 def received(
     connection: Connection, session_id: str, number: int, *, first_statement: int = 1
 ) -> JournaledCommit | None:
@@ -222,11 +231,18 @@ def received(
         body = connection.execute(
             select(journal.c.body).where(this, journal.c.number == line.duplicate_of)
         ).scalar_one()
-    key = connection.execute(select(session.c.attempt_id).where(session.c.session_id == session_id)).scalar_one()
+    key, source = connection.execute(
+        select(session.c.attempt_id, session.c.source).where(session.c.session_id == session_id)
+    ).one()
     (line,) = _with_statements(connection, key, [line], first_statement)
     owner = AttemptRow(*connection.execute(attempts.ROWS.where(attempt.c.id == key)).one())
     return JournaledCommit(
-        owner, line, None if body is None else bytes(body), _answer_before(connection, key, place), encode([place - 1])
+        owner,
+        line,
+        None if body is None else bytes(body),
+        _answer_before(connection, key, place),
+        encode([place - 1]),
+        source,
     )
 
 

@@ -25,7 +25,7 @@ from tests.support.server import Server
 
 CASES = {"": 150, "full": 5_000}[os.environ.get("CHAOS", "")]
 """Forms and filters made at random for each database."""
-ANSWER_TIMEOUT = 20
+ANSWER_TIMEOUT = 30
 """Seconds after which a request counts as hanging."""
 POSTED = [
     route for route in ROUTES if route.method == "POST" and route.path not in {"/sign-out", "/targets/{name}/test"}

@@ -18,7 +18,7 @@ from tests.browser.sandbox_bridge import SandboxBridge, start_sandbox
 from tests.browser.tap_pages import Ear, listening
 from tests.real_lrs.learning_locker import LearningLocker
 
-expect.set_options(timeout=10_000)  # twice what Playwright waits by itself: machines that run tests are busy
+expect.set_options(timeout=30_000)  # as all that tests wait for: machines that run them are busy
 
 ARGUMENTS = (
     "--no-sandbox",  # which root, in a container, cannot have

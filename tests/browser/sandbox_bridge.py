@@ -19,6 +19,7 @@ from bridge.sandbox.site import Sandbox, add_sandbox
 from bridge.settings import DatabaseSettings, Settings, TargetSettings
 from tests.browser.course_page import CoursePage
 from tests.support.accounts import register_lms
+from tests.support.server import free_port
 from tests.support.sql import closing_engine
 from tests.support.waiting import poll
 
@@ -110,7 +111,9 @@ def learner_id(name: str) -> str:
     return name.lower().replace(" ", ".")
 
 
-async def start_sandbox(database_url: str, endpoint: str, *, port: int = 0, target: str = TARGET) -> SandboxBridge:
+async def start_sandbox(
+    database_url: str, endpoint: str, *, port: int | None = None, target: str = TARGET
+) -> SandboxBridge:
     """Start a bridge on a migrated database, with one target. Retries come twenty times as fast as they would."""
     with closing_engine(database_url) as engine:
         owner = register_lms(engine, origins=(), now=system_now())
@@ -120,5 +123,5 @@ async def start_sandbox(database_url: str, endpoint: str, *, port: int = 0, targ
     add_sandbox(app, Sandbox(owner.id, endpoint))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, HOST, port).start()
+    await web.TCPSite(runner, HOST, port or free_port()).start()
     return SandboxBridge(runner, database_url)

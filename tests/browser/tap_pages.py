@@ -177,7 +177,8 @@ class Ear:
         if (refusal := self._refuse(request)) is not None:
             return refusal
         self.launches.append(json.loads(body))
-        address = f"{self.address}/v1/sessions/s{len(self.launches)}/commits?token=t"
+        ids = [*dict.fromkeys(launch["launch_id"] for launch in self.launches)]
+        address = f"{self.address}/v1/sessions/s{ids.index(self.launches[-1]['launch_id']) + 1}/commits?token=t"
         return self._answer(request, {"session_id": "any", "commit_url": address})
 
     async def _commit(self, request: web.Request) -> web.Response:

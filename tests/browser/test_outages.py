@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 from playwright.async_api import Page, expect
 
@@ -11,6 +9,7 @@ from tests.browser.conftest import StartSandbox, Watch
 from tests.browser.expected_statements import STARTED, answered, expect_statements, passed, rules, seen, stored
 from tests.browser.sandbox_bridge import HOST, TARGET, SandboxBridge
 from tests.real_lrs.learning_locker import LearningLocker
+from tests.support.server import free_port
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.parametrize("version", ["1.2", "2004"])]
 
@@ -18,9 +17,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.parametrize
 @pytest.fixture
 def nowhere() -> str:
     """The address of an LRS at a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return f"http://{HOST}:{probe.getsockname()[1]}/xAPI/"
+    return f"http://{HOST}:{free_port()}/xAPI/"
 
 
 async def test_a_course_is_played_without_its_lrs_and_told_in_order_once_it_is_there(

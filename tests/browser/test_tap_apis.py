@@ -117,6 +117,7 @@ async def test_a_frame_that_is_the_api_stays_one(page: Page, ear: Ear) -> None:
     await page.goto(f"{ear.lms}/lms")
     await _calls(page)
     await ear.wait_for_end()
+
     assert ear.told() == TOLD["1.2"]
 
 
@@ -143,7 +144,6 @@ async def test_a_course_with_the_tap_finds_its_api_as_without(page: Page, ear: E
     await page.goto(f"{ear.lms}/with")
     assert await _calls(page) == expected
     await ear.wait_for_end()
-
     assert ear.told() == TOLD[version]
     assert ear.launches[0]["activity"] == {"id": f"{ear.lms}/tapped", "name": "Course"}
     if goes_on_without_a_trace:
@@ -166,6 +166,7 @@ async def test_a_course_in_a_window_of_its_own_is_heard(page: Page, ear: Ear) ->
     popup = await opened.value
     await expect(popup.locator("body")).to_have_attribute("data-played", "true")
     await ear.wait_for_end()
+
     assert ear.told() == TOLD["1.2"]
 
 
@@ -196,6 +197,7 @@ async def test_where_lms_and_course_both_have_the_tap_one_of_them_reports(page: 
     await page.goto(f"{ear.lms}/lms")
     await _calls(page)
     await ear.wait_for_end()
+
     assert [launch["activity"]["id"] for launch in ear.launches] == ["of the LMS"]
     assert ear.told() == TOLD["2004"]
 
@@ -203,5 +205,6 @@ async def test_where_lms_and_course_both_have_the_tap_one_of_them_reports(page: 
 async def test_pages_without_scorm_are_left_alone(page: Page, ear: Ear) -> None:
     ear.pages["/page"] = f"{ear.script()}<script>const API = {{ get: () => 1 }}; window.API_1484_11 = 'text';</script>"
     await page.goto(f"{ear.lms}/page")
+
     assert await page.evaluate("() => [API.get(), API_1484_11, window.API]") == [1, "text", None]
     assert ear.launches == []

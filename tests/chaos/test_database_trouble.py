@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import pytest
 from storage.engine import open_engine
 from storage.migrations import migrate
 from tests.chaos.arena import Arena
+from tests.support.waiting import poll
 
 BUSY = 3.0
 """Seconds for which the database does not answer: long enough for every client to ask in vain."""
@@ -141,8 +143,7 @@ async def _check_that_a_full_disk_is_outlived(arena: Arena, disk: Path) -> None:
     async with asyncio.timeout(60):
         while arena.ledger.statuses[503] < refused + 16:  # noqa: ASYNC110 -- clients set no event
             await asyncio.sleep(0.01)
-    async with arena.http.get(f"{arena.servers[0].url}/readyz") as response:
-        assert response.status == 503
+    assert await poll(partial(_is_ready, arena), lambda is_ready: not is_ready) is False
     answered = len(arena.ledger.acked)
     freed = time.monotonic()
     fill.unlink()

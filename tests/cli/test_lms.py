@@ -45,6 +45,7 @@ async def test_lmss_are_listed_with_what_they_have(bridge: Bridge, run: Run, dat
         "name": "moodle",
         "home_page": HOME,
         "origins": ["https://lms.example.org"],
+        "learner_ids": {"trim": False, "pattern": "", "case": "keep", "prefix": ""},
         "tokens": 1,
         "enrollments": 0,
         "enrollments_is_lower_bound": False,

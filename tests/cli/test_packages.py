@@ -21,7 +21,6 @@ SETTINGS = '[server]\npublic_url = "https://bridge.example.org/"\n'
 def test_a_package_gets_the_script_of_this_release_and_the_bridges_address(run: Run) -> None:
     pack(Path("course.zip"), WRAPPER)
     result = run("wrap", "course.zip", "--key", KEY, file=SETTINGS)
-
     assert result.exit_code == 0, result.output
     files = unpack(Path("course-wrapped.zip"))
     assert files["scorm-bridge-tap.js"] == load_script().body
@@ -35,6 +34,7 @@ def test_programs_read_what_was_done(run: Run) -> None:
     result = run("wrap", "course.zip", "--key", KEY, "--bridge", "https://b.example", "-o", "out.zip", "--json")
 
     answer = json.loads(result.stdout)
+
     assert (answer["output"], answer["proof"]) == ("out.zip", None)
     assert answer["files"][0] == {"path": "index.html", "done": "has the script, as activity ITEM-1"}
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import SCRIPT, Run, Script
+from tests.support.server import free_port
 
 CANARY = "canary-7c1e"
 FAULTY = """
@@ -45,12 +46,6 @@ def _serving(**environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     finally:
         process.kill()
         process.communicate(timeout=30)
-
-
-def _free_port() -> str:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return str(listener.getsockname()[1])
 
 
 def test_on_a_database_that_was_not_migrated_it_says_what_to_do(script: Script) -> None:
@@ -116,7 +111,7 @@ def test_a_database_that_does_not_answer_is_told_without_its_password(run: Run) 
 
 def test_it_serves_until_it_is_told_to_stop_and_leaves_with_0(run: Run) -> None:
     run("migrate")
-    port = _free_port()
+    port = str(free_port())
     with _serving(SCORM_BRIDGE_SERVER__PORT=port) as (process, words):
         assert f"http://127.0.0.1:{port}" in words
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30) as answer:
@@ -132,7 +127,7 @@ def test_its_log_can_be_json_and_holds_no_password(run: Run) -> None:
     """The LRS is one that nobody answers for, so forwarding has something to complain about."""
     run("migrate")
     token = run("tokens", "create", "--lms", "x", "--home-page", "https://lms.example.org").stdout.strip()
-    port = _free_port()
+    port = str(free_port())
     lrs = {"name": "lrs", "endpoint": "http://127.0.0.1:1/xapi/", "username": "ada", "password": CANARY}
     environment = {
         "SCORM_BRIDGE_SERVER__PORT": port,

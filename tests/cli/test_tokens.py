@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from typing import Any
 
 import pytest
@@ -140,7 +139,8 @@ def test_a_database_that_does_not_answer_is_told_without_its_password(run: Run) 
 async def test_a_revoked_token_is_refused_by_a_running_bridge_and_the_others_are_not(
     bridge: Bridge, run: Run, database_url: str
 ) -> None:
-    """Within a second, although its clock stands still: it was cached."""
+    """Within a second, although it was cached and its clock stands still."""
+    assert TOKEN_INTERVAL <= 1
     environment = {"SCORM_BRIDGE_DATABASE__URL": database_url}
     other = run(*CREATE, HOME, **environment).stdout.strip()
     listed = _items(run, **environment)
@@ -150,9 +150,7 @@ async def test_a_revoked_token_is_refused_by_a_running_bridge_and_the_others_are
 
     number = str(listed[0]["id"])
     assert run("tokens", "revoke", number, "--reason", "it leaked", "--by", "ada", **environment).exit_code == 0
-    begun = time.monotonic()
-    assert await poll(lambda: bridge.get("/v1/enrollments"), lambda answer: answer[0] == 401)
-    assert time.monotonic() - begun < TOKEN_INTERVAL + 5
+    assert (await poll(lambda: bridge.get("/v1/enrollments"), lambda answer: answer[0] == 401))[0] == 401
     assert (await bridge.get("/v1/enrollments", token=other))[0] == 200
     assert [row["revoked_at"] is None for row in _items(run, **environment)] == [False, True]
     with reading(bridge.engine) as connection:

@@ -17,7 +17,6 @@ import asyncio
 import json
 import re
 import shutil
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,14 +70,6 @@ class ExampleSite:
         ):
             text = text.replace(address, here)
         return re.sub(r"^port = 8080\b", f"port = {self.port}", text, flags=re.MULTILINE)
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def prepare(site: ExampleSite, template: Path) -> dict[str, str]:

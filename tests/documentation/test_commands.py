@@ -21,9 +21,10 @@ import pytest
 
 from tests.documentation import command_server
 from tests.documentation.blocks import PAGES, ROOT, RUN, Block, blocks
-from tests.documentation.example_site import ExampleSite, free_port, play, prepare, refuse_babbage
+from tests.documentation.example_site import ExampleSite, play, prepare, refuse_babbage
 from tests.documentation.outputs import json_difference, line_difference
 from tests.support.lrs import serve_lrs
+from tests.support.server import free_port
 
 STARTS_ITS_OWN = re.compile(r"^(?:make run|scorm-bridge (?:serve|sandbox))\b", re.MULTILINE)
 PASTE = "'paste the token here'"

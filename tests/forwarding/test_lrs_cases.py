@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 from sqlalchemy import update
 
+from bridge.app import PAUSE_MONITOR
 from bridge.forwarding.isolation import MAX_REFUSED_IN_A_ROW
-from bridge.forwarding.pause_monitor import POLL_INTERVAL
 from bridge.operations.audit_context import AuditContext
 from bridge.operations.targets import resume_target
 from bridge.sandbox.lrs import FaultRule, faults
@@ -312,9 +312,9 @@ async def test_whoever_retries_or_resumes_hurries_what_waits(lrs: Lrs, start: St
         target_alarms.begin(
             connection, TargetAlarm("lrs", RequestKind.STATEMENTS, AlarmState.UNREACHABLE, START, START, "503")
         )
-    await asyncio.sleep(
-        2 * POLL_INTERVAL
-    )  # until the bridge has seen it: it takes an alarm that ends for a word of people
+    # the bridge takes an alarm that it knows, and that ends, for a word of people
+    assert bridge.client.app is not None
+    await bridge.client.app[PAUSE_MONITOR].run_once()
     lrs.script()
     with writing(bridge.engine) as connection:
         if act == "resume":

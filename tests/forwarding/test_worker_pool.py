@@ -22,7 +22,7 @@ from tests.support.bridge import StartBridge
 from tests.support.waiting import wait_until
 
 NAMES = ("lrs/0", "lrs/1", "lrs/2", "lrs/3")
-LEASE_TTL = 0.6
+LEASE_TTL = 1.5
 """Seconds: long beside a look at the database, short beside a test."""
 
 

@@ -18,17 +18,25 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 
 from bridge.http.openapi import description
+from bridge.operations.audit_context import AuditContext
+from bridge.operations.browser_keys import NewBrowserKey, create_browser_key
 from mappings.xapi.validation.syntax import UUID_PATTERN
+from storage import lms
+from storage.engine import writing
+from tests.support.accounts import START
 from tests.support.server import Server
+from tests.support.sql import closing_engine
 
 CASES = {"": 15, "full": 700}[os.environ.get("CHAOS", "")]
 """Requests made at random for each operation and database, beside those that are made of every edge described."""
 SESSION = "6f3c2a9e-0000-4000-8000-000000000001"
-ANSWER_TIMEOUT = 10
+ANSWER_TIMEOUT = 30
 """Seconds after which a request counts as hanging."""
 KNOWN = {"session_id": SESSION}
 """What can be asked for, by parameter; the attempt is known once a bridge is served."""
 DOOR = "/v1/formats/{format}/sessions/{session_id}/commits"
+BROWSER_SESSIONS = "/v1/browser/sessions"
+ORIGIN = "https://lms.example.org"
 IN_WORDS = {"/v1/sessions/{session_id}/commits", "/v1/formats/scorm-cloud", DOOR}
 """Addresses whose bodies are described in words only."""
 REFUSE_WITH_200 = {"aicc", "moodle", "rpc"}
@@ -51,15 +59,23 @@ def map_path_parameters(_context: Any, path_parameters: dict[str, Any] | None) -
 
 @dataclass
 class Served:
-    """A bridge, an LMS's token, and how often it gave which answer to which operation."""
+    """A bridge, an LMS's token and browser key, and how often it gave which answer to which operation."""
 
     server: Server
     token: str
+    key: str
     seen: Counter[tuple[str, int]] = field(default_factory=Counter)
 
 
 def _may(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
+
+
+def _new_key(database_url: str) -> str:
+    """Store a browser key for pages at `ORIGIN`, as `scorm-bridge keys create` does before a bridge starts."""
+    with closing_engine(database_url) as engine, writing(engine) as connection:
+        owner = lms.names(connection)[0]
+        return create_browser_key(connection, NewBrowserKey(owner, [ORIGIN]), AuditContext("ada", "", START)).key
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +90,12 @@ def served(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
 
     server = Server(tmp_path_factory.mktemp("served"), module_database_url)
     token = server.new_token()
+    key = _new_key(module_database_url)
     run(server.start())
     opening: Any = {"session_id": SESSION, "learner": {"id": "u1"}, "activity": {"id": "235"}}
     opened = requests.post(f"{server.url}/v1/sessions", json=opening, headers=_may(token), timeout=ANSWER_TIMEOUT)
     KNOWN["attempt_id"] = opened.json()["attempt"]["id"]
-    yield Served(server, token)
+    yield Served(server, token, key)
     assert run(server.stop()) == 0
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
@@ -94,6 +111,9 @@ def served(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
 )
 def test_every_request_is_answered_as_described(case: schemathesis.Case[Any], served: Served) -> None:
     headers = _may(served.token)
+    if case.path == BROWSER_SESSIONS and isinstance(case.body, dict) and isinstance(case.body.get("key"), str):
+        headers["Origin"] = ORIGIN
+        case.body["key"] = served.key
     response = case.call(base_url=served.server.url, headers=headers, timeout=ANSWER_TIMEOUT)
     served.seen[case.operation.label, response.status_code] += 1
     assert response.status_code < 500, response.text

@@ -172,7 +172,7 @@ async def test_a_request_that_takes_too_long_loses_its_connection_and_is_finishe
 
 
 async def test_a_response_that_is_streamed_may_take_longer_than_a_request() -> None:
-    async with serving(request_timeout=0.1, header_timeout=0.5) as site:
+    async with serving(request_timeout=0.5, header_timeout=1) as site:
         stream = await site.connect("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
         async with asyncio.timeout(HANG):
             await site.entered.acquire()

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from bridge import formats
+from storage import lms
+from storage.engine import writing
 from tests.formats.test_all_formats import BODIES
 from tests.http.test_openapi import routes
 from tests.support.accounts import register_lms
 from tests.support.bridge import Bridge
+from tests.support.browser_keys import PASSED, create_key, open_page, send
 
 Route = tuple[str, str]
 Request = tuple[str, Any]
@@ -54,6 +57,7 @@ OTHERWISE = {
     ("POST", DOOR): "test_at_no_format_s_door_is_there_a_session_of_another_lms",
     ("PUT", DOOR): "test_at_no_format_s_door_is_there_a_session_of_another_lms",
     ("GET", DOOR): "test_at_no_format_s_door_is_there_a_session_of_another_lms",
+    ("POST", "/v1/browser/sessions"): "test_a_browser_key_opens_sessions_of_its_own_lms_alone",
     ("GET", "/v1/enrollments"): "test_another_lms_s_enrollments_are_not_listed",
     ("POST", "/v1/formats/scorm-cloud"): "test_a_registration_of_the_same_name_is_the_other_lms_s_own",
 }
@@ -177,3 +181,16 @@ def _without(answer: Any, *ids: str) -> str:
     for session_id in ids:
         text = text.replace(session_id, "…")
     return text
+
+
+async def test_a_browser_key_opens_sessions_of_its_own_lms_alone(two: Two) -> None:
+    before = await two.everything()
+    with writing(two.bridge.engine) as connection:
+        (other,) = [row.name for row, _ in lms.all_of_them(connection) if row.name != "lms"]
+    key = create_key(two.bridge, lms=other)
+    url = await open_page(two.bridge, key.key)
+    await send(two.bridge, url, PASSED)
+    status, theirs = await two.bridge.get("/v1/enrollments", token=two.stranger)
+
+    assert await two.everything() == before
+    assert (status, [row["success_status"] for row in theirs["enrollments"]]) == (200, ["passed"])

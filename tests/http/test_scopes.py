@@ -35,6 +35,7 @@ RULES: dict[tuple[str, str], TokenScope | None] = {
     ("GET", "/v1/attempts/{attempt_id}"): TokenScope.READ,
     ("GET", "/v1/courses/{course_id}"): TokenScope.READ,
     ("GET", "/v1/enrollments"): TokenScope.READ,
+    ("POST", "/v1/browser/sessions"): None,
     ("GET", "/"): None,
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): None,

@@ -60,9 +60,10 @@ async def test_what_has_its_version_in_its_address_is_cached_for_good(bridge: Br
         assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     for address in ("/tap.js", "/tap.js?v=another"):
         async with bridge.client.get(address) as response:
-            assert response.headers["Cache-Control"] == "public, max-age=3600"
+            assert response.headers["Cache-Control"] == "public, max-age=3600", address
 
 
 async def test_a_misspelled_parameter_is_refused(bridge: Bridge) -> None:
     status, problem = await bridge.get("/tap.js?version=1", token=None)
+
     assert (status, problem["code"]) == (400, "unknown-parameter")

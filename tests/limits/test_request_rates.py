@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.errors import LmsRateExceeded, TokenRateExceeded
-from bridge.limits import request_rates
+from bridge.limits import rate_windows
 from bridge.limits.request_rates import RequestRates
 from bridge.settings import LimitSettings
 from storage.lms import Lms
@@ -72,7 +72,7 @@ def test_of_several_rates_each_counts() -> None:
 
 
 def test_windows_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_rates, "MAX_WINDOWS", 3)
+    monkeypatch.setattr(rate_windows, "MAX_WINDOWS", 3)
     client = Client(requests_per_token="1/hour")
 
     assert [client.ask(_token(number)) for number in range(5)] == [None] * 5

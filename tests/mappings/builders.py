@@ -8,9 +8,9 @@ import json
 
 from mappings.attempt import AttemptState, Commit, PriorCommit, ReceivedCommit, SessionState, update_attempt
 from mappings.attempt.launch import NO_LAUNCH_DATA
+from mappings.attempt.opening import open_session
 from mappings.attempt.ordering import needs_duplicate_lookup
 from mappings.attempt.policy import DEFAULT_POLICY
-from mappings.attempt.state import open_session
 from mappings.cmi.parser import parse_cmi
 from mappings.cmi.tree import as_json, from_json, is_full
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mappings.attempt.launch import LaunchData
+from mappings.attempt.opening import open_session
 from mappings.attempt.policy import PassMarks, StatusPolicy
-from mappings.attempt.state import AttemptState, open_session
+from mappings.attempt.state import AttemptState
 from tests.mappings.builders import NOON, SECOND, Play, delta
 
 

@@ -57,7 +57,6 @@ def test_bases_escapes_and_shared_resources_are_understood() -> None:
 
 def test_a_file_of_the_root_is_listed_by_each_sco_relative_to_its_base() -> None:
     changed = with_file(read_manifest(_2004.encode()), "tap.js")
-
     assert _files(changed) == {
         "R1": ["../../tap.js"], "R2": ["../tap.js"], "R3": ["../../tap.js"], "D": ["d.js"],
     }  # fmt: skip

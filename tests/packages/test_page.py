@@ -62,6 +62,7 @@ def test_a_page_with_a_policy_of_its_own_may_reach_the_bridge(policy: str, widen
     page = with_script(html.encode(), SCRIPT, BRIDGE)
 
     expected = widened or f"{policy} {BRIDGE}"
+
     assert page.content.decode() == html.replace("<head>", f"<head>{SCRIPT}").replace(policy, expected)
     assert page.widened_policy
 
@@ -114,6 +115,7 @@ def test_of_any_page_all_bytes_stay_in_order_around_the_script(html: str) -> Non
     after = with_script(before, SCRIPT, BRIDGE).content
 
     at = after.index(SCRIPT.encode())
+
     assert after[:at] + after[at + len(SCRIPT) :] == before
 
 

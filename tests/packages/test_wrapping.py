@@ -45,6 +45,7 @@ def test_each_sco_loads_the_script_first_and_the_manifest_lists_it(tmp_path: Pat
         f'<script src="{SCRIPT_NAME}" data-key="pk_key" data-bridge="https://bridge.example.org"'
         ' data-course="COURSE-1" data-activity="ITEM-1"></script>'
     )
+
     assert files["index.html"].decode() == PAGE.decode().replace('"utf-8">', f'"utf-8">{script}')
     assert f'<file href="{SCRIPT_NAME}"/>'.encode() in files[MANIFEST]
     assert files[SCRIPT_NAME] == SCRIPT
@@ -57,6 +58,7 @@ def test_ids_can_be_given(tmp_path: Path) -> None:
     wrap(pack(tmp_path / "in.zip", FILES), tmp_path / "out.zip", options)
 
     page = unpack(tmp_path / "out.zip")["index.html"].decode()
+
     assert 'data-bridge="https://b.example/&quot;x" data-course="Course &amp; 1" data-activity="a&lt;b"' in page
 
 
@@ -75,6 +77,7 @@ def test_a_folder_is_wrapped_and_unwrapped_likewise(tmp_path: Path) -> None:
 
     wrap(pack(tmp_path / "in.zip", FILES), tmp_path / "out.zip", OPTIONS)
     in_archive = unpack(tmp_path / "out.zip")
+
     assert {**_content(tmp_path / "out"), ORIGINAL_NAME: b""} == {**in_archive, ORIGINAL_NAME: b""}
     assert _content(tmp_path / "back") == _content(source)
 
@@ -86,6 +89,7 @@ def test_wrapping_twice_changes_nothing(kind: str, tmp_path: Path) -> None:
     reports = wrap(tmp_path / "once", tmp_path / "twice", OPTIONS)
 
     read: Any = unpack if kind == "archive" else _content
+
     assert read(tmp_path / "twice") == read(tmp_path / "once")
     assert [report.done for report in reports] == ["is there already: nothing was changed"]
 
@@ -132,6 +136,7 @@ def test_of_any_archive_the_other_files_stay_and_the_original_comes_back(
     unwrap(tmp_path / "out.zip", tmp_path / "back.zip")
 
     wrapped = unpack(tmp_path / "out.zip")
+
     assert {name: wrapped[name] for name in files if name not in {MANIFEST, "index.html"}} == {
         name: content for name, content in files.items() if name not in {MANIFEST, "index.html"}
     }
@@ -214,6 +219,7 @@ def test_an_id_for_one_activity_does_not_go_with_several_scos(tmp_path: Path) ->
 def test_a_name_that_leads_out_of_the_package_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(PackageError, match="outside of the package's folder"):
         wrap(pack(tmp_path / "in.zip", {**FILES, name: b"x"}), tmp_path / "out.zip", OPTIONS)
+
     assert not (tmp_path / "out.zip").exists()
 
 
@@ -269,6 +275,7 @@ def test_files_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
 def test_what_is_no_package_is_refused_in_words(files: Any, words: str, tmp_path: Path) -> None:
     with pytest.raises(PackageError, match=words):
         wrap(pack(tmp_path / "in.zip", files), tmp_path / "out.zip", OPTIONS)
+
     assert not (tmp_path / "out.zip").exists()
 
 
@@ -285,6 +292,7 @@ def test_no_file_that_is_there_is_overwritten(tmp_path: Path) -> None:
     for write in (lambda: wrap(source, tmp_path / "out.zip", OPTIONS), lambda: unwrap(tmp_path / "out.zip", source)):
         with pytest.raises(PackageError, match="is there already"):
             write()
+
     assert (tmp_path / "out.zip").read_bytes() == before
 
 
@@ -298,4 +306,5 @@ def test_a_package_that_was_packed_anew_is_not_unwrapped_to_something_else(tmp_p
     anew = pack(tmp_path / "anew.zip", {**unpack(tmp_path / "out.zip"), "picture.png": b"another"})
     with pytest.raises(PackageError, match=r"changed since it was wrapped|ends too early"):
         unwrap(anew, tmp_path / "back.zip")
+
     assert not (tmp_path / "back.zip").exists()

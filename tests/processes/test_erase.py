@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections import Counter
+from functools import partial
 
 import aiohttp
 import pytest
@@ -15,7 +16,7 @@ from storage.engine import reading
 from tests.support.lrs import Lrs
 from tests.support.server import Server, StartServer
 from tests.support.sql import closing_engine
-from tests.support.waiting import poll
+from tests.support.waiting import REMOTE_POLL_INTERVAL, TIMEOUT, poll, wait_while_decreasing
 
 VICTIM = "erased-one"
 OTHERS = ("u1", "u2", "u3")
@@ -65,7 +66,8 @@ def _count(server: Server, query: str) -> int:
 
 
 async def _wait_for_none(server: Server, query: str) -> None:
-    assert await poll(lambda: asyncio.to_thread(_count, server, query), lambda count: count == 0) == 0
+    """Wait until a query counts nothing, which takes the longer the more was committed."""
+    await wait_while_decreasing(partial(_count, server, query), lambda: asyncio.sleep(REMOTE_POLL_INTERVAL), TIMEOUT)
 
 
 async def test_killed_on_its_way_and_repeated_it_leaves_nothing_and_costs_no_other_commit(

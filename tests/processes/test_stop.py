@@ -63,11 +63,15 @@ async def test_what_is_under_way_is_answered_before_it_ends(
     server = new_server(database_url)
     token = server.new_token()
     await server.start()
+    sent = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"learner": {"id": "u1"}, "activity": {"id": "1"}, "cmi": {"suspend_data": "x"}}'
+        sent.set()
 
     async def post() -> tuple[int, str]:
-        body = {"learner": {"id": "u1"}, "activity": {"id": "1"}, "cmi": {"suspend_data": "x"}}
-        headers = {"Authorization": f"Bearer {token}"}
-        async with http.post(f"{server.url}/v1/commits", json=body, headers=headers) as response:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        async with http.post(f"{server.url}/v1/commits", data=body(), headers=headers) as response:
             return response.status, (await response.json())["disposition"]
 
     engine = open_engine(database_url)
@@ -75,6 +79,7 @@ async def test_what_is_under_way_is_answered_before_it_ends(
         if engine.dialect.name == "postgresql":  # on SQLite, whoever writes keeps all others from it
             connection.execute(text("LOCK TABLE journal"))
         posting = asyncio.create_task(post())
+        await sent.wait()
         for _ in range(3):  # what was sent before is with the server when it answers these
             async with http.get(f"{server.url}/healthz") as response:
                 assert response.status == 200

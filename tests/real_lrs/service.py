@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlencode
 
 import aiohttp
+
+from tests.support.server import free_port
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -103,9 +104,7 @@ class RealLrs(ABC):
             path = page.get("more", "")
 
     def _start(self, command: Sequence[str], directory: Path, cleanup: ExitStack) -> None:
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            self._port: int = probe.getsockname()[1]
+        self._port = free_port()
         self._output = directory / "output.txt"
         storage = directory / "kept"
         storage.mkdir()

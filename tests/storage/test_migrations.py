@@ -93,7 +93,7 @@ ADDED = (
     enrollment.c.version, enrollment.c.latest_attempt, enrollment.c.sco, enrollment.c.learner_attributes,
     enrollment.c.learner_mbox, enrollment.c.activity_description, enrollment.c.course_description, enrollment.c.state,
     attempt.c.documents_due, journal.c.request_metadata, journal.c.mapping_version_id, delivery.c.shard,
-    delivery.c.settled_by, session.c.source, enrollment.c.update_number,
+    delivery.c.settled_by, session.c.source, enrollment.c.update_number, tables.lms.c.learner_ids,
 )  # fmt: skip
 """Columns that they got later."""
 OLD_NAMES = {
@@ -149,7 +149,12 @@ def test_enrollments_keep_all_they_had_when_they_become_those_of_a_course(fresh_
         " VALUES (:registration, :lms_id, 'u1', 'Ada', :activity, 'Safety', '', :course, '', 3, 77, 5)"
     )
     with writing(fresh_engine) as connection:
-        lms_id = add_lms(connection)
+        lms_id = connection.execute(
+            text(
+                "INSERT INTO lms (name, home_page, origins, created_at)"
+                " VALUES ('lms', 'https://lms.example.org', '[]', 5) RETURNING id"
+            )
+        ).scalar_one()
         for activity, course in courses.items():
             values = {"registration": uid(activity), "lms_id": lms_id, "activity": activity, "course": course}
             connection.execute(old, values)

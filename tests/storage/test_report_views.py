@@ -55,7 +55,6 @@ def _hold(connection: Connection, attempt_id: int, interactions: Any, **snapshot
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 def test_a_view_has_the_columns_of_the_contract(engine: Engine, view: ReportView) -> None:
     columns = {column["name"]: column for column in inspect(engine).get_columns(view.name)}
-
     assert [*columns] == [column.name for column in view.columns]
     if engine.dialect.name == "postgresql":
         query = text("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = :name")
@@ -73,6 +72,7 @@ def _documented(heading: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 def test_each_column_is_documented(view: ReportView) -> None:
     whose = _documented("Columns of all views")
+
     assert len(whose) == 7
     assert {*whose, *_documented(view.name)} == {(column.name, column.kind.value) for column in view.columns}
 
@@ -114,7 +114,6 @@ def test_an_interaction_of_either_version_has_the_same_columns(engine: Engine) -
     names = ("interaction_id", "type", "description", "learner_response", "result", "success", "result_score",
              "weighting", "latency_seconds")  # fmt: skip
     old, unanswered, scored, new = [tuple(row[name] for name in names) for row in rows]
-
     assert old == ("Q1", "choice", None, "a,b", "incorrect", False, None, 1.5, 65.5)
     assert unanswered == ("Q2", "likert", None, None, None, None, None, None, None)
     assert scored == ("urn:q:2", "fill-in", "What?", "{lang=en}forty two", "0.25", None, 0.25, 2.0, 65.5)
@@ -164,6 +163,7 @@ def test_latencies_are_read_as_the_core_reads_them(engine: Engine) -> None:
     rows = _interactions(engine, [{"id": "Q", "latency": value} for value in values])
 
     expected = [_python_seconds(value) for value in values]
+
     assert {value: row["latency_seconds"] for value, row in zip(values, rows, strict=True)} == pytest.approx(
         dict(zip(values, expected, strict=True))
     )
@@ -195,6 +195,7 @@ def test_what_is_written_otherwise_is_null_and_never_an_error(engine: Engine) ->
 def test_nul_in_what_content_stores_keeps_no_attempt_from_the_views(engine: Engine) -> None:
     hostile = "a\0b \\u0000 \\\0 \\\\"
     rows = _interactions(engine, [SCORM_12 | {"description": "\\u0000\\"}], suspend_data=hostile, location="\0")
+
     assert [(row["interaction_id"], row["description"]) for row in rows] == [("Q1", "\\u0000\\")]
 
 
@@ -212,6 +213,7 @@ def test_what_is_no_text_is_no_id_and_no_response(engine: Engine) -> None:
 def test_a_row_says_what_statements_say(engine: Engine, item: dict[str, Any]) -> None:
     parsed = interaction(item)
     (row,) = _interactions(engine, [item])
+
     assert parsed is not None
     assert (row["interaction_id"], row["type"], row["success"], row["result_score"]) == (
         parsed.id, parsed.type, parsed.success, parsed.raw,

@@ -25,6 +25,7 @@ def _npm(*arguments: str) -> str:
 def test_the_script_is_what_the_build_makes_of_its_source(tmp_path: Path) -> None:
     built = tmp_path / "tap.js"
     _npm("run", "--silent", "build", "--", f"--outfile={built}")
+
     assert built.read_text(encoding="utf-8") == FILE.read_text(encoding="utf-8"), "run `make tap`"
 
 
@@ -34,6 +35,7 @@ def test_the_source_has_no_errors_of_types() -> None:
 
 def test_the_script_is_small_and_has_only_its_own_code() -> None:
     script = load_script()
+
     assert len(script.compressed) < MAX_COMPRESSED_LENGTH
     assert gzip.decompress(script.compressed) == script.body
     assert b"import(" not in script.body

@@ -157,6 +157,8 @@ _WORDS: dict[str, _Describe] = {
     AuditAction.CREATE_TOKEN: _plain("issued to the LMS", "/audit/lms"),
     AuditAction.ROTATE_TOKEN: _plain("rotated, of the LMS", "/audit/lms"),
     AuditAction.REVOKE_TOKEN: _plain("revoked, of the LMS", "/audit/lms"),
+    AuditAction.CREATE_BROWSER_KEY: _plain("created for pages of the LMS", "/audit/lms"),
+    AuditAction.REVOKE_BROWSER_KEY: _plain("revoked, of the LMS", "/audit/lms"),
     AuditAction.CHANGE_LMS: _plain("changed the LMS", "/audit/lms"),
     AuditAction.REMOVE_LMS: _plain("removed the LMS", "/audit/lms"),
 }

@@ -12,7 +12,15 @@ from mappings.attempt.state import Ending
 from mappings.cmi.snapshot import CompletionStatus, SuccessStatus
 from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import RuleOutcome
-from storage.states import AlarmState, AttemptStatus, DeliveryState, NotificationState, TokenStatus, TryOutcome
+from storage.states import (
+    AlarmState,
+    AttemptStatus,
+    DeliveryState,
+    NotificationState,
+    SessionSource,
+    TokenStatus,
+    TryOutcome,
+)
 
 
 class BadgeColor(StrEnum):
@@ -32,7 +40,7 @@ class BadgeColor(StrEnum):
 
 STATES: Final = (
     AlarmState, AttemptStatus, CompletionStatus, DeliveryState, DifferenceKind, Disposition, Ending, NotificationState,
-    RuleOutcome, SuccessStatus, TargetState, TokenStatus, TryOutcome,
+    RuleOutcome, SessionSource, SuccessStatus, TargetState, TokenStatus, TryOutcome,
 )  # fmt: skip
 """The states that pages show as badges. The same word has the same color, whatever it is the state of."""
 
@@ -44,9 +52,11 @@ BY_COLOR: Mapping[BadgeColor, tuple[str, ...]] = {
     ),
     BadgeColor.INFO: (
         DeliveryState.WAITING, AttemptStatus.SUSPENDED, Disposition.DUPLICATE, Disposition.LATE, Disposition.STALE,
-        DifferenceKind.CHANGED,
+        Disposition.SUPERSEDED, DifferenceKind.CHANGED,
     ),
-    BadgeColor.WARN: (TargetState.PAUSED, DeliveryState.QUARANTINED, TryOutcome.RETRY, TryOutcome.BROKE),
+    BadgeColor.WARN: (TargetState.PAUSED, DeliveryState.QUARANTINED, TryOutcome.RETRY, TryOutcome.BROKE,
+        SessionSource.BROWSER,
+    ),
     BadgeColor.BAD: (
         TargetState.UNAUTHORIZED, TargetState.REFUSING, TargetState.UNREACHABLE, TargetState.INTERRUPTED,
         DeliveryState.DEAD, TryOutcome.CONFLICT, TryOutcome.DIVERGED, TryOutcome.FAULT, TryOutcome.NOT_ALLOWED,
@@ -56,7 +66,7 @@ BY_COLOR: Mapping[BadgeColor, tuple[str, ...]] = {
         TargetState.NOT_CONFIGURED, DeliveryState.DISCARDED, AttemptStatus.TERMINATED, AttemptStatus.ABANDONED,
         RuleOutcome.ONCE, RuleOutcome.CONDITION, RuleOutcome.NO_CHANGE, RuleOutcome.HELD_BACK, DifferenceKind.SAME,
         DifferenceKind.SKIPPED, CompletionStatus.UNKNOWN, CompletionStatus.NOT_ATTEMPTED, CompletionStatus.INCOMPLETE,
-        TokenStatus.EXPIRED, TokenStatus.REVOKED,
+        TokenStatus.EXPIRED, TokenStatus.REVOKED, SessionSource.SERVER, SessionSource.IMPORT,
     ),
 }  # fmt: skip
 COLORS: Mapping[str, BadgeColor] = {word: color for color, words in BY_COLOR.items() for word in words}

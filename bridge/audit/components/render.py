@@ -28,6 +28,7 @@ from mappings.attempt.commit import Disposition
 from mappings.definition.diff import DifferenceKind
 from mappings.generation.statements import RuleOutcome
 from mappings.xapi.timestamps import rfc3339
+from storage.learner_ids import LearnerCase
 from storage.states import DeliveryState, TokenScope, TokenStatus, TryOutcome
 
 FOLDER = Path(__file__).parents[1] / "templates"
@@ -47,7 +48,7 @@ NAVIGATION = (
 )
 
 _ENUMS: tuple[type[Enum], ...] = (
-    AuditAction, DeliveryState, DifferenceKind, Disposition, Role, RuleOutcome, TokenScope, TokenStatus,
+    AuditAction, DeliveryState, DifferenceKind, Disposition, LearnerCase, Role, RuleOutcome, TokenScope, TokenStatus,
     TryOutcome,
 )  # fmt: skip
 """What templates compare with."""

@@ -84,6 +84,7 @@ async def _document(request: web.Request) -> web.StreamResponse:
         size=len(lineage.content),
         mapping=lineage.mapping,
         mapping_hash=lineage.mapping_hash,
+        source=lineage.source,
         ways=[way._replace(tried=tuple(redact_answer(request, line) for line in way.tried)) for way in lineage.ways],
     )
 

@@ -18,9 +18,11 @@ from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import not_found
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.audit_context import AuditContext
+from bridge.operations.browser_keys import script_tag
 from bridge.operations.lms import LmsChange, LmsError, LmsRegistration, change_lms, remove_lms
 from bridge.operations.tokens import IssuedToken, TokenError, create_token, revoke_token, rotate_token
-from storage import lms_contents, tokens
+from storage import browser_keys, lms_contents, tokens
+from storage.learner_ids import LearnerCase
 from storage.states import TokenScope
 
 _HOUR = 3_600_000
@@ -33,16 +35,16 @@ FOLLOWS = "Every process of the bridge follows within a second."
 
 
 async def _list(request: web.Request) -> web.StreamResponse:
-    return await _page(request)
+    return await show_lms(request)
 
 
 async def _create(request: web.Request) -> web.StreamResponse:
-    form, context = form_of(request), _context(request)
+    form, context = form_of(request), audit_context(request)
     scopes = [scope for scope in TokenScope if form.text(scope)]
     if not scopes:
-        return await _page(request, status=400, fault="Choose at least one scope.")
+        return await show_lms(request, status=400, fault="Choose at least one scope.")
     if form.text("expires") not in LIFETIMES:
-        return await _page(request, status=400, fault="Choose how long the token is valid.")
+        return await show_lms(request, status=400, fault="Choose how long the token is valid.")
     lifetime = LIFETIMES[form.text("expires")]
     origins = form.text("origins").split()
     registration = LmsRegistration(form.text("lms").strip(), form.text("home_page").strip(), origins)
@@ -54,41 +56,53 @@ async def _create(request: web.Request) -> web.StreamResponse:
 async def _rotate(request: web.Request) -> web.StreamResponse:
     overlap = OVERLAPS.get(form_of(request).text("overlap"))
     if overlap is None:
-        return await _page(request, status=400, fault="Choose how long the old token stays valid.")
-    operation = partial(rotate_token, token_id=_token_id(request), context=_context(request), overlap=overlap)
+        return await show_lms(request, status=400, fault="Choose how long the old token stays valid.")
+    operation = partial(rotate_token, token_id=_token_id(request), context=audit_context(request), overlap=overlap)
     return await _issue(request, operation)
 
 
 async def _revoke(request: web.Request) -> web.StreamResponse:
-    token_id, context = _token_id(request), _context(request)
+    token_id, context = _token_id(request), audit_context(request)
     if not context.reason:
-        return await _page(request, status=400, fault="A reason is required.")
+        return await show_lms(request, status=400, fault="A reason is required.")
     try:
         revoked = await request.app[DEPENDENCIES].database.write(revoke_token, token_id, context)
     except TokenError as error:
-        return await _page(request, status=409, fault=str(error))
+        return await show_lms(request, status=409, fault=str(error))
     return redirect_with_message(request, "/audit/lms", f"Revoked token {token_id} of {revoked.lms.name}. {FOLLOWS}")
 
 
 async def _change(request: web.Request) -> web.StreamResponse:
-    form, context = form_of(request), _context(request)
+    form, context = form_of(request), audit_context(request)
     name = form.text("lms")
+    case = form.text("learner_case")
+    if case and case not in {*LearnerCase}:
+        return await show_lms(request, status=400, fault="Choose what becomes of letters in learners' ids.")
+    rules = {
+        "trim": bool(form.text("learner_trim")),
+        "pattern": form.text("learner_pattern"),
+        "case": LearnerCase(case or LearnerCase.KEEP),
+        "prefix": form.text("learner_prefix"),
+    }
     change = LmsChange(
-        form.text("home_page").strip() or None, form.text("add_origins").split(), form.text("remove_origins").split()
+        form.text("home_page").strip() or None,
+        form.text("add_origins").split(),
+        form.text("remove_origins").split(),
+        rules if case else {},
     )
     try:
         await request.app[DEPENDENCIES].database.write(change_lms, name, change, context)
     except LmsError as error:
-        return await _page(request, status=409, fault=str(error))
+        return await show_lms(request, status=409, fault=str(error))
     return redirect_with_message(request, "/audit/lms", f"Changed {name}. {FOLLOWS}")
 
 
 async def _remove(request: web.Request) -> web.StreamResponse:
     name = form_of(request).text("lms")
     try:
-        await request.app[DEPENDENCIES].database.write(remove_lms, name, _context(request))
+        await request.app[DEPENDENCIES].database.write(remove_lms, name, audit_context(request))
     except LmsError as error:
-        return await _page(request, status=409, fault=str(error))
+        return await show_lms(request, status=409, fault=str(error))
     return redirect_with_message(request, "/audit/lms", f"Removed {name}. {FOLLOWS}")
 
 
@@ -97,20 +111,27 @@ async def _issue(request: web.Request, operation: partial[IssuedToken]) -> web.R
     try:
         issued = await request.app[DEPENDENCIES].database.write(operation)
     except (LmsError, TokenError) as error:
-        return await _page(request, status=409, fault=str(error))
-    return await _page(request, issued=issued)
+        return await show_lms(request, status=409, fault=str(error))
+    return await show_lms(request, issued=issued)
 
 
-async def _page(
+async def show_lms(
     request: web.Request, *, status: int = 200, fault: str = "", issued: IssuedToken | None = None
 ) -> web.Response:
+    """Return the page of all LMSs, with what was wrong about a form, or the token that was issued just now."""
     dependencies = request.app[DEPENDENCIES]
-    now = dependencies.now()
+    now, public_url = dependencies.now(), dependencies.settings.server.public_url
 
     def query(connection: Connection) -> list[dict[str, Any]]:
         return [
             summary._asdict()
-            | {"tokens": [(token, token.status(now)) for token in tokens.of_lms(connection, summary.lms.id)]}
+            | {
+                "tokens": [(token, token.status(now)) for token in tokens.of_lms(connection, summary.lms.id)],
+                "keys": [
+                    (key, key.status(now), script_tag(public_url, key.key))
+                    for key in browser_keys.of_lms(connection, summary.lms.id)
+                ],
+            }
             for summary in lms_contents.summaries(connection, now)
         ]
 
@@ -127,7 +148,8 @@ def _token_id(request: web.Request) -> int:
     return int(text)
 
 
-def _context(request: web.Request) -> AuditContext:
+def audit_context(request: web.Request) -> AuditContext:
+    """Return who sent a form, when, and the reason in it."""
     reason = form_of(request).text("reason").strip()
     return AuditContext(current_account(request).name, reason, request.app[DEPENDENCIES].now())
 

@@ -47,10 +47,11 @@ class StatementView(NamedTuple):
 
 
 class CommitView(NamedTuple):
-    """A commit; `opens` for the first of a session, `session` is that session's number in the attempt."""
+    """A commit; `opens` for the first of a session, whose number in the attempt and source follow."""
 
     line: TimelineCommit
     session: int
+    source: str
     opens: bool
     diff: CommitDiff
     statements: list[StatementView]
@@ -78,6 +79,7 @@ async def _attempt(request: web.Request) -> web.StreamResponse:
             stored.commits,
             stored.before,
             stored.places,
+            stored.sources,
             stored.attempt.learner_name,
             max_warnings=MAX_LISTED_WARNINGS,
         )
@@ -119,6 +121,7 @@ async def _commit(request: web.Request) -> web.StreamResponse:
             [stored.commit],
             stored.before,
             {session_id: 0},
+            {session_id: stored.source},
             stored.attempt.learner_name,
             max_warnings=MAX_WARNINGS,
         )
@@ -167,6 +170,7 @@ def _commit_views(
     commits: Sequence[TimelineCommit],
     before: str | None,
     numbers: dict[str, int],
+    sources: dict[str, str],
     learner_name: str,
     *,
     max_warnings: int,
@@ -180,7 +184,8 @@ def _commit_views(
         # a client's own word, which can be anything
         key = commit.idempotency_key if may_see_cmi(request) else None
         line = commit._replace(response=None, statements=(), idempotency_key=key)
-        views.append(CommitView(line, numbers[commit.session_id], opens, diff, statements))
+        view = CommitView(line, numbers[commit.session_id], sources[commit.session_id], opens, diff, statements)
+        views.append(view)
         last_session = commit.session_id
     return views
 

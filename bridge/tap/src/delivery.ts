@@ -87,9 +87,12 @@ export class Delivery {
 
   /** Sends what can be sent now. */
   advance(): void {
+    if (this.over) {
+      return;
+    }
     if (this.courier.leaving) {
       this.leave();
-    } else if (this.ready && !this.busy && !this.timer && this.parcel.commits.length && !this.over) {
+    } else if (this.ready && !this.busy && !this.timer && this.parcel.commits.length) {
       this.sendNext();
     } else if (this.failures) {
       this.keep();
@@ -106,7 +109,7 @@ export class Delivery {
   /** Sends everything that is not under way, in ways that outlive the page. */
   leave(): void {
     const { parcel } = this;
-    if (this.over || !this.ready || !parcel.commits.length) {
+    if (!this.ready || !parcel.commits.length) {
       return;
     }
     parcel.closed = true;

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0028"
-down_revision = "0027"
+revision = "0029"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 WORKS_THROUGH = {"sqlite": ("enrollment",), "postgresql": ("enrollment",)}
@@ -37,7 +37,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f(_INDEX), "enrollment", ["lms_id", "update_number", "id"])
-    op.execute("UPDATE schema_compatibility SET oldest_revision = '0028'")
+    op.execute("UPDATE schema_compatibility SET oldest_revision = '0029'")
 
 
 def downgrade() -> None:
