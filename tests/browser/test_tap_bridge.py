@@ -58,6 +58,7 @@ class Campus:
     """A bridge with a key for the pages of an LMS."""
 
     bridge: Bridge
+    key: str
     script: str
 
     def statements(self, learner: str, activity: str) -> list[dict[str, Any]]:
@@ -88,7 +89,7 @@ async def campus(database_url: str, origin: str) -> AsyncIterator[Campus]:
         with writing(bridge.engine) as connection:
             new = NewBrowserKey(lms="lms", origins=[origin])
             key = create_browser_key(connection, new, AuditContext("ada", "", bridge.clock()))
-        yield Campus(bridge, script_tag(f"{bridge.url}".rstrip("/"), key.key))
+        yield Campus(bridge, key.key, script_tag(f"{bridge.url}".rstrip("/"), key.key))
     finally:
         await bridge.close()
 
