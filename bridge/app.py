@@ -68,7 +68,7 @@ from bridge.webhooks.endpoint_monitor import EndpointMonitor
 from bridge.webhooks.service import WebhookService
 from bridge.write_health import WriteHealth
 from mappings.definition import CompiledMapping
-from storage import documents, erasures, lms, mapping_versions, outbox, removals, webhook_endpoints
+from storage import documents, erasures, lms, mapping_versions, outbox, removals, update_order, webhook_endpoints
 from storage.database_files import readable_by_others
 from storage.engine import open_engine, reading, writing
 from storage.migrations import describe_misfit, fits
@@ -332,6 +332,7 @@ def _hurry(connection: Connection, names: Collection[str], now: int) -> None:
 def _prepare(connection: Connection, mapping: CompiledMapping, now: int) -> list[bytes]:
     if not fits(connection):
         raise SchemaError(describe_misfit(connection))
+    update_order.adopt_cluster(connection)
     activate_configured(connection, mapping, now)
     lms.ensure_signing_key(connection, secrets.token_bytes(32), now)
     return lms.signing_keys(connection)

@@ -6,7 +6,7 @@
                                 BrowserKeyUnknown, BrowserKeyExpired
       Forbidden 403             InsufficientScope, MetricsForbidden, BrowserOriginForbidden, BrowserActivityForbidden,
                                 BrowserReadForbidden
-      NotFound 404              SessionUnknown, AttemptUnknown
+      NotFound 404              SessionUnknown, AttemptUnknown, CourseUnknown
       Conflict 409              SessionMismatch
       Gone 410                  LearnerErased
       ContentTooLarge 413       BodyTooLarge, BodyTooComplex
@@ -204,6 +204,13 @@ class AttemptUnknown(NotFound):
 
     code = "attempt-unknown"
     title = "The attempt is not known"
+
+
+class CourseUnknown(NotFound):
+    """The LMS has no such learner in such a course."""
+
+    code = "course-unknown"
+    title = "The learner is not known in the course"
 
 
 class Conflict(BridgeError):

@@ -23,10 +23,11 @@ from sqlalchemy import (
     select,
 )
 
+from storage.gradebook_tables import course_activity_list, course_registration
 from storage.new_enrollments import NewEnrollment, insert_enrollments
 from storage.prepared import NewIds, PreparedSelect
 from storage.states import SessionSource
-from storage.tables import attempt, course_registration, enrollment, lms, session
+from storage.tables import attempt, enrollment, lms, session
 
 EnrollmentKey = tuple[int, str, str, str]
 """LMS, learner, activity and course by their ids; the course is empty where the LMS tells none."""
@@ -39,7 +40,8 @@ class Enrollment:
     `changed` marks it as to be stored, `renamed` as to be found by another name; `version` counts what was ever changed
     of it, its attempts and its sessions; `latest_attempt` is the highest number of an attempt that had a commit. `sco`
     is the SCO of a package whose values are this activity's, where players post several to one address;
-    `course_registration` is the LMS's own, where it gave one.
+    `course_registration` is the LMS's own, where it gave one; `activity_list_digest` that of the course's activities as
+    the LMS listed them for the learner, and `activity_list` the list, as JSON, where it is to be stored.
     """
 
     id: int
@@ -73,8 +75,10 @@ class Enrollment:
     activity_description: str | None = None
     course_description: str | None = None
     state: str | None = None
+    activity_list_digest: str | None = None
     changed: bool = field(default=False, compare=False)
     renamed: bool = field(default=False, compare=False)
+    activity_list: str | None = field(default=None, compare=False)
 
     @property
     def key(self) -> EnrollmentKey:
@@ -142,20 +146,24 @@ _ENROLLMENT = (
         for name in Enrollment.__slots__
         if name in enrollment.c and name not in {"id", "registration", "lms_id"}
     ),
+    course_activity_list.c.digest,
 )
 _COURSE = case((enrollment.c.course_id == literal_column("''"), enrollment.c.activity_id), else_=enrollment.c.course_id)
 
 
 def _with_owner(rows: FromClause) -> FromClause:
-    """Join enrollments with their LMS, and with the registration that it gave."""
-    return rows.join(lms).outerjoin(
-        course_registration,
-        and_(
-            course_registration.c.lms_id == enrollment.c.lms_id,
-            course_registration.c.learner_id == enrollment.c.learner_id,
-            course_registration.c.course_id == _COURSE,
-        ),
-    )
+    """Join enrollments with their LMS, and with what it said of the learner in the course."""
+    joined = rows.join(lms)
+    for table in (course_registration, course_activity_list):
+        joined = joined.outerjoin(
+            table,
+            and_(
+                table.c.lms_id == enrollment.c.lms_id,
+                table.c.learner_id == enrollment.c.learner_id,
+                table.c.course_id == _COURSE,
+            ),
+        )
+    return joined
 
 
 _ATTEMPT = tuple(attempt.c[name] for name in Attempt.__slots__ if name in attempt.c)

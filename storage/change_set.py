@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, update
+from sqlalchemy import Column, Connection, Table, Update, update
 
-from storage.attempts import Attempt, Enrollment, Session
-from storage.prepared import Prepared, Write, insert_into
+from storage.attempts import Attempt, Enrollment, Session, course_of
+from storage.gradebook_tables import course_activity_list, course_registration
+from storage.prepared import Prepared, Rows, Write, insert_into
 from storage.search_tables import search_rename
-from storage.tables import attempt, course_registration, enrollment, session
+from storage.tables import attempt, enrollment, session
+from storage.update_order import next_number
 
 CourseKey = tuple[int, str, str]
 """LMS, learner and course by their ids; the course is the activity where the LMS sends none."""
@@ -31,18 +33,37 @@ _NEW_ATTEMPT = ("id", "uuid", "enrollment_id", "number", "started_at", *_SAVED_A
 _NEW_SESSION = ("session_id", "attempt_id", "entry", "started_at", *_SAVED_SESSION)
 
 
+def _updated(table: Table, names: Sequence[str], key: Column[Any]) -> dict[str, Column[Any]]:
+    """Return the columns of an UPDATE's rows: new values, and the key's after them."""
+    return {**{f"new_{name}": table.c[name] for name in names}, "key": key}
+
+
 def _update(table: Table, names: Sequence[str], key: Column[Any]) -> Prepared:
-    """Prepare the UPDATE of these columns; a row has their values and the key's after them."""
+    """Prepare the UPDATE of these columns."""
     return Prepared(
-        {**{f"new_{name}": table.c[name] for name in names}, "key": key},
+        _updated(table, names, key),
         lambda rows: update(table).where(key == rows["key"]).values({name: rows[f"new_{name}"] for name in names}),
     )
 
 
-_update_enrollments = _update(enrollment, _SAVED_ENROLLMENT, enrollment.c.id)
+def _updating_enrollments(rows: Rows) -> Update:
+    values: dict[str, Any] = {name: rows[f"new_{name}"] for name in _SAVED_ENROLLMENT}
+    values["update_number"] = next_number(enrollment.c.lms_id, is_sqlite=rows.is_sqlite)
+    return update(enrollment).where(enrollment.c.id == rows["key"]).values(values)
+
+
+_update_enrollments = Prepared(_updated(enrollment, _SAVED_ENROLLMENT, enrollment.c.id), _updating_enrollments)
 _update_attempts = _update(attempt, _SAVED_ATTEMPT, attempt.c.id)
 _update_sessions = _update(session, _SAVED_SESSION, session.c.session_id)
 _insert_renames = insert_into(search_rename, ("enrollment_id",))
+_store_activity_lists = Prepared(
+    {column.name: column for column in course_activity_list.c},
+    lambda rows: (insert := rows.insert(course_activity_list)).on_conflict_do_update(
+        index_elements=["lms_id", "learner_id", "course_id"],
+        set_={name: insert.excluded[name] for name in ("activities", "digest")},
+        where=course_activity_list.c.digest != insert.excluded.digest,
+    ),
+)
 _insert_attempts = insert_into(attempt, _NEW_ATTEMPT)
 _insert_sessions = insert_into(session, _NEW_SESSION)
 _enrollment_row = attrgetter(*_SAVED_ENROLLMENT, "id")
@@ -58,6 +79,7 @@ class ChangeSet:
     def __init__(self) -> None:
         self._enrollments: dict[int, tuple[Any, ...]] = {}
         self._renamed: set[int] = set()
+        self._activity_lists: dict[CourseKey, tuple[str, str | None]] = {}
         self._attempts: dict[int, tuple[Any, ...]] = {}
         self._new_attempts: dict[int, tuple[Any, ...]] = {}
         self._sessions: dict[str, tuple[Any, ...]] = {}
@@ -74,6 +96,10 @@ class ChangeSet:
         if enrollment.renamed:
             enrollment.renamed = False
             self._renamed.add(enrollment.id)
+        if enrollment.activity_list is not None:
+            key = enrollment.lms_id, enrollment.learner_id, course_of(enrollment)
+            self._activity_lists[key] = enrollment.activity_list, enrollment.activity_list_digest
+            enrollment.activity_list = None
 
     def attempt(self, attempt: Attempt) -> None:
         """Add an attempt."""
@@ -93,6 +119,7 @@ class ChangeSet:
         """Add the changes of another set, of other enrollments."""
         self._enrollments |= other._enrollments
         self._renamed |= other._renamed
+        self._activity_lists |= other._activity_lists
         self._attempts |= other._attempts
         self._new_attempts |= other._new_attempts
         self._sessions |= other._sessions
@@ -103,6 +130,8 @@ class ChangeSet:
         return [
             Write(_update_enrollments, [*self._enrollments.values()]),
             Write(_insert_renames, [(enrollment_id,) for enrollment_id in self._renamed]),
+            # in an order that all transactions share
+            Write(_store_activity_lists, [(*key, *stored) for key, stored in sorted(self._activity_lists.items())]),
             Write(_insert_attempts, [*self._new_attempts.values()]),
             Write(_update_attempts, [*self._attempts.values()]),
             Write(_insert_sessions, [*self._new_sessions.values()]),

@@ -19,6 +19,7 @@ from storage.alarm_tables import target_alarm
 from storage.engine import BUSY_TIMEOUT
 from storage.erasure_tables import STATEMENTS
 from storage.erasures import add_counts, add_target_counts
+from storage.gradebook_tables import course_activity_list, course_registration
 from storage.outbox import ERASED_ANSWER, UNASSIGNED, erase_answers
 from storage.prepared import execute
 from storage.queries.learner_data import PERSONAL, names_learner
@@ -28,7 +29,6 @@ from storage.search_tables import search_rename
 from storage.states import DeliveryState, SearchKind, TryOutcome
 from storage.tables import (
     attempt,
-    course_registration,
     delivery,
     delivery_try,
     document,
@@ -43,6 +43,7 @@ from storage.tables import (
     target_statement,
     try_,
 )
+from storage.update_order import keep_numbers_above
 from storage.webhook_tables import webhook_delivery
 
 PART_SIZE = 200
@@ -303,17 +304,15 @@ def _erase_enrollment(connection: Connection, part: _Part, enrollment_id: int) -
     mbox = (owner.learner_mbox or "").removeprefix("mailto:")
     _erase_alarms(connection, [word for word in (owner.learner_id, owner.learner_name, mbox) if word])
     connection.execute(delete(search_rename).where(search_rename.c.enrollment_id == enrollment_id))
+    keep_numbers_above(connection, enrollment_id)
     connection.execute(delete(enrollment).where(enrollment.c.id == enrollment_id))
     part.rows["enrollments"] += 1
     its = enrollment.c.lms_id == owner.lms_id, enrollment.c.learner_id == owner.learner_id
     if connection.execute(select(enrollment.c.id).where(*its).limit(1)).first() is not None:
         return
     search_index.forget(connection, SearchSubject(SearchKind.LEARNER.value, owner.lms_id, owner.learner_id))
-    connection.execute(
-        delete(course_registration).where(
-            course_registration.c.lms_id == owner.lms_id, course_registration.c.learner_id == owner.learner_id
-        )
-    )
+    for table in (course_registration, course_activity_list):
+        connection.execute(delete(table).where(table.c.lms_id == owner.lms_id, table.c.learner_id == owner.learner_id))
     part.plan.tell(connection, owner.lms_id, owner.learner_id)
 
 

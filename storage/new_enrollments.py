@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Insert, exists
 from storage.erasure_tables import refused_learner
 from storage.prepared import Prepared, Rows
 from storage.tables import enrollment
+from storage.update_order import next_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ _NEW_ENROLLMENT = (*NewEnrollment.__slots__, "version", "total_attempts", "total
 def _insert_unless_refused(rows: Rows) -> Insert:  # in one statement: nobody comes in between
     is_refused = exists().where(refused_learner.c.lms_id == rows["lms_id"], refused_learner.c.digest == rows["digest"])
     names = [name for name in _NEW_ENROLLMENT if name != "digest"]
-    return rows.insert(enrollment, names, ~is_refused).on_conflict_do_nothing()
+    computed = {"update_number": next_number(rows["lms_id"], is_sqlite=rows.is_sqlite)}
+    return rows.insert(enrollment, names, ~is_refused, computed).on_conflict_do_nothing()
 
 
 _insert_enrollments = Prepared(

@@ -78,17 +78,17 @@ class Rows:
     """
 
     def __init__(self, dialect: Dialect, columns: Mapping[str, Column[Any]]) -> None:
-        self._is_sqlite = dialect.name == "sqlite"
+        self.is_sqlite = dialect.name == "sqlite"
         self._columns = columns
         self._row: Any = (
             _values_table(columns)
-            if self._is_sqlite
+            if self.is_sqlite
             else func.jsonb_array_elements(bindparam("rows", type_=JSONB)).column_valued("told")
         )
 
     def __getitem__(self, name: str) -> ColumnElement[Any]:
         """Return a row's value by its parameter's name."""
-        if self._is_sqlite:
+        if self.is_sqlite:
             result: ColumnElement[Any] = self._row.c[name]
             return result
         column = self._columns[name]
@@ -102,17 +102,21 @@ class Rows:
         return cast(value, kind)
 
     def insert(
-        self, table: Table, names: Sequence[str] | None = None, condition: ColumnElement[bool] | None = None
+        self,
+        table: Table,
+        names: Sequence[str] | None = None,
+        condition: ColumnElement[bool] | None = None,
+        computed: Mapping[str, ColumnElement[Any]] | None = None,
     ) -> sqlite.Insert | postgresql.Insert:
         """Return the INSERT of the rows that meet a condition: of the values of these names, which are the table's.
 
-        By default, of all rows and all values.
+        By default, of all rows and all values. `computed` are columns that the rows have no value for.
         """
-        make = sqlite.insert if self._is_sqlite else postgresql.insert
-        names = list(self._columns) if names is None else list(names)
+        make = sqlite.insert if self.is_sqlite else postgresql.insert
+        sources = {name: self[name] for name in (self._columns if names is None else names)} | dict(computed or {})
         # without a WHERE, SQLite would take ON CONFLICT for a part of the SELECT
-        rows = select(*(self[name] for name in names)).where(true() if condition is None else condition)
-        return make(table).from_select(names, rows, include_defaults=False)
+        rows = select(*sources.values()).where(true() if condition is None else condition)
+        return make(table).from_select(list(sources), rows, include_defaults=False)
 
 
 def _values_table(columns: Mapping[str, Column[Any]]) -> CTE:

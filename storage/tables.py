@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 import storage.alarm_tables
 import storage.erasure_tables
+import storage.gradebook_tables
 import storage.search_tables
 import storage.webhook_tables  # noqa: F401 -- they are part of the metadata
 from storage import schema
@@ -111,6 +112,13 @@ enrollment = Table(
         server_default=text("0"),
         comment="counts the changes of it, its attempts and its sessions",
     ),
+    Column(
+        "update_number",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="higher than that of every update before it that can be seen: see storage/update_order.py",
+    ),
     Column("first_commit_at", _Time),
     Column("last_commit_at", _Time),
     Column(
@@ -136,6 +144,7 @@ enrollment = Table(
     Index(None, "activity_id"),
     Index(None, "course_id"),
     Index(None, "last_commit_at"),
+    Index(None, "lms_id", "update_number", "id"),
     Index(
         "ix_enrollment_sco",
         "activity_id",
@@ -143,15 +152,6 @@ enrollment = Table(
         postgresql_where=text("sco <> ''"),
     ),
     sqlite_autoincrement=True,
-)
-
-course_registration = Table(
-    "course_registration",
-    metadata,
-    Column("lms_id", _Id, ForeignKey("lms.id"), primary_key=True, autoincrement=False),
-    Column("learner_id", Text, primary_key=True),
-    Column("course_id", Text, primary_key=True, comment="the activity's id where the LMS tells no course"),
-    Column("registration", _Uuid, nullable=False, comment="the LMS's own, as it gave it last"),
 )
 
 attempt = Table(

@@ -32,6 +32,7 @@ from bridge.settings import Settings, TargetSettings
 from storage import erasures
 from storage.engine import writing
 from storage.process_lock import CannotServeError, only_writer
+from storage.update_order import adopt_cluster
 
 FILES = ("csv", "ndjson")
 TRANSACTION_SECONDS = 0.01
@@ -137,6 +138,7 @@ def _prepare(
         raise click.UsageError("--lms is needed: the name of the LMS whose history it is (`tokens list` shows them).")
     mapping = load_mapping(settings.mapping.document)
     with writing(engine) as connection:
+        adopt_cluster(connection)
         activate_configured(connection, mapping, system_now())
         key = erasures.ensure_digest_key(connection, secrets.token_bytes(32))
         dependencies = CommitDependencies(

@@ -42,11 +42,15 @@ class LaunchActivity(msgspec.Struct, frozen=True, gc=False):
 
 
 class LaunchCourse(msgspec.Struct, frozen=True, gc=False):
-    """The course the activity is part of; all empty where the LMS leaves it out."""
+    """The course the activity is part of; all empty where the LMS leaves it out.
+
+    `activities` are the ids of those that make the course up for the learner, None where the LMS does not list them.
+    """
 
     id: str
     name: str
     description: str = ""
+    activities: tuple[str, ...] | None = None
 
 
 class PastLaunch(msgspec.Struct, frozen=True, gc=False):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from bridge.commit_model.launch import MAX_ID_BYTES
 from bridge.errors import MalformedField
 from mappings.definition.placeholders import ATTRIBUTE_NAME
 
@@ -16,6 +17,9 @@ MAX_ATTRIBUTE_BYTES = 500
 """UTF-8 bytes that the value of an attribute may have."""
 MAX_DESCRIPTION_BYTES = 4_000
 """UTF-8 bytes of a description that are kept."""
+MAX_COURSE_ACTIVITIES = 500
+MAX_COURSE_ACTIVITIES_BYTES = 100_000
+"""UTF-8 bytes that their ids may have together."""
 MAX_EMAIL = 254
 """Characters of an e-mail address (RFC 5321)."""
 
@@ -54,6 +58,27 @@ def parse_attributes(attributes: Mapping[str, Any] | None) -> str | None:
             raise MalformedField(f"learner.attributes.{name} is longer than {MAX_ATTRIBUTE_BYTES} bytes.")
         texts[name] = _CONTROL.sub(" ", text)
     return _encode(texts).decode()
+
+
+def parse_course_activities(activities: Sequence[str | int] | None) -> tuple[str, ...] | None:
+    """Return the ids of a course's activities, each once; None where the LMS does not list them.
+
+    Raises:
+        MalformedField: there are too many, or one is none.
+    """
+    if activities is None:
+        return None
+    ids = tuple(dict.fromkeys(map(str, activities)))
+    if len(ids) > MAX_COURSE_ACTIVITIES:
+        raise MalformedField(f"course.activities has {len(ids)} activities; at most {MAX_COURSE_ACTIVITIES} are taken.")
+    for activity_id in ids:
+        if not activity_id.strip() or _CONTROL.search(activity_id) is not None:
+            raise MalformedField("course.activities has an id that is blank or has a control character.")
+        if len(activity_id.encode()) > MAX_ID_BYTES:
+            raise MalformedField(f"course.activities has an id that is longer than {MAX_ID_BYTES} bytes.")
+    if len("".join(ids).encode()) > MAX_COURSE_ACTIVITIES_BYTES:
+        raise MalformedField(f"course.activities is longer than {MAX_COURSE_ACTIVITIES_BYTES} bytes; shorten the ids.")
+    return ids
 
 
 def parse_description(text: str | None) -> str:

@@ -186,7 +186,7 @@ class UnitOfWork:
         """
         owner = self._owner(launch)
         at = self._now if launch.past is None else launch.past.opened_at
-        update_details(owner, launch, self._identifier(launch.lms_id))
+        update_details(owner, launch, self._identifier(launch.lms_id), opening=True)
         latest = self._latest.get(owner.id)
         joined = None if latest is None or launch.fresh or not joins(latest, launch, at) else latest
         if launch.attempt_number is not None:

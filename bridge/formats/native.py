@@ -11,7 +11,12 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import msgspec
 
 from bridge.commit_model.launch import Launch, LaunchActivity, LaunchCourse, LaunchLearner, validate_launch
-from bridge.commit_model.launch_fields import parse_attributes, parse_description, parse_email
+from bridge.commit_model.launch_fields import (
+    parse_attributes,
+    parse_course_activities,
+    parse_description,
+    parse_email,
+)
 from bridge.errors import MalformedBody, MalformedField
 from bridge.formats.body import Body
 from bridge.formats.commit_request import CommitRequest
@@ -59,6 +64,7 @@ class CourseFields(msgspec.Struct, forbid_unknown_fields=True):
     id: _Text
     name: str | None = None
     description: str | None = None
+    activities: list[_Text] | None = None
 
 
 class OpenSessionBody(msgspec.Struct):
@@ -227,7 +233,12 @@ def parse_launch(body: object, *, lms_id: int, activity_id: str | None = None) -
             what.type or "",
             parse_description(what.description),
         ),
-        course=LaunchCourse(str(course.id), course.name or "", parse_description(course.description))
+        course=LaunchCourse(
+            str(course.id),
+            course.name or "",
+            parse_description(course.description),
+            parse_course_activities(course.activities),
+        )
         if course
         else LaunchCourse("", ""),
         scorm_version=version,

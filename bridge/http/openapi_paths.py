@@ -11,8 +11,10 @@ from bridge.formats import BY_NAME
 from bridge.http import request_body
 from bridge.http.openapi_schemas import ID, TEXT, UUID, Schema, ref
 from bridge.http.responses import (
+    MAX_PAGE_SIZE,
     AttemptResponse,
     BrowserSessionResponse,
+    CourseResponse,
     EnrollmentsResponse,
     LivenessResponse,
     ProblemResponse,
@@ -58,6 +60,8 @@ _OPENING_IN_BROWSERS = (400, 401, 403, 408, 413, 415, 429, 503)
 _WRITING = (*_OPENING, 422)
 _ANY_ID: Schema = {"type": "string", "pattern": r"^[^\x00-\x1f\x7f]*$"}
 _PLACE: Schema = {"type": "string", "pattern": "^[0-9]{1,18}$"}
+_CURSOR: Schema = {"type": "string", "pattern": "^[0-9]{1,18}-[0-9]{1,18}$"}
+_LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE}
 _RETRY_AFTER = {"Retry-After": {"schema": {"type": "string", "pattern": "^[0-9]+$"}, "required": True}}
 _AUTHENTICATE = {"WWW-Authenticate": {"schema": TEXT, "required": True}}
 _KEY = {
@@ -341,10 +345,23 @@ def _result_paths() -> Paths:
                 ),
             )
         },
+        "/v1/courses/{course_id}": {
+            "get": _operation(
+                "getCourse",
+                "Read where a learner stands over the activities of a course, and whether all of them are completed.",
+                _response("The standing.", CourseResponse),
+                problems=(*_READING, 404),
+                security=_LMS,
+                parameters=(
+                    _path("course_id", ID, "The LMS's id of the course; one with slashes, such as an IRI, is encoded."),
+                    _query("learner", ID, "Whose.") | {"required": True},
+                ),
+            )
+        },
         "/v1/enrollments": {
             "get": _operation(
                 "getEnrollments",
-                "Read the gradebook, a hundred enrollments at a time, in the order they began.",
+                "Read the gradebook, and what has changed in it since: those enrollments first that changed first.",
                 _response("Enrollments.", EnrollmentsResponse),
                 problems=_READING,
                 security=_LMS,
@@ -352,7 +369,13 @@ def _result_paths() -> Paths:
                     _query("learner", _ANY_ID, "Only this learner's."),
                     _query("activity", _ANY_ID, "Only those in this activity."),
                     _query("course", _ANY_ID, "Only those in this course; empty for those without one."),
-                    _query("after", _PLACE, "`next` of the page before."),
+                    _query(
+                        "completion",
+                        ref("CompletionStatus"),
+                        "Only those with this completion, the best of all attempts.",
+                    ),
+                    _query("since", _CURSOR, "`next` of an earlier response: only what has changed after it."),
+                    _query("limit", _LIMIT, "Enrollments at most; 100 unless it is given."),
                 ),
             )
         },

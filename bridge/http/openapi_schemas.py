@@ -9,7 +9,12 @@ from typing import Any
 import msgspec
 
 from bridge.commit_model.launch import MAX_ID_BYTES
-from bridge.commit_model.launch_fields import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES
+from bridge.commit_model.launch_fields import (
+    MAX_ATTRIBUTE_BYTES,
+    MAX_ATTRIBUTES,
+    MAX_COURSE_ACTIVITIES,
+    MAX_COURSE_ACTIVITIES_BYTES,
+)
 from bridge.commit_model.response_types import ENUMS
 from bridge.formats import native
 from bridge.http import responses
@@ -49,6 +54,13 @@ _ATTRIBUTES: Schema = {
         "description": f"At most {MAX_ATTRIBUTE_BYTES} bytes in UTF-8.",
     },
     "maxProperties": MAX_ATTRIBUTES,
+}
+_ACTIVITY_LIST: Schema = {
+    "type": "array",
+    "items": {"anyOf": [*_IDS]},
+    "maxItems": MAX_COURSE_ACTIVITIES,
+    "description": "The ids of the activities that make the course up for the learner; the course is completed when all"
+    f" of them are. At most {MAX_COURSE_ACTIVITIES_BYTES} bytes in all.",
 }
 _TYPE_IRI: Schema = {
     "type": "string",
@@ -222,7 +234,10 @@ def _describe_groups(schemas: dict[str, Schema]) -> None:
         schemas[name]["properties"] |= {"id": {"anyOf": [*_IDS]}, "name": nullable(_NAME)}
         # unknown keys are warned of, not refused
         schemas[name].pop("additionalProperties", None)
-    schemas["CourseFields"]["properties"]["id"] = {"anyOf": [_COURSE_ID, _INTEGER]}
+    schemas["CourseFields"]["properties"] |= {
+        "id": {"anyOf": [_COURSE_ID, _INTEGER]},
+        "activities": nullable(_ACTIVITY_LIST),
+    }
     activity = schemas["ActivityFields"]
     activity["properties"]["type"] = nullable(_TYPE_IRI)
     schemas["LearnerFields"]["properties"]["attributes"] = nullable(_ATTRIBUTES)

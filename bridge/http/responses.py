@@ -46,6 +46,8 @@ BrowserCommitUrl = Annotated[
     ),
 ]
 WaitingCount = Annotated[int, Meta(le=COUNT_LIMIT, description=f"{COUNT_LIMIT} means that many or more.")]
+MAX_PAGE_SIZE = 1_000
+"""Enrollments in one response at most."""
 Cursor = Annotated[str, Meta(description="What to send as `…_after` for the following ones; null at the end.")]
 
 
@@ -182,11 +184,42 @@ class AttemptResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
     next: AttemptCursors
 
 
-class EnrollmentsResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
-    """A page of the gradebook."""
+class ListedEnrollment(EnrollmentSummary, frozen=True, gc=False):
+    """The results of a learner in an activity, and the status of the latest attempt; null before its first commit."""
 
-    enrollments: list[EnrollmentSummary]
-    next: Annotated[str, Meta(description="What to send as `after` for the next page; null at the end.")] | None
+    status: Annotated[str, one_of("AttemptStatus")] | None
+
+
+class EnrollmentsResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
+    """A page of the gradebook, in the order in which the enrollments changed last."""
+
+    enrollments: list[ListedEnrollment]
+    next: Annotated[
+        str, Meta(description="What to send as `since` to go on: now where there is more, or later for what changes.")
+    ]
+    more: Annotated[bool, Meta(description="Whether there is more already. A page can be short, and yet there is.")]
+
+
+class CourseActivity(msgspec.Struct, frozen=True, gc=False):
+    """An activity of a course, whether the LMS listed it, and the learner's results in it; null without any."""
+
+    id: str
+    listed: bool
+    completed: bool
+    enrollment: ListedEnrollment | None
+
+
+class CourseResponse(SuccessResponse, frozen=True, gc=False, kw_only=True):
+    """Where a learner stands in a course. `completed` is null where the LMS has not listed the course's activities."""
+
+    course: str
+    learner: str
+    completed: Annotated[bool, Meta(description="Whether all activities that the LMS listed are.")] | None
+    listed_activities: int
+    completed_activities: Annotated[int, Meta(description="Of those that the LMS listed.")]
+    activities: Annotated[
+        list[CourseActivity], Meta(description="Those that the LMS listed, in its order, and then all others.")
+    ]
 
 
 class AlarmSummary(msgspec.Struct, frozen=True, gc=False):
@@ -302,6 +335,7 @@ RESPONSES = (
     SessionResponse,
     AttemptResponse,
     EnrollmentsResponse,
+    CourseResponse,
     ServiceResponse,
     LivenessResponse,
     ReadinessResponse,

@@ -6,7 +6,18 @@ import asyncio
 
 from aiohttp import hdrs, web
 
-from bridge.http import attempts, browser_sessions, commits, front_page, health, openapi, request_body, sessions, tap
+from bridge.http import (
+    attempts,
+    browser_sessions,
+    commits,
+    front_page,
+    gradebook,
+    health,
+    openapi,
+    request_body,
+    sessions,
+    tap,
+)
 from bridge.http.cors import cors
 from bridge.http.metrics import MetricsEndpoint
 from bridge.http.problems import SERVER, problems
@@ -48,7 +59,8 @@ def create_api(parts: Services, metrics: MetricsEndpoint) -> web.Application:
             web.post("/v1/formats/scorm-cloud", commits.post_postback),
             web.post("/v1/commits", commits.post_all_in_one),
             web.get("/v1/attempts/{attempt_id}", attempts.get_attempt),
-            web.get("/v1/enrollments", sessions.get_enrollments),
+            web.get("/v1/courses/{course_id}", gradebook.get_course),
+            web.get("/v1/enrollments", gradebook.get_enrollments),
             web.post("/scorm/progress/{topic_id}/", commits.post_all_in_one),
             web.post("/scorm/progress/{topic_id}", commits.post_all_in_one),
             web.get("/healthz", health.healthz),

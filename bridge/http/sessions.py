@@ -1,8 +1,6 @@
-"""Sessions: opening them, reading them, and the gradebook."""
+"""Sessions: opening and reading them."""
 
 from __future__ import annotations
-
-import re
 
 import msgspec
 from aiohttp import hdrs, web
@@ -10,25 +8,17 @@ from sqlalchemy import Connection
 
 from bridge.access import CommitOwner
 from bridge.commit_model.launch import Launch
-from bridge.commit_model.responses import enrollment_summary
 from bridge.commits.commands import OpenSession
-from bridge.errors import MalformedField, SessionUnknown
+from bridge.errors import SessionUnknown
 from bridge.formats import native
 from bridge.formats.lenient_json import decode
 from bridge.http import history, request_body
 from bridge.http.history import Cursors
 from bridge.http.query_parameters import check_parameters
-from bridge.http.responses import EnrollmentsResponse, SessionOpenedResponse
+from bridge.http.responses import SessionOpenedResponse
 from bridge.http.services import lms_of, public_url, services
 from storage.queries import lookups
 from storage.states import TokenScope
-
-_PAGE = re.compile("[0-9]{1,18}")
-PAGE_SIZE = 100
-"""Enrollments in one response."""
-ENROLLMENT_PARAMETERS = ("learner", "activity", "course", "after")
-
-_IN_NO_ID = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 async def open_session(request: web.Request) -> web.Response:
@@ -71,34 +61,6 @@ async def get_session(request: web.Request) -> web.Response:
     with parts.query_limiter.hold(lms.id):
         body = await parts.database.lms.read(_session, session_id, lms.id, history.parse_cursors(request))
     return web.Response(body=body, content_type="application/json")
-
-
-async def get_enrollments(request: web.Request) -> web.Response:
-    """`GET /v1/enrollments?learner=…&activity=…&course=…&after=…`: for the gradebook, a hundred at a time."""
-    parts = services(request)
-    lms = await lms_of(request, request.headers.get(hdrs.AUTHORIZATION), TokenScope.READ)
-    check_parameters(request, ENROLLMENT_PARAMETERS)
-    after = request.query.get("after", "0")
-    if _PAGE.fullmatch(after) is None:
-        raise MalformedField("after is `next` of the page before: a number.")
-    for name in ("learner", "activity", "course"):
-        if _IN_NO_ID.search(request.query.get(name, "")) is not None:
-            raise MalformedField(f"{name} has a character that no id has.")
-    with parts.query_limiter.hold(lms.id):
-        rows = await parts.database.lms.read(
-            lookups.enrollments,
-            lms_id=lms.id,
-            learner_id=request.query.get("learner"),
-            activity_id=request.query.get("activity"),
-            course_id=request.query.get("course"),
-            after=int(after),
-        )
-    return _json(
-        EnrollmentsResponse(
-            enrollments=[enrollment_summary(row) for row in rows],
-            next=f"{rows[-1].id}" if len(rows) == PAGE_SIZE else None,
-        )
-    )
 
 
 def _session(connection: Connection, session_id: str, lms_id: int, cursors: Cursors) -> bytes:

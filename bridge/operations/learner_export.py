@@ -25,7 +25,9 @@ from storage.queries.learner_data import Learner
 FIRST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 """The earliest date that a zip can hold: what is in it has none of its own."""
 _PRIVATE_FILE = 0o100600 << 16
-_JSON_COLUMNS = frozenset({"body", "state", "learner_attributes", "parameters", "response", "request_metadata"})
+_JSON_COLUMNS = frozenset(
+    {"activities", "body", "state", "learner_attributes", "parameters", "response", "request_metadata"}
+)
 """Columns that hold JSON, which becomes a part of the row's."""
 _TIMES = frozenset({"not_before"})
 """Columns that are times, beside those whose names end in `_at`."""

@@ -9,12 +9,12 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, func, select, union_all
 from sqlalchemy import exists as exists_clause
 
+from storage.gradebook_tables import course_activity_list, course_registration
 from storage.search_tables import search_entry
 from storage.states import DeliveryState, SearchKind
 from storage.tables import (
     attempt,
     audit_log,
-    course_registration,
     delivery,
     delivery_try,
     document,
@@ -86,25 +86,30 @@ def learner_tables(learner: Learner) -> list[LearnerTable]:
         ),
         select(delivery_try.c.delivery_id, delivery_try.c.try_id).where(delivery_try.c.delivery_id.in_(delivery_ids)),
     ).subquery()
-    in_course = and_(
-        course_registration.c.lms_id == enrollment.c.lms_id,
-        course_registration.c.learner_id == enrollment.c.learner_id,
-    )
+
+    def of_course(name: str, description: str, of: Table, *left_out: str) -> LearnerTable:
+        columns = [lms.c.name.label("lms"), *_without(of, "lms_id", *left_out)]
+        rows = select(*columns).select_from(of.join(lms)).where(of.c.learner_id == learner.id, *of_lms)
+        return LearnerTable(name, description, rows.order_by(of.c.lms_id, of.c.course_id))
+
     return [
         table(
             "enrollments",
             "Activities that the learner has, with the names that the LMS sent, and the best result in each.",
-            [lms.c.name.label("lms"), *_without(enrollment, "lms_id", "version")],
+            [lms.c.name.label("lms"), *_without(enrollment, "lms_id", "version", "update_number")],
             enrollment.join(lms),
             enrollment.c.id,
         ),
-        table(
+        of_course(
             "course_registrations",
             "Registrations that an LMS gave the learner in courses.",
-            [lms.c.name.label("lms"), *_without(course_registration, "lms_id")],
-            course_registration.join(lms, lms.c.id == course_registration.c.lms_id).join(enrollment, in_course),
-            course_registration.c.lms_id,
-            course_registration.c.course_id,
+            course_registration,
+        ),
+        of_course(
+            "course_activity_lists",
+            "Activities of courses as an LMS listed them for the learner.",
+            course_activity_list,
+            "digest",
         ),
         LearnerTable(
             "search_entries",

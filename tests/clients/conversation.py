@@ -20,6 +20,7 @@ def talk(url: str, token: str) -> dict[str, object]:
         ActivityFields,
         AllInOneBody,
         AllInOneBodyCmiType0,
+        CompletionStatus,
         LearnerFields,
         OpenSessionBody,
         ProgressBody,
@@ -47,7 +48,8 @@ def talk(url: str, token: str) -> dict[str, object]:
         progress = post_progress.sync(
             "237", client=client, body=ProgressBody(user="u3", cmi_data=ProgressBodyCmiDataType0.from_dict(completed))
         )
-        enrollments = get_enrollments.sync(client=client, learner="u2")
+        enrollments = get_enrollments.sync(client=client, learner="u2", completion=CompletionStatus.COMPLETED, limit=5)
+        unchanged = get_enrollments.sync(client=client, since=get_enrollments.sync(client=client).next_)
         unknown = get_session.sync(uuid.uuid4(), client=client)
         return {
             "entry": opened.attempt.entry,
@@ -58,6 +60,7 @@ def talk(url: str, token: str) -> dict[str, object]:
             "launched": launched.to_dict(),
             "progress": progress.to_dict(),
             "enrolled": [enrollment.learner.id for enrollment in enrollments.enrollments],
+            "unchanged": [len(unchanged.enrollments), unchanged.more],
             "unknown": unknown.to_dict(),
             "alive": is_alive.sync(client=client).status,
             "ready": is_ready.sync(client=client).status,

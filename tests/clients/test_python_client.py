@@ -65,6 +65,7 @@ async def test_a_generated_client_opens_a_session_stores_commits_and_reads_the_a
     assert result["launched"]["attempt"]["score"] == {"scaled": 0.85, "raw": 85}
     assert result["progress"]["enrollment"]["activity"]["id"] == "237"
     assert result["enrolled"] == ["u2"]
+    assert result["unchanged"] == [0, False]
     assert result["unknown"]["code"] == "session-unknown"
     assert (result["alive"], result["ready"], result["title"]) == ("alive", "ready", "scorm-xapi-bridge")
 

@@ -234,7 +234,7 @@ async def test_no_topic_in_the_address_makes_the_bridge_fail(bridge: Bridge, top
 
 
 @pytest.mark.parametrize(
-    "query", ["learner=%00", "learner=%ED%A0%80", "activity=%FF", "after=x", "after=-1", "after=99999999999999999999"]
+    "query", ["learner=%00", "learner=%ED%A0%80", "activity=%FF", "since=x", "since=-1", "limit=99999999999999999999"]
 )
 async def test_no_question_makes_the_bridge_fail(bridge: Bridge, query: str) -> None:
     status, _ = await bridge.get(URL(f"/v1/enrollments?{query}", encoded=True))

@@ -9,7 +9,9 @@ from bridge.http.openapi import description
 from tests.support.bridge import Bridge
 
 SESSION = "6f3c2a9e-0000-4000-8000-000000000001"
-STRICT = ("openSession", "getSession", "getAttempt", "getEnrollments", "getDescription")
+STRICT = ("openSession", "getSession", "getAttempt", "getCourse", "getEnrollments", "getDescription")
+VALUES = {"learner": "u1", "completion": "completed", "since": "0-0", "limit": "1"}
+"""Values of parameters for which 0 is none."""
 OPERATIONS = {
     operation["operationId"]: (method, path, operation)
     for path, methods in description()["paths"].items()
@@ -22,14 +24,14 @@ async def test_every_address_that_takes_no_others_refuses_an_unknown_one(bridge:
     for name in STRICT:
         method, path, operation = OPERATIONS[name]
         names = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"]
-        address = path.format(session_id=SESSION, attempt_id=attempt)
+        address = path.format(session_id=SESSION, attempt_id=attempt, course_id="235")
 
-        status, problem = await _send(bridge, method, f"{address}?since=2026-01-31")
+        status, problem = await _send(bridge, method, f"{address}?until=2026-01-31")
         assert (status, problem["code"]) == (400, "unknown-parameter"), name
-        assert "'since'" in problem["detail"], name
+        assert "'until'" in problem["detail"], name
         assert all(parameter in problem["detail"] for parameter in names), name
 
-        query = "&".join(f"{parameter}=0" for parameter in names)
+        query = "&".join(f"{parameter}={VALUES.get(parameter, '0')}" for parameter in names)
         assert (await _send(bridge, method, f"{address}?{query}"))[0] == 200, name
 
 
@@ -40,7 +42,7 @@ async def _send(bridge: Bridge, method: str, address: str) -> tuple[int, dict[st
 
 
 async def test_a_stranger_learns_nothing_but_that_a_token_is_needed(bridge: Bridge) -> None:
-    status, problem = await bridge.get("/v1/enrollments?since=2026-01-31", token=None)
+    status, problem = await bridge.get("/v1/enrollments?until=2026-01-31", token=None)
 
     assert (status, problem["code"]) == (401, "no-token")
 

@@ -33,6 +33,7 @@ RULES: dict[tuple[str, str], TokenScope | None] = {
     ("PUT", DOOR): TokenScope.COMMIT,
     ("POST", "/v1/formats/scorm-cloud"): TokenScope.COMMIT,
     ("GET", "/v1/attempts/{attempt_id}"): TokenScope.READ,
+    ("GET", "/v1/courses/{course_id}"): TokenScope.READ,
     ("GET", "/v1/enrollments"): TokenScope.READ,
     ("POST", "/v1/browser/sessions"): None,
     ("GET", "/"): None,
@@ -49,6 +50,7 @@ ID = "00000000-0000-4000-8000-0000000000aa"
 def _addresses(path: str) -> list[str]:
     """Return the addresses of a route: one, or one for each format."""
     filled = path.replace("{session_id}", ID).replace("{attempt_id}", ID).replace("{topic_id}", "235")
+    filled = filled.replace("{course_id}", "c7")
     return [filled.replace("{format}", name) for name in formats.BY_NAME] if "{format}" in path else [filled]
 
 

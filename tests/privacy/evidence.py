@@ -252,7 +252,10 @@ async def _commit_from_a_page(bridge: Bridge, evidence: Evidence) -> None:
 async def _open(bridge: Bridge, name: str) -> dict[str, Any]:
     body = {"learner": LEARNER, "activity": {"id": f"activity-{name}"}, "scorm_version": "1.2"}
     if name == "moodle":
-        body |= {"course": {"id": "c"}, "registration": "6f0f0a6e-7d0c-4d0b-8d2b-9d0c0f1d2e3f"}
+        body |= {
+            "course": {"id": "c", "activities": ["235", "236"]},
+            "registration": "6f0f0a6e-7d0c-4d0b-8d2b-9d0c0f1d2e3f",
+        }
     status, opened = await bridge.post("/v1/sessions", body, headers=HEADERS)
     assert status == 200, opened
     return dict(opened)
@@ -263,7 +266,11 @@ async def _ask(bridge: Bridge, evidence: Evidence) -> None:
     for path in ("/healthz", "/readyz", "/openapi.json", "/metrics", "/audit/sign-in"):
         evidence.public[path] = await _get(bridge, path)
     reports = [report for name in BODIES for report in bridge.reports(LEARNER_ID, f"activity-{name}")]
-    paths = [f"/v1/enrollments?learner={LEARNER_ID}", *(f"/v1/attempts/{report.attempt.uuid}" for report in reports)]
+    paths = [
+        f"/v1/enrollments?learner={LEARNER_ID}",
+        f"/v1/courses/c?learner={LEARNER_ID}",
+        *(f"/v1/attempts/{report.attempt.uuid}" for report in reports),
+    ]
     paths += [f"/v1/sessions/{session.session_id}" for report in reports for session in report.sessions]
     answers = [await _get(bridge, path, Authorization=f"Bearer {bridge.token}") for path in paths]
     evidence.answers["questions of the LMS"] = "\n".join(answers)

@@ -93,7 +93,7 @@ ADDED = (
     enrollment.c.version, enrollment.c.latest_attempt, enrollment.c.sco, enrollment.c.learner_attributes,
     enrollment.c.learner_mbox, enrollment.c.activity_description, enrollment.c.course_description, enrollment.c.state,
     attempt.c.documents_due, journal.c.request_metadata, journal.c.mapping_version_id, delivery.c.shard,
-    delivery.c.settled_by, session.c.source, tables.lms.c.learner_ids,
+    delivery.c.settled_by, session.c.source, enrollment.c.update_number, tables.lms.c.learner_ids,
 )  # fmt: skip
 """Columns that they got later."""
 OLD_NAMES = {
