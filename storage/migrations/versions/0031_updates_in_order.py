@@ -37,7 +37,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f(_INDEX), "enrollment", ["lms_id", "update_number", "id"])
-    op.execute("UPDATE schema_compatibility SET oldest_revision = '0029'")
+    op.execute("UPDATE schema_compatibility SET oldest_revision = '0031'")
 
 
 def downgrade() -> None:

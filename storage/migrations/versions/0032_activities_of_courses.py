@@ -31,9 +31,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["lms_id"], ["lms.id"], name=op.f("fk_course_activity_list_lms_id")),
         sa.PrimaryKeyConstraint("lms_id", "learner_id", "course_id", name=op.f("pk_course_activity_list")),
     )
-    op.execute("UPDATE schema_compatibility SET oldest_revision = '0030'")
+    op.execute("UPDATE schema_compatibility SET oldest_revision = '0032'")
 
 
 def downgrade() -> None:
-    op.execute("UPDATE schema_compatibility SET oldest_revision = '0029'")
+    op.execute("UPDATE schema_compatibility SET oldest_revision = '0031'")
     op.drop_table("course_activity_list")
