@@ -148,7 +148,7 @@ test: env test-tools
 test-quick: env
 	$(BIN)/python -m pytest -q -n 2 -m "not slow" -k "not postgresql" $(QUICK) $(ARGS)
 
-coverage: QUICK += tests/alerts tests/cli
+coverage: QUICK += tests/alerts tests/cli tests/packages
 coverage: ARGS += --cov --cov-report=term:skip-covered --cov-fail-under=$(MIN_COVERAGE)
 coverage: test-quick
 

@@ -109,9 +109,9 @@ def test_a_condition_of_few_answers_is_worked_out_once_for_each_and_remembers_a_
     condition = compile_condition('session.mode == "normal" && !enrollment.passed')
 
     for number in range(MAX_ANSWERS * 2):
-        assert not condition.holds_for((f"m{number}", "credit", "", "unknown", False, False))
-    assert condition.holds_for(("normal", "credit", "", "unknown", False, False))
-    assert not condition.holds_for(("normal", "credit", "", "unknown", False, True))
+        assert not condition.holds_for((f"m{number}", "credit", "", "unknown", "server", False, False))
+    assert condition.holds_for(("normal", "credit", "", "unknown", "server", False, False))
+    assert not condition.holds_for(("normal", "credit", "", "unknown", "server", False, True))
     assert len(condition.answers) == MAX_ANSWERS
 
 

@@ -175,7 +175,7 @@ def test_a_number_is_not_given_again_when_its_enrollment_was_erased(engine: Engi
     with writing(engine) as connection:
         _touch(connection, ids[2])
     assert follower.poll() == [ids[2]]
-    plan = ErasurePlan(0, frozenset(), (), lambda *_: "", "")
+    plan = ErasurePlan(0, frozenset(), (), lambda *_: "", "", lambda *_: None)
     with writing(engine) as connection:
         attempts.lock(connection, [ids[2]], [])
         erasing._erase_enrollment(connection, erasing._Part(plan, "", NOW), ids[2])
