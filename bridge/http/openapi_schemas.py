@@ -202,6 +202,7 @@ def _browser_bodies(derived: dict[str, Schema]) -> dict[str, Schema]:
             "name": nullable(_NAME),
         }
     groups["Activity"]["properties"]["type"] = nullable(_TYPE_IRI)
+    groups["Course"]["properties"]["activities"] = nullable(_ACTIVITY_LIST)
     learner["properties"] = {
         "id": {"anyOf": [*_IDS]},
         "sha256": {"type": "string", "pattern": "^[0-9A-Fa-f]{64}$", "description": "SHA-256 of the id, in its place."},
