@@ -107,14 +107,20 @@ Fault = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
 """Answers a request instead of the LRS, or returns None to let it pass."""
 
 
+def _now() -> datetime:
+    return datetime(2026, 6, 1, tzinfo=UTC)
+
+
 @asynccontextmanager
-async def serve_lrs(fault: Fault | None = None, **options: Any) -> AsyncIterator[Lrs]:
+async def serve_lrs(
+    fault: Fault | None = None, *, now: Callable[[], datetime] = _now, **options: Any
+) -> AsyncIterator[Lrs]:
     """Run a sandbox LRS with options of its own."""
-    app = create_lrs(now=_now, **options)
+    app = create_lrs(now=now, **options)
     if fault is not None:
         app.middlewares.insert(0, _faulty(fault))
     server = TestServer(app)
-    lrs = Lrs(server, app, _now)
+    lrs = Lrs(server, app, now)
 
     @web.middleware
     async def record(request: web.Request, handler: Any) -> web.StreamResponse:
@@ -141,10 +147,6 @@ def _faulty(fault: Fault) -> Any:
         return answer if answer is not None else await handler(request)
 
     return faulty
-
-
-def _now() -> datetime:
-    return datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def posted_ids(body: bytes) -> list[str]:
