@@ -62,7 +62,7 @@ async def test_ten_years_are_imported_go_on_live_and_move_to_another_lrs(
 
     await _import_history(story, server, old, tmp_path)
     await _go_on_live(story, server, old)
-
+    assert await server.stop() == 0
     await _replace_the_lrs(story, database_url, old, new, new_server)
 
 
