@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 
+from storage import tokens
 from storage.learner_ids import decode_rules
 from storage.lms import Lms
 from storage.states import TokenStatus
@@ -38,9 +39,7 @@ class BrowserKey:
 
     def status(self, now: int) -> TokenStatus:
         """Return whether it is valid."""
-        if self.revoked_at is not None:
-            return TokenStatus.REVOKED
-        return TokenStatus.VALID if self.expires_at is None or now < self.expires_at else TokenStatus.EXPIRED
+        return tokens.status_of(now, expires_at=self.expires_at, revoked_at=self.revoked_at)
 
     def permits_activity(self, activity_id: str) -> bool:
         """Return whether sessions may be of an activity."""
@@ -93,14 +92,7 @@ def revoke(connection: Connection, key_ids: Iterable[int], now: int) -> None:
 
 def note_uses(connection: Connection, uses: Mapping[int, int]) -> None:
     """Store when keys were last used, by their number; what another process noted later is kept."""
-    statement = (
-        update(browser_key)
-        .where(browser_key.c.id == bindparam("key_id"))
-        .where(or_(browser_key.c.last_used_at.is_(None), browser_key.c.last_used_at < bindparam("used_at")))
-        .values(last_used_at=bindparam("used_at"))
-    )
-    if uses:
-        connection.execute(statement, [{"key_id": key_id, "used_at": at} for key_id, at in sorted(uses.items())])
+    tokens.note_uses(connection, uses, browser_key)
 
 
 def _query() -> Select[Any]:

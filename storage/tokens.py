@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, Table, bindparam, insert, or_, select, update
 
 from storage.lms import Lms
 from storage.states import TokenScope, TokenStatus
@@ -35,9 +35,14 @@ class StoredToken:
 
     def status(self, now: int) -> TokenStatus:
         """Return whether it is valid."""
-        if self.revoked_at is not None:
-            return TokenStatus.REVOKED
-        return TokenStatus.VALID if self.expires_at is None or now < self.expires_at else TokenStatus.EXPIRED
+        return status_of(now, expires_at=self.expires_at, revoked_at=self.revoked_at)
+
+
+def status_of(now: int, *, expires_at: int | None, revoked_at: int | None) -> TokenStatus:
+    """Return whether what an LMS was given, a token or a browser key, is valid at a time."""
+    if revoked_at is not None:
+        return TokenStatus.REVOKED
+    return TokenStatus.VALID if expires_at is None or now < expires_at else TokenStatus.EXPIRED
 
 
 def digest(secret: str) -> str:
@@ -95,16 +100,19 @@ def replace(connection: Connection, token_id: int, *, replaced_by: int, expires_
     connection.execute(update(token).where(token.c.id == token_id).values(values))
 
 
-def note_uses(connection: Connection, uses: Mapping[int, int]) -> None:
-    """Store when tokens were last used, by their number; what another process noted later is kept."""
+def note_uses(connection: Connection, uses: Mapping[int, int], table: Table = token) -> None:
+    """Store when tokens, or the rows of another table like theirs, were last used, by their number.
+
+    What another process noted later is kept.
+    """
     statement = (
-        update(token)
-        .where(token.c.id == bindparam("token_id"))
-        .where(or_(token.c.last_used_at.is_(None), token.c.last_used_at < bindparam("used_at")))
+        update(table)
+        .where(table.c.id == bindparam("row_id"))
+        .where(or_(table.c.last_used_at.is_(None), table.c.last_used_at < bindparam("used_at")))
         .values(last_used_at=bindparam("used_at"))
     )
     if uses:
-        rows = [{"token_id": token_id, "used_at": used_at} for token_id, used_at in sorted(uses.items())]
+        rows = [{"row_id": row_id, "used_at": used_at} for row_id, used_at in sorted(uses.items())]
         connection.execute(statement, rows)
 
 

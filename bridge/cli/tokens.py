@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bridge.cli.database import errors_as_messages, open_connection, open_database, open_transaction
+from bridge.cli.database import open_connection, open_transaction
 from bridge.cli.options import AS_JSON, BY, OPTIONAL_REASON, REASON, DurationType
 from bridge.cli.output import print_items, print_table
 from bridge.clock import format_timestamp, system_now
@@ -15,7 +15,6 @@ from bridge.operations.tokens import TokenError
 from bridge.settings import Settings
 from bridge.token_monitor import TOKEN_INTERVAL
 from storage import tokens as stored
-from storage.engine import writing
 from storage.states import TokenScope
 
 NUMBER = click.argument("number", type=click.IntRange(1, 2**63 - 1))
@@ -63,7 +62,7 @@ def create(  # noqa: PLR0913 -- one for each option
 ) -> None:
     """Create a token for an LMS and print it, alone, on standard output. It is shown only once."""
     now = system_now()
-    with errors_as_messages(*_ERRORS), open_database(settings) as engine, writing(engine) as connection:
+    with open_transaction(settings, *_ERRORS) as connection:
         issued = operations.create_token(
             connection,
             LmsRegistration(name, home_page, origins),

@@ -14,7 +14,9 @@ from sqlalchemy import Connection, Engine
 
 from bridge.clock import NewId, Now
 from bridge.operations.audit_context import AuditAction, AuditContext, record
+from bridge.operations.browser_keys import browser_key_subject
 from bridge.operations.lms import describe_contents, find_lms
+from bridge.operations.tokens import token_subject
 from mappings.xapi.voiding import VOIDED
 from storage import browser_keys, erasing, erasures, lms_contents, tokens
 from storage.engine import Transact, reading, transactions
@@ -76,11 +78,12 @@ def _begin(
     valid = [token.id for token in tokens.of_lms(connection, owner.id) if token.revoked_at is None]
     tokens.revoke(connection, valid, context.at)
     for token_id in valid:
-        record(connection, context, AuditAction.REVOKE_TOKEN, f"{name}, token {token_id}", detail="LMS removed")
+        record(connection, context, AuditAction.REVOKE_TOKEN, token_subject(owner, token_id), detail="LMS removed")
     pages = [key.id for key in browser_keys.of_lms(connection, owner.id) if key.revoked_at is None]
     browser_keys.revoke(connection, pages, context.at)
     for key_id in pages:
-        record(connection, context, AuditAction.REVOKE_BROWSER_KEY, f"{name}, key {key_id}", detail="LMS removed")
+        subject = browser_key_subject(owner, key_id)
+        record(connection, context, AuditAction.REVOKE_BROWSER_KEY, subject, detail="LMS removed")
     key = erasures.ensure_digest_key(connection, secrets.token_bytes(32))
     digest = erasures.learner_digest(key, owner.id, EVERYBODY)
     erasure_id = erasures.unfinished(connection, digest)

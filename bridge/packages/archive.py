@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import struct
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from io import BytesIO
+from operator import itemgetter
 from typing import BinaryIO, NamedTuple, TypeAlias
 
 from bridge.packages import PackageError
@@ -65,9 +67,9 @@ class Archive:
             raise PackageError(f"It has {len(infos):,} files; packages of up to {MAX_ENTRIES:,} are taken.")
         _check_sizes(infos)
         names = [_checked_name(info) for info in infos]
-        if len(set(names)) < len(names):
-            twice = next(name for place, name in enumerate(names) if name in names[:place])
-            raise PackageError(f"It has {twice!r} twice: which one an LMS unpacks, nobody can say.")
+        name, times = max(Counter(names).items(), key=itemgetter(1), default=("", 0))
+        if times > 1:
+            raise PackageError(f"It has {name!r} twice: which one an LMS unpacks, nobody can say.")
         self.entries = self._locate(infos)
 
     @property
@@ -102,7 +104,7 @@ class Archive:
                 segments.append(self._bytes(entry.offset, entry.end))
             else:
                 at = output.tell()
-                self._copy(entry.offset, entry.end, output)
+                copy_span(self._file, (entry.offset, entry.end - entry.offset), output)
                 segments.append((at, entry.end - entry.offset))
                 records.append(_moved(entry.record, at))
             position = entry.end
@@ -132,9 +134,6 @@ class Archive:
     def _bytes(self, start: int, end: int) -> bytes:
         self._file.seek(start)
         return self._file.read(end - start)
-
-    def _copy(self, start: int, end: int, output: BinaryIO) -> None:
-        copy_span(self._file, (start, end - start), output)
 
 
 class Rebuilt(NamedTuple):

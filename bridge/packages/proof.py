@@ -91,17 +91,16 @@ async def prove(original: Path, wrapped: Path, player: Path, play: Play | None =
         PackageError: Playwright or a browser is missing, or a package cannot be read.
     """
     with tempfile.TemporaryDirectory() as directory:
-        folders = [_unpacked(package, Path(directory) / name) for name, package in _named(original, wrapped)]
+        folders = [
+            _unpacked(package, Path(directory) / name)
+            for name, package in (("original", original), ("wrapped", wrapped))
+        ]
         manifest = read_manifest((folders[0] / MANIFEST).read_bytes())
         async with _lms(player, folders) as address, _browser() as browser:
             return [
                 await _proof(browser, f"{address}/?version={manifest.scorm_version}", launch, play or wait_until_quiet)
                 for launch in _launches(manifest)
             ]
-
-
-def _named(original: Path, wrapped: Path) -> Sequence[tuple[str, Path]]:
-    return (("original", original), ("wrapped", wrapped))
 
 
 def _unpacked(package: Path, folder: Path) -> Path:

@@ -12,7 +12,6 @@ from mappings.definition.model import MappingDefinition
 from mappings.definition.statement_context import fill_iri
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_context = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -26,8 +25,8 @@ def source_key(definition: MappingDefinition, bound_templates: BoundTemplates) -
 def with_extension(statement: bytes, key: str, value: str) -> bytes:
     """Return a statement with one more extension in its context; all else of it stays as it is."""
     parts = _decode(statement)
-    context = _decode_context(parts.get("context", b"{}"))
-    extensions = _decode_context(context.get("extensions", b"{}"))
+    context = _decode(parts.get("context", b"{}"))
+    extensions = _decode(context.get("extensions", b"{}"))
     extensions[key] = msgspec.Raw(_encode(value))
     context["extensions"] = msgspec.Raw(_encode(extensions))
     parts["context"] = msgspec.Raw(_encode(context))

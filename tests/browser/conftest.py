@@ -29,8 +29,8 @@ ARGUMENTS = (
 )
 PLAYER_WARNING = "useAsynchronousCommits=true is not SCORM compliant"
 """What scorm-again says to whoever has the console open, each time that it starts."""
-SANDBOX_LEFT = "^failed: GET [^ ]*/sandbox/live: net::ERR_ABORTED$"
-"""What a browser says of the sandbox's start page when it is left: it hears no more news."""
+SANDBOX_LEFT = "^failed: GET [^ ]*/sandbox/(?:live)?: net::ERR_ABORTED$"
+"""What a browser says of the sandbox's start page when it is left: it hears no news, nor loads what it heard of."""
 TELL_VIOLATIONS = """document.addEventListener("securitypolicyviolation", violation =>
     console.error(`Content Security Policy: ${violation.violatedDirective} ${violation.blockedURI}`))"""
 

@@ -44,7 +44,13 @@ def playable(request: pytest.FixtureRequest) -> str:
     indirect=["playable"],
 )
 async def test_a_passed_course_is_told_once_in_order_and_the_same_everywhere(
-    start: StartSandbox, lrs: LearningLocker, page: Page, learner: str, version: str, playable: str
+    # the database before `start`: what was set up first is dropped last, once no bridge asks it for anything
+    playable: str,
+    start: StartSandbox,
+    lrs: LearningLocker,
+    page: Page,
+    learner: str,
+    version: str,
 ) -> None:
     bridge = await start(playable, lrs.endpoint)
     course = await bridge.launch(page, learner, version)
