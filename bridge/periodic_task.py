@@ -30,6 +30,7 @@ class PeriodicTask(ABC):
     def __init__(self, interval_seconds: float) -> None:
         self._interval_seconds = interval_seconds
         self._stopping = asyncio.Event()
+        self._ended = asyncio.Event()
         self._reported: str | None = None
         """The failure that was logged last, until a run succeeds."""
         self.runs = 0
@@ -44,6 +45,10 @@ class PeriodicTask(ABC):
     def stop(self) -> None:
         """Stop after the current run."""
         self._stopping.set()
+
+    async def join(self) -> None:
+        """Wait until `run` has ended, after `stop`."""
+        await self._ended.wait()
 
     async def run(self) -> None:
         """Run periodically until `stop`. No error ends it."""
@@ -62,6 +67,7 @@ class PeriodicTask(ABC):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._interval_seconds):
                     await self._stopping.wait()
+        self._ended.set()
 
     def _report_failure(self, error: Exception) -> None:
         """Log a failure: the first of its kind in a row. An outage of the database is logged by itself."""

@@ -49,7 +49,9 @@ async def test_a_commit_is_stored_whole_or_not_at_all_whatever_fails(bridge: Bri
     """The statements are failed one after the other until a run gets through."""
     hit: list[str] = []
     assert bridge.client.app is not None
-    bridge.client.app[SEARCH_INDEXER].stop()  # it stores what it finds on the same thread, or between two counts
+    indexer = bridge.client.app[SEARCH_INDEXER]
+    indexer.stop()  # it stores what it finds on the same thread, or between two counts
+    await indexer.join()
     for number in range(1, MAX_STATEMENTS):
         who: dict[str, Any] = {"learner": {"id": f"u{number}"}, "activity": {"id": "235"}}
         if session == "known":
