@@ -9,8 +9,10 @@ PostgreSQL's with the page images after checkpoints.
 from __future__ import annotations
 
 import argparse
+import os
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +35,8 @@ SIZES = {
         SELECT c.relname, pg_relation_size(c.oid) + coalesce(pg_total_relation_size(nullif(c.reltoastrelid, 0)), 0)
         FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'i')""",
 }
+FILE_HEADER, FRAME_HEADER = 32, 24
+"""Bytes of SQLite's log before its first page, and before each one."""
 TABLES = {
     "sqlite": "SELECT name, tbl_name FROM sqlite_schema",
     "postgresql": """
@@ -51,6 +55,7 @@ class Usage:
     sizes: dict[str, int]
     tables: dict[str, str]
     log: int
+    logged: dict[str, int]
 
     @property
     def total(self) -> float:
@@ -89,15 +94,16 @@ def _measure(database_set: Databases, lrs: Lrs, kind: str, sessions: int, connec
         )  # fmt: skip
         check("bridge", url, result)
         _until_settled(engine)
-        written = log.bytes()
+        written, pages = log.close()
         after = _sizes(engine)
+        logged = _by_name(engine, pages)
         with reading(engine) as connection:
             statements: int = connection.execute(text("SELECT count(*) FROM statement")).scalar_one()
             rows = connection.execute(text(TABLES[engine.dialect.name]))
             tables = {name: table for name, table in rows if name != table}
         engine.dispose()
     sizes = {name: size - before.get(name, 0) for name, size in after.items() if size > before.get(name, 0)}
-    return Usage(sum(result["answered"].values()), statements, sizes, tables, written)
+    return Usage(sum(result["answered"].values()), statements, sizes, tables, written, logged)
 
 
 class _Log:
@@ -113,20 +119,38 @@ class _Log:
             self._reader.execute("BEGIN").execute("SELECT count(*) FROM lms").fetchall()
         self._before = self._position()
 
-    def bytes(self) -> int:
-        """Return how much was written; SQLite's log is emptied into its file."""
-        written = self._position() - self._before
+    def close(self) -> tuple[int, Counter[int]]:
+        """Return how much was written, and of SQLite's log, which is emptied into its file, how often each page."""
+        written, pages = self._position() - self._before, Counter[int]()
         if self._reader is not None:
+            with self._path().open("rb") as log:
+                page_size = int.from_bytes(log.read(FILE_HEADER)[8:12])
+                while header := log.read(FRAME_HEADER):
+                    pages[int.from_bytes(header[:4])] += 1
+                    log.seek(page_size, os.SEEK_CUR)
             self._reader.execute("COMMIT").execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._reader.close()
         self._engine.dispose()
-        return written
+        return written, pages
 
     def _position(self) -> int:
         if self._reader is not None:
-            return Path(f"{self._engine.url.database}-wal").stat().st_size
+            return self._path().stat().st_size
         with self._engine.connect() as connection:
             return int(connection.exec_driver_sql("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").scalar_one())
+
+    def _path(self) -> Path:
+        return Path(f"{self._engine.url.database}-wal")
+
+
+def _by_name(engine: Engine, pages: Counter[int]) -> dict[str, int]:
+    """Return the bytes of pages by the table or index that has them now."""
+    names: dict[str, int] = {}
+    if pages:
+        with reading(engine) as connection:
+            for name, number, size in connection.exec_driver_sql("SELECT name, pageno, pgsize FROM dbstat"):
+                names[name] = names.get(name, 0) + pages[number] * size
+    return names
 
 
 def _sizes(engine: Engine) -> dict[str, int]:
@@ -172,10 +196,15 @@ def _print(report: Report, usages: dict[str, Usage], connections: int) -> None:
     for kind, usage in usages.items():
         by_size = sorted(usage.sizes.items(), key=lambda entry: -entry[1])
         report.table(
-            f"{kind}: bytes a commit on disk, by table and index",
-            ["table or index", "of table", "bytes"],
+            f"{kind}: bytes a commit, by table and index",
+            ["table or index", "of table", "on disk", "written to the log"],
             [
-                [name, usage.tables.get(name, ""), f"{size / usage.commits:,.0f}"]
+                [
+                    name,
+                    usage.tables.get(name, ""),
+                    f"{size / usage.commits:,.0f}",
+                    f"{usage.logged[name] / usage.commits:,.0f}" if usage.logged else "",
+                ]
                 for name, size in by_size
                 if size >= usage.commits
             ],
