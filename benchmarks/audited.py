@@ -156,7 +156,7 @@ def _texts() -> Texts:
     with tempfile.TemporaryDirectory() as folder:
         engine = open_engine(f"sqlite:///{Path(folder) / 'one.db'}")
         migrate(engine)
-        journals.fill(engine, 1)
+        journals.fill(engine, 1, in_frames=False)
         with reading(engine) as connection:
             row = connection.execute(
                 text(

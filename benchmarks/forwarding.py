@@ -29,6 +29,7 @@ from benchmarks.usage import cpu_seconds
 from benchmarks.workload import KINDS as SESSION_KINDS
 from benchmarks.workload import PER_SESSION, Requests
 from bridge.forwarding.forwarder import BATCH_SIZE
+from storage import frames
 from storage.engine import open_engine, reading, writing
 
 KINDS = ("SQLite", "PostgreSQL")
@@ -91,11 +92,11 @@ class Outbox:
         with reading(engine) as connection:
             rows = connection.execute(
                 text(
-                    "SELECT statement.id, body FROM delivery JOIN statement USING (attempt_id, position)"
+                    "SELECT statement.id, body, frame FROM delivery JOIN statement USING (attempt_id, position)"
                     " ORDER BY delivery.id"
                 )
             )
-            self.statements = [(str(row[0]), row[1]) for row in rows]
+            self.statements = [(str(row[0]), frames.text_of(connection, row[1], row[2])) for row in rows.all()]
         engine.dispose()
 
     def copy(self, name: str) -> str:

@@ -18,6 +18,7 @@ from bridge.commits.write_queue import BATCH_SIZE, QueuedCommand, WriteQueue
 from bridge.formats import CommitRequest, native
 from bridge.mapping_library.activation import store_version
 from bridge.mapping_library.documents import load_mapping
+from bridge.mapping_library.frame_dictionaries import ensure_dictionary
 from bridge.mapping_library.reloader import build_active_mapping
 from mappings.attempt import ReceivedCommit
 from mappings.cmi import parse_cmi
@@ -27,12 +28,14 @@ from storage.engine import writing
 START = 1_767_225_600_000
 
 
-def fill(engine: Engine, sessions: int) -> None:
-    """Store so many sessions as the service does."""
+def fill(engine: Engine, sessions: int, *, in_frames: bool = True) -> None:
+    """Store so many sessions as the service does; `in_frames` says whether texts are compressed."""
     mapping, clock = load_mapping("scorm-profile"), [START]
     with writing(engine) as connection:
         lms_id = lms.register(connection, name="lms", home_page="https://lms.example.org", origins=(), now=START).id
         version = build_active_mapping(store_version(connection, mapping, START), mapping, ())
+        if in_frames:
+            ensure_dictionary(connection, version.id, mapping, START)
     dependencies = CommitDependencies(ActiveMappings(version), lambda: clock[0], random_id)
     queue = WriteQueue(dependencies)
     together = 64

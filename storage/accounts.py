@@ -7,8 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 
 from storage import sign_ins
+from storage.account_tables import account, mapping_draft
 from storage.engine import insert_for
-from storage.tables import account, mapping_draft
 
 
 class StoredAccount(NamedTuple):

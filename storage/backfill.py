@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, select, update
 
-from storage import attempts, target_statements
+from storage import attempts, frames, target_statements
 from storage.outbox import LATE, SHARDS, UNASSIGNED, insert_deliveries
 from storage.prepared import Write, write
 from storage.states import DeliveryState
@@ -75,6 +75,7 @@ def missing(connection: Connection, target: str, ids: Collection[int], span: Bac
         statement.c.rule,
         statement.c.body,
         statement.c.created_at,
+        statement.c.frame,
     )
     query = (
         select(*columns)
@@ -89,7 +90,12 @@ def missing(connection: Connection, target: str, ids: Collection[int], span: Bac
     )
     if span.rule is not None:
         query = query.where(statement.c.rule == span.rule)
-    return [MissingStatement(*row[:3], str(row[3]), *row[4:]) for row in connection.execute(query)]
+    return [
+        MissingStatement(
+            *row[:3], str(row[3]), *row[4:6], frames.text_of(connection, row.body, row.frame), row.created_at
+        )
+        for row in connection.execute(query).all()
+    ]
 
 
 def rule_of(connection: Connection, statement_id: str) -> tuple[int, str] | None:
@@ -131,7 +137,7 @@ def queue(
         (target, row.attempt_id, row.position, row.attempt_id % SHARDS, DeliveryState.WAITING.value, 0, LATE)
         for row in statements
     ]
-    write(connection, [target_statements.adding(forms), Write(insert_deliveries, rows)])
+    write(connection, [target_statements.adding(connection, forms), Write(insert_deliveries, rows)])
 
 
 def lacking_documents(connection: Connection, target: str, ids: Collection[int]) -> set[int]:

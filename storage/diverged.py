@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, literal_column, select, update
 
+from storage import frames
 from storage.deliveries import of_state
 from storage.queries.keyset import Count, up_to
 from storage.states import DeliveryState, TryOutcome
@@ -79,7 +80,9 @@ def load(connection: Connection, delivery_ids: Sequence[int]) -> list[DivergedDe
             statement.c.id,
             *(statement.c[name] for name in names),
             target_statement.c.form,
-            target_statement.c.body,
+            target_statement.c.body.label("own_body"),
+            statement.c.frame,
+            target_statement.c.frame.label("own_frame"),
         )
         .select_from(
             delivery.join(try_, try_.c.id == delivery.c.settled_by)
@@ -100,7 +103,17 @@ def load(connection: Connection, delivery_ids: Sequence[int]) -> list[DivergedDe
         .where(delivery.c.id.in_(delivery_ids), *of_state(DeliveryState.DEAD), _IS_DIVERGED)
         .order_by(delivery.c.attempt_id, delivery.c.position, delivery.c.target)
     )
-    return [DivergedDelivery._make(row) for row in rows]
+    return [
+        DivergedDelivery._make(
+            (
+                *row[:11],
+                frames.text_of(connection, row.body, row.frame),
+                row.form,
+                None if row.own_body is None else frames.text_of(connection, row.own_body, row.own_frame),
+            )
+        )
+        for row in rows.all()
+    ]
 
 
 def statement_ids(connection: Connection, attempt_ids: Sequence[int]) -> dict[int, set[str]]:

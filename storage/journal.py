@@ -6,10 +6,11 @@ Rows are only added. Retention empties old ones of their content, and erasing a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, or_, select
 
+from storage import frames
 from storage.prepared import Write, insert_into
 from storage.tables import journal
 
@@ -37,7 +38,16 @@ class JournalEntry(NamedTuple):
     mapping_version_id: int
 
 
-_insert = insert_into(journal, JournalEntry._fields)
+_insert = insert_into(journal, (*JournalEntry._fields, "body_size", "dictionary_id", "frame"))
+BODY_SIZE = func.coalesce(journal.c.body_size, func.length(journal.c.body))
+"""Bytes of a commit's body, in whichever form it is stored; null where it is another commit's, or was removed."""
+
+
+class StoredContent(NamedTuple):
+    """What is stored of a commit's response and body; what was removed, or never was there, is None."""
+
+    response: str | None
+    body: bytes | None
 
 
 class PriorEntry(NamedTuple):
@@ -52,9 +62,31 @@ class PriorEntry(NamedTuple):
 _EARLIER = select(*(journal.c[name] for name in PriorEntry._fields)).where(journal.c.duplicate_of.is_(None))
 
 
-def appending(entries: Sequence[JournalEntry]) -> Write:
-    """Return what adds commits."""
-    return Write(_insert, entries)
+def appending(connection: Connection, entries: Sequence[JournalEntry]) -> Write:
+    """Return what adds commits, their responses and bodies in frames."""
+    contents = [(entry.mapping_version_id, pack(entry.response, entry.body)) for entry in entries]
+    rows: list[tuple[Any, ...]] = []
+    for entry, frame in zip(entries, frames.compress(connection, contents), strict=True):
+        if frame.content is None:
+            rows.append((*entry, None, *frame))
+        else:
+            size = None if entry.body is None else len(entry.body)
+            rows.append((*entry[:10], None, None, *entry[12:], size, *frame))
+    return Write(_insert, rows)
+
+
+def pack(response: str | None, body: bytes | None) -> bytes:
+    """Return a response and a body as one text; nothing without a body, which is stored as it is."""
+    return b"" if body is None else (response or "").encode() + b"\n" + body
+
+
+def content_of(connection: Connection, response: str | None, body: bytes | None, frame: bytes | None) -> StoredContent:
+    """Return a commit's response and body, given its columns."""
+    if frame is None:
+        return StoredContent(response, None if body is None else bytes(body))
+    # JSON has no line breaks
+    text, _, content = frames.decompress(connection, frame).partition(b"\n")
+    return StoredContent(text.decode() or None, content)
 
 
 def earlier(
@@ -80,7 +112,9 @@ def last_number(connection: Connection, session_id: str) -> int:
 
 def response(connection: Connection, session_id: str, number: int) -> str | None:
     """Return the response to a commit, as JSON, None where it was removed as it had become old."""
-    stored: str | None = connection.execute(
-        select(journal.c.response).where(journal.c.session_id == session_id, journal.c.number == number)
-    ).scalar_one()
-    return stored
+    row = connection.execute(
+        select(journal.c.response, journal.c.body, journal.c.frame).where(
+            journal.c.session_id == session_id, journal.c.number == number
+        )
+    ).one()
+    return content_of(connection, *row).response

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from storage import attempts
+from storage import attempts, frames
 from storage.attempts import Attempt, Enrollment, Session
+from storage.journal import content_of
 from storage.tables import attempt, delivery, enrollment, journal, lms, session, statement
 
 TOGETHER = 200
@@ -82,9 +83,9 @@ def commits(connection: Connection, enrollment_ids: Sequence[int]) -> Generator[
 
     Where not all of them are taken, this must be closed before the connection is.
     """
-    columns = (journal.c[name] for name in JournalRow._fields if name != "enrollment_id")
+    columns = [journal.c[name] for name in JournalRow._fields if name != "enrollment_id"]
     result = connection.execute(
-        select(attempt.c.enrollment_id, *columns)
+        select(attempt.c.enrollment_id, *columns, journal.c.frame)
         .select_from(journal.join(session).join(attempt))
         .where(attempt.c.enrollment_id.in_(enrollment_ids), journal.c.duplicate_of.is_(None))
         # within an enrollment, rows are numbered in the order of their transactions: it is locked meanwhile
@@ -93,7 +94,8 @@ def commits(connection: Connection, enrollment_ids: Sequence[int]) -> Generator[
     )
     with result as rows:
         for row in rows:
-            yield JournalRow._make(row)
+            body = content_of(connection, None, row.body, row.frame).body
+            yield JournalRow._make(row[:-1])._replace(body=body)
 
 
 def _conditions(span: JournalSpan) -> list[ColumnElement[bool]]:
@@ -145,7 +147,7 @@ class StatementRecord(NamedTuple):
 
 def statements(connection: Connection, enrollment_ids: Sequence[int]) -> dict[int, list[StatementRecord]]:
     """Return the statements of enrollments by the enrollment's id, each attempt's in their order."""
-    columns = (statement.c[name] for name in StatementRecord._fields if name != "targets")
+    columns = [statement.c[name] for name in StatementRecord._fields if name not in {"targets", "body"}]
     chosen = attempt.c.enrollment_id.in_(enrollment_ids)
     targets: dict[tuple[int, int], list[str]] = {}
     for attempt_id, position, target in connection.execute(
@@ -157,12 +159,12 @@ def statements(connection: Connection, enrollment_ids: Sequence[int]) -> dict[in
         targets.setdefault((attempt_id, position), []).append(target)
     records: dict[int, list[StatementRecord]] = {enrollment_id: [] for enrollment_id in enrollment_ids}
     for row in connection.execute(
-        select(attempt.c.enrollment_id, *columns)
+        select(attempt.c.enrollment_id, *columns, statement.c.body, statement.c.frame)
         .select_from(statement.join(attempt))
         .where(chosen)
         .order_by(statement.c.attempt_id, statement.c.position)
     ):
-        line = StatementRecord._make((*row[1:], ()))
+        line = StatementRecord._make((*row[1:-2], frames.text_of(connection, row.body, row.frame), ()))
         its = tuple(targets.get((line.attempt_id, line.position), ()))
         records[row[0]].append(line._replace(targets=its))
     return records

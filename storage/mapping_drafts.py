@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select
 
+from storage.account_tables import account, mapping_draft
 from storage.engine import insert_for
-from storage.tables import account, mapping_draft
 
 
 class MappingDraft(NamedTuple):

@@ -39,8 +39,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from storage import leases, target_statements
+from storage import frames, leases, target_statements
 from storage.prepared import NewIds, Prepared, PreparedQuery, Write, insert_into
+from storage.report_fields import ReportFields, report_fields
 from storage.states import DeliveryState
 from storage.tables import delivery, delivery_try, lease, statement, try_
 from storage.target_statements import TargetStatement
@@ -135,8 +136,9 @@ class Settlement(NamedTuple):
     settled_at: int | None
 
 
+_NOTHING_READ = ReportFields()
 _DELIVERY = ("target", "attempt_id", "position", "shard", "state", "tries", "not_before")
-_insert_statements = insert_into(statement, StatementRow._fields)
+_insert_statements = insert_into(statement, (*StatementRow._fields, "dictionary_id", "frame", *ReportFields._fields))
 insert_deliveries = insert_into(delivery, _DELIVERY)
 _insert_tries = insert_into(try_, ("id", *Try._fields))
 _insert_delivery_tries = Prepared(
@@ -148,11 +150,12 @@ _decode = msgspec.json.Decoder(list[ClaimedDelivery]).decode
 
 
 def adding(
+    connection: Connection,
     statements: Sequence[StatementRow],
     targets: Callable[[StatementRow], Sequence[str]],
     forms: Sequence[TargetStatement] = (),
 ) -> list[Write]:
-    """Return what adds statements, and a delivery of each to every target that `targets` gives, in their order.
+    """Return what adds statements, in frames, and a delivery of each to every target that `targets` gives, in order.
 
     `forms` are those of targets that get a statement in another form than its own.
     """
@@ -170,10 +173,27 @@ def adding(
         for target in targets(row)
     ]
     return [
-        Write(_insert_statements, statements),
+        Write(_insert_statements, _in_frames(connection, statements)),
         Write(insert_deliveries, deliveries),
-        target_statements.adding(forms),
+        target_statements.adding(connection, forms),
     ]
+
+
+def _in_frames(connection: Connection, statements: Sequence[StatementRow]) -> list[tuple[Any, ...]]:
+    bodies = [row.body.encode() for row in statements]
+    fields = [report_fields(body) for body in bodies]
+    contents = [
+        # what views could not read beside the frame stays as it is
+        (row.mapping_version_id, body if read is not None else b"")
+        for row, body, read in zip(statements, bodies, fields, strict=True)
+    ]
+    rows: list[tuple[Any, ...]] = []
+    for row, read, frame in zip(statements, fields, frames.compress(connection, contents), strict=True):
+        if frame.content is None or read is None:
+            rows.append((*row, *frames.PLAIN, *_NOTHING_READ))
+        else:
+            rows.append((*row[:-1], "", *frame, *read))
+    return rows
 
 
 def claim(
@@ -194,17 +214,18 @@ def claim(
     ids = ",".join(map(str, on_their_way))
     but = f"[{ids}]" if connection.dialect.name == "sqlite" else f"{{{ids}}}"
     parameters = part._asdict() | {"now": now, "most": limit, "but": but}
-    listed, bodies = _claims[part.shard is not None].execute(connection, parameters).fetchone()
-    if bodies is None:
+    listed, stored = _claims[part.shard is not None].execute(connection, parameters).fetchone()
+    if stored is None:
         return ClaimedBatch((), b"")
     claimed = _decode(listed)
-    if isinstance(bodies, str):
-        bodies = bodies.encode()
-    if len(bodies) > most_bytes:
-        through = accumulate(entry.size for entry in claimed)
-        claimed = claimed[: max(1, sum(size <= most_bytes for size in through))]
-        bodies = bodies[: sum(entry.size for entry in claimed) + len(claimed) - 1]
-    return ClaimedBatch(claimed, bodies)
+    ends = [*accumulate(entry.size for entry in claimed)]
+    contents = [bytes(stored[end - entry.size : end]) for entry, end in zip(claimed, ends, strict=True)]
+    sizes = [target_statements.content_size(content) for content in contents]
+    fitting = max(1, sum(size <= most_bytes for size in accumulate(sizes)))
+    bodies = target_statements.read_contents(connection, contents[:fitting])
+    return ClaimedBatch(
+        [entry._replace(size=size) for entry, size in zip(claimed[:fitting], sizes, strict=False)], b",".join(bodies)
+    )
 
 
 def _is_due(not_before: ColumnElement[int], now: ColumnElement[int]) -> ColumnElement[bool]:
@@ -262,25 +283,25 @@ def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
     )
     # SQLite's aggregates take the rows as they come, which is in the order of the subquery
     claimable = (
-        select(*due.c, statement.c.id.label("statement_id"), target_statements.body_for(target).label("body"))
+        select(*due.c, statement.c.id.label("statement_id"), target_statements.content_for(target).label("content"))
         .join(statement, and_(statement.c.attempt_id == due.c.attempt_id, statement.c.position == due.c.position))
         .order_by(due.c.id)
         .subquery("found")
     )
     columns = [claimable.c[name] for name in ClaimedDelivery._fields if name != "size"]
-    body = claimable.c.body
-    comma: ColumnElement[str] = literal_column("','")
+    content = claimable.c.content
+    nothing: ColumnElement[str] = literal_column("''")
     if dialect == "sqlite":
-        in_bytes = func.length(cast(body, LargeBinary))
         query = select(
-            func.json_group_array(func.json_array(*columns, in_bytes)),
-            cast(func.group_concat(body, comma), LargeBinary),
+            func.json_group_array(func.json_array(*columns, func.length(content))),
+            cast(func.group_concat(content, nothing), LargeBinary),
         )
     else:
         rows = func.json_agg(
-            aggregate_order_by(func.json_build_array(*columns, func.octet_length(body)), claimable.c.id)
+            aggregate_order_by(func.json_build_array(*columns, func.octet_length(content)), claimable.c.id)
         )
-        query = select(cast(rows, Text), func.string_agg(body, aggregate_order_by(comma, claimable.c.id)))
+        together = func.string_agg(content, aggregate_order_by(cast(nothing, LargeBinary), claimable.c.id))
+        query = select(cast(rows, Text), together)
     return query
 
 

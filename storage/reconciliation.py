@@ -71,7 +71,7 @@ def entries(
     query = (
         select(
             *(table[name] for name in LedgerEntry._fields[:7]),
-            target_statements.body_for(wanted).label("body"),
+            target_statements.content_for(wanted).label("content"),
             delivery.c.state,
             delivery.c.settled_at,
             try_.c.outcome,
@@ -95,7 +95,12 @@ def entries(
         .order_by(table.attempt_id, table.position)
         .limit(limit)
     )
-    return [LedgerEntry(row[0], row[1], str(row[2]), *row[3:]) for row in connection.execute(query)]
+    rows = connection.execute(query).all()
+    bodies = target_statements.read_contents(connection, [bytes(row.content) for row in rows])
+    return [
+        LedgerEntry(row[0], row[1], str(row[2]), *row[3:7], body.decode(), *row[8:])
+        for row, body in zip(rows, bodies, strict=True)
+    ]
 
 
 def delivery_states(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, and_, delete, select, update
+from sqlalchemy import Connection, Table, and_, delete, or_, select, update
 
 from storage.states import DeliveryState
 from storage.tables import audit_log, delivery, delivery_try, document_try, journal, refusal, statement, try_
@@ -44,7 +44,7 @@ class Sweep(NamedTuple):
 
 
 def _find_commits(connection: Connection, after: int, before: int) -> Scan:
-    has_content = journal.c.body.is_not(None) | journal.c.response.is_not(None)
+    has_content = or_(*(journal.c[name].is_not(None) for name in ("body", "response", "frame")))
     rows = connection.execute(
         select(journal.c.id, journal.c.received_at, has_content)
         .where(journal.c.id > after)
@@ -55,13 +55,14 @@ def _find_commits(connection: Connection, after: int, before: int) -> Scan:
 
 
 def _empty_commits(connection: Connection, ids: Sequence[int]) -> int:
-    values = {"body": None, "response": None, "request_metadata": None}
+    emptied = ("body", "response", "frame", "dictionary_id", "body_size", "request_metadata")
+    values = dict.fromkeys(emptied, None)
     return connection.execute(update(journal).where(journal.c.id.in_(ids)).values(values)).rowcount
 
 
 def _find_deliveries(connection: Connection, after: int, before: int) -> Scan:
     # as long as a commit can be told anew, it must be known who has its statements
-    commit_is_empty = and_(journal.c.body.is_(None), journal.c.duplicate_of.is_(None))
+    commit_is_empty = and_(journal.c.body.is_(None), journal.c.frame.is_(None), journal.c.duplicate_of.is_(None))
     rows = connection.execute(
         select(delivery.c.id, statement.c.created_at, delivery.c.state, delivery.c.settled_at, commit_is_empty)
         .select_from(

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, case, delete, func, insert, select, update
 
+from storage.account_tables import account, sign_in, sign_in_failure
 from storage.engine import insert_for
-from storage.tables import account, sign_in, sign_in_failure
 
 
 class SignedIn(NamedTuple):

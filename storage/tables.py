@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     Float,
@@ -20,12 +19,15 @@ from sqlalchemy import (
     text,
 )
 
+import storage.account_tables
 import storage.alarm_tables
 import storage.erasure_tables
+import storage.frame_tables
 import storage.gradebook_tables
 import storage.search_tables
 import storage.webhook_tables  # noqa: F401 -- they are part of the metadata
 from storage import schema
+from storage.frame_tables import frame_columns
 
 metadata = schema.metadata
 _Id, _Uuid, _Time = schema.ID_TYPE, schema.UUID_TYPE, schema.TIME_TYPE
@@ -224,6 +226,8 @@ journal = Table(
     Column("request_metadata", Text, comment="JSON: metadata that the request had beside its body"),
     # not checked by the database at every commit: nothing ever deletes a version
     Column("mapping_version_id", _Id, nullable=False, comment="by which it was told"),
+    Column("body_size", BigInteger, comment="bytes of the body in the frame"),
+    *frame_columns("zstd: the response, a line break, the body, which are null in their own columns then"),
     UniqueConstraint("session_id", "number"),
     Index(None, "received_at"),
 )
@@ -264,6 +268,11 @@ statement = Table(
     Column("created_at", _Time, nullable=False),
     Column("problem", Text, comment="why it is never sent: an LRS would refuse it"),
     Column("body", Text, nullable=False, comment="the statement's bytes, sent as they are"),
+    *frame_columns("zstd: the body, which is empty in its own column then"),
+    Column("object_id", Text, comment="as the next ones, what views of reports read where the body is in the frame"),
+    Column("object_type", Text),
+    Column("result", Text, comment="JSON: completion, success, score and duration"),
+    Column("timestamp", _Time),
     # the whole order of pages: what came in one millisecond, as with an import, is not sorted for each of them
     Index(None, "created_at", "attempt_id", "position"),
     # its commit is in the same transaction; a foreign key would need an index to delete commits by
@@ -277,6 +286,7 @@ target_statement = Table(
     Column("target", Text, primary_key=True),
     Column("form", Text, nullable=False, comment="in words: by which actor, without what"),
     Column("body", Text, nullable=False, comment="what the target gets in place of the statement's bytes"),
+    *frame_columns("zstd: the body, which is empty in its own column then"),
     ForeignKeyConstraint(["attempt_id", "position"], ["statement.attempt_id", "statement.position"]),
 )
 
@@ -439,46 +449,6 @@ refusal = Table(
     Column("method", Text, nullable=False),
     Column("path", Text, nullable=False, comment="of the address, without its parameters: tokens are among them"),
     Index(None, "lms_id", "id"),
-)
-
-account = Table(
-    "account",
-    metadata,
-    Column("id", _Id, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
-    Column("role", Text, nullable=False, comment="reader, auditor or admin"),
-    Column("sees_names", Boolean, nullable=False, comment="a reader who may see learners' names"),
-    Column("password", Text, comment="Argon2 hash; none where another server signs the person in"),
-    Column("issuer", Text, comment="of OpenID Connect: who signs the person in"),
-    Column("subject", Text, comment="the issuer's own id of the person"),
-    Column("created_at", _Time, nullable=False),
-    UniqueConstraint("issuer", "subject"),
-)
-
-mapping_draft = Table(
-    "mapping_draft",
-    metadata,
-    Column("account_id", _Id, ForeignKey("account.id"), primary_key=True, autoincrement=False),
-    Column("definition", Text, nullable=False, comment="TOML, which may have faults"),
-    Column("saved_at", _Time, nullable=False),
-)
-
-sign_in = Table(
-    "sign_in",
-    metadata,
-    Column("digest", String(64), primary_key=True, comment="SHA-256 of the cookie's secret, which is not kept"),
-    Column("account_id", _Id, ForeignKey("account.id"), nullable=False, index=True),
-    Column("created_at", _Time, nullable=False),
-    Column("expires_at", _Time, nullable=False),
-)
-
-sign_in_failure = Table(
-    "sign_in_failure",
-    metadata,
-    Column("subject", Text, primary_key=True, comment="what is slowed down: an account's name or an address, hashed"),
-    Column("failures", Integer, nullable=False, comment="in a row"),
-    Column("last_failed_at", _Time, nullable=False),
-    Column("blocked_until", _Time, nullable=False, comment="no sign-in is tried before"),
 )
 
 schema_compatibility = Table(

@@ -7,10 +7,14 @@ again is the same byte for byte, whatever the settings say by then.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, case, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Table, case, func, literal_column, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
 
+from storage import frames
 from storage.prepared import Write, insert_into
 from storage.tables import statement, target_statement
 
@@ -25,19 +29,26 @@ class TargetStatement(NamedTuple):
     body: str
 
 
-_insert = insert_into(target_statement, TargetStatement._fields)
+_insert = insert_into(target_statement, (*TargetStatement._fields, "dictionary_id", "frame"))
 
 
-def adding(rows: Sequence[TargetStatement]) -> Write:
-    """Return what adds statements in the forms of targets."""
-    return Write(_insert, rows)
+def adding(connection: Connection, rows: Sequence[TargetStatement]) -> Write:
+    """Return what adds statements in the forms of targets, in frames."""
+    compressed = frames.compress(connection, [(frames.ANY_VERSION, row.body.encode()) for row in rows])
+    return Write(
+        _insert,
+        [
+            (*row, *frame) if frame.content is None else (*row._replace(body=""), *frame)
+            for row, frame in zip(rows, compressed, strict=True)
+        ],
+    )
 
 
 def load(connection: Connection, keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], list[TargetStatement]]:
     """Return the forms of statements by attempt id and position, in the order of targets' names; none where none."""
     table, wanted = target_statement.c, set(keys)
     rows = connection.execute(
-        select(*(table[name] for name in TargetStatement._fields))
+        select(*(table[name] for name in TargetStatement._fields), table.frame)
         .where(
             table.attempt_id.in_({attempt_id for attempt_id, _ in wanted}),
             table.position.in_({position for _, position in wanted}),
@@ -47,7 +58,8 @@ def load(connection: Connection, keys: Collection[tuple[int, int]]) -> dict[tupl
     forms: dict[tuple[int, int], list[TargetStatement]] = {}
     for row in rows:
         if (row.attempt_id, row.position) in wanted:
-            forms.setdefault((row.attempt_id, row.position), []).append(TargetStatement._make(row))
+            form = TargetStatement._make((*row[:-2], frames.text_of(connection, row.body, row.frame)))
+            forms.setdefault((row.attempt_id, row.position), []).append(form)
     return forms
 
 
@@ -81,11 +93,14 @@ def descriptions(
     return forms
 
 
-def body_for(target: ColumnElement[str]) -> ColumnElement[str]:
-    """Return the body of a joined statement as a target gets it."""
+def content_for(target: ColumnElement[str]) -> ColumnElement[bytes]:
+    """Return what is stored of a joined statement's body as a target gets it: the frame, or the text's bytes.
+
+    `read_contents` reads them.
+    """
     table = target_statement.c
     stored_form = (
-        select(table.body)
+        select(_content(target_statement))
         .where(
             table.attempt_id == statement.c.attempt_id,
             table.position == statement.c.position,
@@ -97,4 +112,45 @@ def body_for(target: ColumnElement[str]) -> ColumnElement[str]:
     )
     # looked at once: where there are no forms at all, none is looked up
     first = select(literal_column("1")).select_from(target_statement).limit(literal_column("1")).scalar_subquery()
-    return case((first.is_(None), statement.c.body), else_=func.coalesce(stored_form, statement.c.body))
+    own = _content(statement)
+    return case((first.is_(None), own), else_=func.coalesce(stored_form, own))
+
+
+def _content(table: Table) -> ColumnElement[bytes]:
+    return func.coalesce(table.c.frame, _Utf8(table.c.body))
+
+
+class _Utf8(GenericFunction[bytes]):
+    """The bytes of a text."""
+
+    type = LargeBinary()
+    inherit_cache = True
+
+
+@compiles(_Utf8, "sqlite")
+def _utf8_on_sqlite(element: _Utf8, compiler: SQLCompiler, **options: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **options)} AS BLOB)"
+
+
+@compiles(_Utf8, "postgresql")
+def _utf8_on_postgresql(element: _Utf8, compiler: SQLCompiler, **options: Any) -> str:
+    return f"convert_to({compiler.process(element.clauses, **options)}, 'UTF8')"
+
+
+def content_size(content: bytes) -> int:
+    """Return the bytes of a statement, given what is stored of it.
+
+    Raises:
+        FrameError: it is damaged.
+    """
+    return frames.content_size(content) if frames.is_frame(content) else len(content)
+
+
+def read_contents(connection: Connection, contents: Sequence[bytes]) -> list[bytes]:
+    """Return statements, given what is stored of them.
+
+    Raises:
+        FrameError: one is damaged.
+    """
+    read = iter(frames.decompress_all(connection, [content for content in contents if frames.is_frame(content)]))
+    return [next(read) if frames.is_frame(content) else content for content in contents]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, delete, exists, select, tuple_, update
 
-from storage import target_statements
+from storage import frames, target_statements
 from storage.outbox import LATE, SHARDS, UNASSIGNED, insert_deliveries
 from storage.prepared import Write, write
 from storage.states import DeliveryState
@@ -36,6 +36,7 @@ def load(connection: Connection, limit: int) -> list[UnassignedDelivery]:
             delivery.c.id,
             attempt.c.enrollment_id,
             *(statement.c[name] for name in UnassignedDelivery._fields[2:]),
+            statement.c.frame,
         )
         .select_from(
             delivery.join(
@@ -47,7 +48,9 @@ def load(connection: Connection, limit: int) -> list[UnassignedDelivery]:
         .order_by(delivery.c.id)
         .limit(limit)
     )
-    return [UnassignedDelivery._make(row) for row in rows]
+    return [
+        UnassignedDelivery._make((*row[:-2], frames.text_of(connection, row.body, row.frame))) for row in rows.all()
+    ]
 
 
 def assign(
@@ -58,7 +61,7 @@ def assign(
     The first receiver takes the delivery over, others get one of their own; without any it is dropped. Return the ids
     by attempt, position and target.
     """
-    write(connection, [target_statements.adding(forms)])
+    write(connection, [target_statements.adding(connection, forms)])
     by_target: dict[str, list[int]] = {}
     for waiting, names in receivers.items():
         by_target.setdefault(names[0] if names else UNASSIGNED, []).append(waiting.id)

@@ -69,18 +69,19 @@ VERBS = frozenset(
         """
         Abort Accept Activate Add Admit Advance Allow Alter Answer Append Apply Ask Assert Assign Authenticate
         Authorize Bind Build Cache Calculate Call Cancel Change Check Choose Claim Classify Clear Close Collect
-        Combine Commit Compare Compile Complete Compute Configure Connect Convert Copy Count Create Decide Decode
-        Define Delete Deliver Derive Describe Detect Discard Dispatch Draw Drop Encode End Ensure Erase Escape Estimate
-        Evaluate Execute Exit Expire Explain Export Extend Extract Fail Fetch Fill Filter Find Finish Flush Fold
-        Format Forward Free Generate Group Handle Hash Hide Hold Import Increment Initialize Insert Insist Install
-        Invalidate Issue Iterate Join Keep Let Limit Link List Listen Load Lock Log Look Make Manage Map Mark Match
-        Measure Merge Migrate Move Name Normalize Note Notify Open Order Pair Parse Pass Pause Poll Prepare Preview
-        Print Probe Process Prune Publish Put Queue Raise Read Receive Record Redact Redirect Reduce Refill Refuse
-        Register Reissue Reject Release Reload Remember Remove Render Renew Repeat Replace Replay Report Request
-        Require Reserve Reset Resolve Respond Resume Retry Return Revoke Roll Round Route Run Sample Save Say Schedule
-        Search Select Send Serialize Serve Set Settle Share Show Shut Sign Skip Sort Split Start Step Stop Store
-        Stream Strip Subscribe Sum Summarize Take Test Throttle Track Translate Truncate Try Turn Undo Unpack Unwrap
-        Update Upgrade Use Validate Verify Wait Walk Warn Watch Wrap Write Yield
+        Combine Commit Compare Compile Complete Compress Compute Configure Connect Convert Copy Count Create
+        Decide Decode Define Delete Deliver Derive Describe Detect Discard Dispatch Draw Drop Encode End Ensure
+        Erase Escape Estimate Evaluate Execute Exit Expire Explain Export Extend Extract Fail Fetch Fill Filter
+        Find Finish Flush Fold Format Forward Free Generate Group Handle Hash Hide Hold Import Increment
+        Initialize Insert Insist Install Invalidate Issue Iterate Join Keep Let Limit Link List Listen Load Lock
+        Log Look Make Manage Map Mark Match Measure Merge Migrate Move Name Normalize Note Notify Open Order
+        Pair Parse Pass Pause Poll Prepare Preview Print Probe Process Prune Publish Put Queue Raise Read
+        Receive Record Redact Redirect Reduce Refill Refuse Register Reissue Reject Release Reload Remember
+        Remove Render Renew Repeat Replace Replay Report Request Require Reserve Reset Resolve Respond Resume
+        Retry Return Revoke Roll Round Route Run Sample Save Say Schedule Search Select Send Serialize Serve Set
+        Settle Share Show Shut Sign Skip Sort Split Start Step Stop Store Stream Strip Subscribe Sum Summarize
+        Take Test Throttle Track Translate Truncate Try Turn Undo Unpack Unwrap Update Upgrade Use Validate
+        Verify Wait Walk Warn Watch Wrap Write Yield
         """,
     )
 )

@@ -97,9 +97,9 @@ def _store(
     connection: Connection, dependencies: CommitDependencies, changes: ChangeSet, executor: _BatchExecutor
 ) -> None:
     rows = executor.rows
-    statements = outbox.adding(rows.statements, dependencies.mappings.statement_targets, rows.forms)
+    statements = outbox.adding(connection, rows.statements, dependencies.mappings.statement_targets, rows.forms)
     webhooks = webhook_deliveries.adding(rows.webhooks)
-    write(connection, [*changes.writes(), journal.appending(rows.entries), *statements, webhooks])
+    write(connection, [*changes.writes(), journal.appending(connection, rows.entries), *statements, webhooks])
     built = executor.documents
     documents.store(connection, [document.update for document in built.values()], lambda row: built[row.id].targets)
 

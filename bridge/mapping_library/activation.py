@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from bridge.mapping_library.documents import SHIPPED, compile_text, load_mapping
+from bridge.mapping_library.frame_dictionaries import ensure_dictionary
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.routing import form_conflicts, unknown_names
 from bridge.settings import TargetSettings
@@ -58,6 +59,7 @@ def activate_configured(connection: Connection, mapping: CompiledMapping, now: i
         for activation in mapping_versions.activations(connection)
         if activation.by == SETTINGS and activation.lms_id is None
     ]
+    ensure_dictionary(connection, version_id, mapping, now)
     if not configured or configured[-1].mapping_version_id != version_id:
         mapping_versions.activate(connection, Activation(None, version_id, now, SETTINGS, "the settings name it"))
 
@@ -82,6 +84,7 @@ def activate_version(
     mapping = compile_stored(connection, version_id)
     _validate_forms(mapping, targets)
     mapping_versions.lock(connection)
+    ensure_dictionary(connection, version_id, mapping, context.at)
     _activate(connection, AuditAction.ACTIVATE, version_id, lms_id, context)
     return ActivationResult(version_id, tuple(unknown_names(mapping, targets)))
 
@@ -107,6 +110,7 @@ def roll_back(
         mapping = compile_stored(connection, version_id)
         _validate_forms(mapping, targets)
         texts = tuple(unknown_names(mapping, targets))
+        ensure_dictionary(connection, version_id, mapping, context.at)
     _activate(connection, AuditAction.ROLL_BACK, version_id, lms_id, context)
     return ActivationResult(version_id, texts)
 

@@ -180,7 +180,7 @@ class Reissue:
                 forms += self._forms(history, [row for row, _ in rows])
                 forms += _voiding_forms(connection, attempt_id, attempt_steps, [row for row, _ in rows], now)
         receivers = {row.id: targets for row, targets in added}
-        statements = outbox.adding([row for row, _ in added], lambda row: receivers[row.id], forms)
+        statements = outbox.adding(connection, [row for row, _ in added], lambda row: receivers[row.id], forms)
         write(connection, [*changed.writes(), *statements])
         return result, number
 

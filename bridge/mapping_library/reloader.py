@@ -23,7 +23,7 @@ from bridge.routing import (
 )
 from bridge.settings import TargetSettings
 from mappings.definition import CompiledMapping, DefinitionError
-from storage import mapping_versions
+from storage import frames, mapping_versions
 
 log = structlog.get_logger(__name__)
 
@@ -95,6 +95,7 @@ class MappingReloader(PeriodicTask):
         latest = mapping_versions.latest(connection)
         if latest == self._latest:
             return
+        frames.refresh(connection)
         active = mapping_versions.active(connection)
         for_all, for_lms = self._versions.current()
         by_lms = {

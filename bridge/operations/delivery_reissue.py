@@ -73,7 +73,7 @@ def reissue(connection: Connection, delivery_ids: Sequence[int], now: int) -> in
         attempt.state = _encode(msgspec.structs.replace(state, statements=position)).decode()
         changed.attempt(attempt)
         changed.enrollment(attempt.enrollment)
-    added = outbox.adding(list(rows.values()), lambda row: targets[row.id], forms)
+    added = outbox.adding(connection, list(rows.values()), lambda row: targets[row.id], forms)
     write(connection, [*changed.writes(), *added])
     return diverged.replace(connection, [delivery.id for delivery in deliveries], now)
 

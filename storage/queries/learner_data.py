@@ -9,7 +9,10 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, func, select, union_all
 from sqlalchemy import exists as exists_clause
 
+from storage import frames
 from storage.gradebook_tables import course_activity_list, course_registration
+from storage.journal import content_of
+from storage.report_fields import ReportFields
 from storage.search_tables import search_entry
 from storage.states import DeliveryState, SearchKind
 from storage.tables import (
@@ -59,6 +62,8 @@ _OF_DELIVERY = _OF_DELIVERY.join(attempt, attempt.c.id == delivery.c.attempt_id)
 _OF_DOCUMENT = document.join(attempt, attempt.c.id == document.c.attempt_id).join(enrollment).join(lms)
 _TRY = (try_.c.started_at, try_.c.duration_ms, try_.c.outcome, try_.c.status, try_.c.answer)
 _ITS_DOCUMENT = document.c.id == document_delivery.c.document_id
+_OF_FRAME = ("dictionary_id", *ReportFields._fields)
+_OF_TARGET = target_statement.c.target, target_statement.c.form, target_statement.c.body, target_statement.c.frame
 PERSONAL = document.c.resource != "activities/profile"
 """A document about a learner; profiles of activities are about nobody."""
 
@@ -137,14 +142,14 @@ def learner_tables(learner: Learner) -> list[LearnerTable]:
         table(
             "commits",
             "What the learner's player sent: each request's body as it was received, and the response to it.",
-            _without(journal, "mapping_version_id"),
+            _without(journal, "mapping_version_id", "body_size", "dictionary_id"),
             journal.join(session).join(_OF_ATTEMPT, session.c.attempt_id == attempt.c.id),
             journal.c.id,
         ),
         table(
             "statements",
             "xAPI statements made of the commits.",
-            [attempt.c.uuid.label("attempt"), *_without(statement, "attempt_id", "mapping_version_id")],
+            [attempt.c.uuid.label("attempt"), *_without(statement, "attempt_id", "mapping_version_id", *_OF_FRAME)],
             _OF_STATEMENT,
             statement.c.attempt_id,
             statement.c.position,
@@ -152,7 +157,7 @@ def learner_tables(learner: Learner) -> list[LearnerTable]:
         LearnerTable(
             "target_statements",
             "What a Learning Record Store gets in place of a statement, where it gets it in a form of its own.",
-            select(statement.c.id.label("statement"), *_without(target_statement, "attempt_id", "position"))
+            select(statement.c.id.label("statement"), *_OF_TARGET)
             .select_from(
                 target_statement.join(
                     _OF_STATEMENT,
@@ -229,10 +234,20 @@ def rows(connection: Connection, query: Select[Any]) -> Iterator[dict[str, Any]]
     with connection.execute(query, execution_options=options) as result:
         before: dict[str, Any] | None = None
         for row in result.mappings():
-            current = dict(row)
+            current = read_frame(connection, dict(row))
             if current != before:
                 yield current
             before = current
+
+
+def read_frame(connection: Connection, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with its texts in the columns that they have without a frame."""
+    frame = row.pop("frame", None)
+    if frame is None:
+        return row
+    if "response" in row:
+        return row | content_of(connection, None, None, frame)._asdict()
+    return row | {"body": frames.decompress(connection, frame).decode()}
 
 
 def exists(connection: Connection, learner: Learner) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from storage import attempts
+from storage import attempts, frames
 from storage.attempts import Attempt, Enrollment, Session
 from storage.deliveries import LAST_TRY
 from storage.tables import (
@@ -187,9 +187,9 @@ def _commits(connection: Connection, session_ids: Collection[str]) -> list[Commi
 def _statements(connection: Connection, attempt_id: int) -> list[StatementLine]:
     names = ("id", "position", "session_id", "commit_number", "rule", "verb", "created_at", "problem", "body")
     rows: Sequence[StatementLine] = [
-        StatementLine(*row)
+        StatementLine(*(*row[:-2], frames.text_of(connection, row.body, row.frame)))
         for row in connection.execute(
-            select(*(statement.c[name] for name in names))
+            select(*(statement.c[name] for name in names), statement.c.frame)
             .where(statement.c.attempt_id == attempt_id)
             .order_by(statement.c.position)
         )

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
-from storage import deliveries, target_statements
+from storage import deliveries, frames, target_statements
 from storage.deliveries import Delivery, DeliveryFilter, TryLine, of_last_try, of_state
+from storage.journal import content_of
 from storage.queries.enrollment_filter import WHOSE, conditions, few_attempts, of_statements
 from storage.queries.keyset import MAX_SORTED_ROWS, PAGE_SIZE, KeysetOrder, ResultPage, ScanLimit, TimeSpan, has, up_to
 from storage.states import DeliveryState
@@ -120,6 +121,8 @@ _ORIGIN: Select[Any] = select(
     journal.c.disposition,
     journal.c.response,
     session.c.source,
+    statement.c.frame,
+    journal.c.frame.label("journal_frame"),
 ).select_from(
     _FROM.join(mapping_version, mapping_version.c.id == statement.c.mapping_version_id)
     .join(journal, and_(journal.c.session_id == statement.c.session_id, journal.c.number == statement.c.commit_number))
@@ -182,7 +185,11 @@ def search(
 def origin(connection: Connection, statement_id: str) -> Origin | None:
     """Return where a statement comes from, None where there is none of this id."""
     row = connection.execute(_ORIGIN.where(statement.c.id == statement_id)).one_or_none()
-    return None if row is None else Origin._make(row)
+    if row is None:
+        return None
+    body = frames.text_of(connection, row.body, row.frame)
+    response = content_of(connection, row.response, None, row.journal_frame).response
+    return Origin._make(row[:-2])._replace(body=body, response=response)
 
 
 def lineage(connection: Connection, statement_id: str) -> Lineage | None:

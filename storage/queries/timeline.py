@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, case, func, or_, select
 
+from storage import frames
 from storage.deliveries import TryLine
+from storage.journal import BODY_SIZE, content_of
 from storage.queries import attempts, lookups
 from storage.queries.attempts import AttemptRow
 from storage.queries.keyset import among, decode, encode
@@ -140,7 +142,7 @@ class JournaledCommit(NamedTuple):
 
 
 _COMMIT: Select[Any] = select(
-    *(journal.c[name] for name in TimelineCommit._fields[:10]), func.length(journal.c.body), journal.c.response
+    *(journal.c[name] for name in TimelineCommit._fields[:10]), BODY_SIZE, journal.c.response, journal.c.frame
 )
 
 
@@ -168,7 +170,7 @@ def timeline(
         .order_by(place)
         .limit(limit + 1)
     ).all()
-    commits = [TimelineCommit(*row[:-1]) for row in rows[:limit]]
+    commits = [_commit(connection, row) for row in rows[:limit]]
     sessions = _sessions(connection, key, first_session)
     return Timeline(
         shown,
@@ -225,12 +227,13 @@ def received(
     ).one_or_none()
     if row is None:
         return None
-    *columns, body, place = row
-    line = TimelineCommit(*columns)
+    line, place = _commit(connection, row), row.id
+    body = content_of(connection, None, row.body, row.frame).body
     if body is None and line.duplicate_of is not None:
-        body = connection.execute(
-            select(journal.c.body).where(this, journal.c.number == line.duplicate_of)
-        ).scalar_one()
+        first = connection.execute(
+            select(journal.c.body, journal.c.frame).where(this, journal.c.number == line.duplicate_of)
+        ).one()
+        body = content_of(connection, None, *first).body
     key, source = connection.execute(
         select(session.c.attempt_id, session.c.source).where(session.c.session_id == session_id)
     ).one()
@@ -239,24 +242,30 @@ def received(
     return JournaledCommit(
         owner,
         line,
-        None if body is None else bytes(body),
+        body,
         _answer_before(connection, key, place),
         encode([place - 1]),
         source,
     )
 
 
+def _commit(connection: Connection, row: Any) -> TimelineCommit:
+    response = content_of(connection, row.response, None, row.frame).response
+    return TimelineCommit._make((*row[:11], response, (), 0))
+
+
 def _answer_before(connection: Connection, key: int, place: int) -> str | None:
     """Return the answer to the last of an attempt's commits below a place in the journal; duplicates have none."""
     newest = journal.c.id + 0
-    answer: str | None = connection.execute(
-        select(journal.c.response)
+    has_frame = and_(journal.c.frame.is_not(None), journal.c.duplicate_of.is_(None))
+    row = connection.execute(
+        select(journal.c.response, journal.c.body, journal.c.frame)
         .where(journal.c.session_id.in_(select(session.c.session_id).where(session.c.attempt_id == key)))
-        .where(newest < place, journal.c.response.is_not(None))
+        .where(newest < place, or_(journal.c.response.is_not(None), has_frame))
         .order_by(newest.desc())
         .limit(1)
-    ).scalar_one_or_none()
-    return answer
+    ).one_or_none()
+    return None if row is None else content_of(connection, *row).response
 
 
 def enrollment_journal(connection: Connection, session_id: str) -> tuple[int, int]:
@@ -268,7 +277,7 @@ def enrollment_journal(connection: Connection, session_id: str) -> tuple[int, in
     )
     its = select(session.c.session_id).join(attempt, attempt.c.id == session.c.attempt_id)
     row = connection.execute(
-        select(func.count(), func.coalesce(func.sum(func.length(journal.c.body)), 0)).where(
+        select(func.count(), func.coalesce(func.sum(BODY_SIZE), 0)).where(
             journal.c.session_id.in_(its.where(attempt.c.enrollment_id.in_(owner)))
         )
     ).one()
@@ -299,15 +308,16 @@ def _with_statements(
         for row in connection.execute(numbers.group_by(statement.c.session_id, statement.c.commit_number))
     }
     limit = STATEMENTS if sum(counts.values()) <= STATEMENTS else max(1, STATEMENTS // len(commits))
-    body = case((func.length(statement.c.body) <= MAX_BODY_LENGTH, statement.c.body), else_="")
+    short = case((func.length(statement.c.body) <= MAX_BODY_LENGTH, statement.c.body), else_="")
     rows = connection.execute(
         select(
             statement.c.session_id,
             statement.c.commit_number,
             *(statement.c[name] for name in TimelineStatement._fields[:6]),
-            body,
+            short.label("body"),
             mapping_version.c.name,
             mapping_version.c.content_hash,
+            statement.c.frame,
         )
         .join(placed, and_(statement.c.attempt_id == key, placed.c.position == statement.c.position))
         .join(mapping_version, mapping_version.c.id == statement.c.mapping_version_id)
@@ -317,7 +327,11 @@ def _with_statements(
     ways = _deliveries(connection, key, [row.position for row in rows])
     by_commit: dict[tuple[str, int], list[TimelineStatement]] = defaultdict(list)
     for row in rows:
-        by_commit[row.session_id, row.commit_number].append(TimelineStatement(*row[2:], tuple(ways[row.position])))
+        body = frames.text_of(connection, row.body, row.frame)
+        shown = TimelineStatement._make((*row[2:-1], tuple(ways[row.position])))
+        by_commit[row.session_id, row.commit_number].append(
+            shown._replace(body=body if len(body) <= MAX_BODY_LENGTH else "")
+        )
     return [
         commit._replace(
             statements=tuple(by_commit.get((commit.session_id, commit.number), ())),

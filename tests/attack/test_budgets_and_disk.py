@@ -17,9 +17,10 @@ from sqlalchemy import func, select
 
 from storage import pauses
 from storage.engine import open_engine, reading, writing
+from storage.journal import BODY_SIZE
 from storage.migrations import migrate
 from storage.pauses import Pause
-from storage.tables import delivery, journal
+from storage.tables import delivery
 from tests.attack.disks import fill, small_disk
 from tests.attack.lms import Lms
 from tests.support.server import SCRIPT, StartServer
@@ -39,7 +40,7 @@ def _journalled(url: str) -> tuple[int, int]:
     """Return the commits in the journal, and the bytes of their bodies."""
     engine = open_engine(url)
     with reading(engine) as connection:
-        counted = select(func.count(), func.coalesce(func.sum(func.length(journal.c.body)), 0))
+        counted = select(func.count(), func.coalesce(func.sum(BODY_SIZE), 0))
         number, size = connection.execute(counted).one()
     engine.dispose()
     return number, size

@@ -12,6 +12,7 @@ from bridge.audit.pages import timeline as pages
 from storage.queries import timeline
 from tests.support.bridge import Bridge
 from tests.support.browser import Visitor
+from tests.support.frames import unpack_frames
 
 MAX_PAGE = 2_000_000
 """Bytes."""
@@ -100,6 +101,7 @@ async def test_what_is_shown_by_its_beginning_can_be_had_whole(
     monkeypatch.setattr(json_view, "MAX_TEXT_CHARS", 40)
     await bridge.commit({"cmi.suspend_data": "x" * 500, "cmi.exit": "suspend"}, **MANY)
     await bridge.let_documents_follow()
+    unpack_frames(bridge.engine)
     with bridge.engine.connect() as connection:
         statement_id, body = connection.exec_driver_sql("SELECT id, body FROM statement ORDER BY position").all()[0]
         document_id, content = connection.exec_driver_sql(

@@ -21,6 +21,7 @@ from tests.audit.page_content import fact, table
 from tests.support.accounts import START
 from tests.support.bridge import Bridge, Ids
 from tests.support.browser import Visitor
+from tests.support.frames import unpack_frames
 from tests.support.jobs import jobs_of
 from tests.support.mapping import MASTERED, variant
 from tests.support.sample_data import NAMES, SCRIPT, TARGET, fill
@@ -206,6 +207,7 @@ async def test_what_was_broken_off_says_why_keeps_what_it_did_and_goes_on(
 ) -> None:
     monkeypatch.setattr(reissue, "BATCH_SIZE", 1)
     before, preview = _statements(bridge), await _previewed(admin, bridge)
+    unpack_frames(bridge.engine)
     third = "SELECT j.id, j.body FROM journal j ORDER BY j.id LIMIT 1 OFFSET 2"
     ((row, body),) = rows(bridge, third)
     with writing(bridge.engine) as connection:

@@ -17,6 +17,7 @@ from tests.audit.conftest import Meet
 from tests.audit.page_content import fact, table
 from tests.support.bridge import Bridge
 from tests.support.browser import Visitor
+from tests.support.frames import unpack_frames
 from tests.support.sql import column, scalar
 
 SESSION = "11111111-2222-4333-8444-555555555555"
@@ -119,7 +120,7 @@ async def test_a_commit_tells_how_it_came_and_what_became_of_it(bridge: Bridge, 
     assert fact(page, "Format") == "native"
     assert fact(page, "Content type") == "application/json"
     assert fact(page, "Sequence") == "7"
-    size = scalar(bridge, "SELECT length(body) FROM journal WHERE number = 2")
+    size = scalar(bridge, "SELECT body_size FROM journal WHERE number = 2")
     assert fact(page, "Size") == f"{size} bytes"
     assert anchors(page, "statement") == column(
         bridge, "SELECT id FROM statement WHERE commit_number = 2 ORDER BY position"
@@ -155,6 +156,7 @@ async def test_a_delivery_is_told_with_its_tries_and_what_the_lrs_said(attempt: 
 async def test_auditors_see_what_came_as_it_came(bridge: Bridge, attempt: str, auditor: Visitor) -> None:
     page = await auditor.text(f"/audit/commits/{SESSION}/1")
     assert "SUSPENDCANARY" in page
+    unpack_frames(bridge.engine)
     for number, stored_number in ((1, 1), (2, 2), (3, 2)):
         answer = await auditor.get(f"/audit/commits/{SESSION}/{number}/body")
         with reading(bridge.engine) as connection:
@@ -233,6 +235,7 @@ async def test_what_is_not_there_is_told_in_words(attempt: str, auditor: Visitor
 
 
 async def test_a_body_that_is_no_text_is_shown_all_the_same(bridge: Bridge, attempt: str, auditor: Visitor) -> None:
+    unpack_frames(bridge.engine)
     with writing(bridge.engine) as connection:
         connection.execute(text("UPDATE journal SET body = :body WHERE number = 1"), {"body": b"\xff\x00<script>"})
     page = await auditor.text(f"/audit/commits/{SESSION}/1")
@@ -281,6 +284,7 @@ async def test_readers_see_which_rules_fired_without_what_learners_said(attempt:
 async def test_a_commit_that_cannot_be_read_again_is_shown_without_its_rules(
     bridge: Bridge, attempt: str, auditor: Visitor
 ) -> None:
+    unpack_frames(bridge.engine)
     with writing(bridge.engine) as connection:
         connection.execute(text("UPDATE journal SET body = :body WHERE number = 1"), {"body": b"nothing"})
     page = await auditor.text(f"/audit/commits/{SESSION}/2")

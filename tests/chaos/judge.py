@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, select
 
+from storage import frames
 from storage.engine import reading
 from storage.tables import attempt, delivery, delivery_try, enrollment, journal, session, statement
 from tests.chaos.clients import Ledger
@@ -43,6 +44,7 @@ def stored(engine: Engine) -> Stored:
                 statement.c.attempt_id,
                 statement.c.position,
                 statement.c.body,
+                statement.c.frame,
                 delivery.c.state,
                 (delivery.c.settled_by.is_not(None) | tried.exists()).label("tried"),
             ).join(
@@ -50,7 +52,17 @@ def stored(engine: Engine) -> Stored:
                 (delivery.c.attempt_id == statement.c.attempt_id) & (delivery.c.position == statement.c.position),
             )
         )
-        issued = [Issued(str(r.id), r.attempt_id, r.position, r.body.encode(), r.state, int(r.tried)) for r in rows]
+        issued = [
+            Issued(
+                str(row.id),
+                row.attempt_id,
+                row.position,
+                frames.text_of(connection, row.body, row.frame).encode(),
+                row.state,
+                int(row.tried),
+            )
+            for row in rows.all()
+        ]
         commits: dict[str, list[int]] = defaultdict(list)
         for learner, number in connection.execute(
             select(enrollment.c.learner_id, journal.c.sequence)

@@ -13,6 +13,7 @@ from storage.engine import reading
 from storage.tables import journal
 from tests.formats.client import SUSPEND_DATA, Answer, commit, open_format_client, read
 from tests.support.bridge import Bridge
+from tests.support.frames import unpack_frames
 
 OK = "error=0\r\nerror_text=Successful\r\n"
 PARAM = (
@@ -282,6 +283,7 @@ async def test_what_of_the_data_cannot_be_used_is_warned_of(bridge: Bridge) -> N
     )
     await at.post(form("PutInteractions", rows))
 
+    unpack_frames(bridge.engine)
     with reading(bridge.engine) as connection:
         replies = connection.execute(select(journal.c.response).order_by(journal.c.number)).scalars().all()
     warnings = [

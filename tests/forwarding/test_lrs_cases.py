@@ -27,6 +27,7 @@ from storage.target_alarms import TargetAlarm
 from tests.support.accounts import START
 from tests.support.bridge import Bridge, Ids, StartBridge
 from tests.support.deliveries import alarms, all_delivered, deliveries_by_id, is_settled, statements
+from tests.support.frames import unpack_frames
 from tests.support.lrs import POST, Fault, Lrs, StartLrs
 from tests.support.waiting import wait_until
 
@@ -361,6 +362,7 @@ async def test_an_lrs_that_lets_no_statement_void_another_says_so_and_takes_the_
         "verb": {"id": "http://adlnet.gov/expapi/verbs/voided"},
         "object": {"objectType": "StatementRef", "id": statements(bridge, OTHERS[1:2])[0].id},
     }
+    unpack_frames(bridge.engine)
     with writing(bridge.engine) as connection:
         connection.execute(
             update(statement).where(statement.c.id == voiding.id).values(body=msgspec.json.encode(body).decode())

@@ -33,6 +33,7 @@ from storage.tables import delivery, statement, target_statement
 from tests.support.accounts import START
 from tests.support.bridge import Bridge, StartBridge
 from tests.support.deliveries import deliveries_by_id, is_settled, wait_until_settled
+from tests.support.frames import unpack_frames
 from tests.support.lrs import Lrs, StartLrs
 from tests.support.mapping import MASTERED, variant
 from tests.support.waiting import wait_until
@@ -395,6 +396,7 @@ async def test_a_plain_target_needs_no_further_rows(start: StartBridge, lrs: Lrs
     bridge = await start(targets=(lrs.settings(),))
     await bridge.commit(CMI, learner=LEARNER, scorm_version="2004")
     await wait_until(lambda: is_settled(bridge))
+    unpack_frames(bridge.engine)
     with reading(bridge.engine) as connection:
         assert connection.execute(select(target_statement)).all() == []
         stored = list(connection.execute(select(statement.c.body).order_by(statement.c.position)).scalars())

@@ -12,6 +12,7 @@ from storage.tables import journal
 from tests.formats.client import open_format_client
 from tests.support.accounts import START
 from tests.support.bridge import Bridge
+from tests.support.frames import unpack_frames
 
 WHO: dict[str, Any] = {"learner": {"id": "u1"}, "activity": {"id": "235"}}
 
@@ -122,5 +123,6 @@ async def test_an_unknown_element_is_warned_of_in_every_format(bridge: Bridge, n
 
 
 def _first_reply(bridge: Bridge) -> str:
+    unpack_frames(bridge.engine)
     with reading(bridge.engine) as connection:
         return str(connection.execute(select(journal.c.response)).scalars().first())

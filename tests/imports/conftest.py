@@ -19,6 +19,7 @@ from bridge.imports.sources.column_map import ColumnMap
 from bridge.mapping_library.activation import activate_configured
 from bridge.mapping_library.reloader import load_active
 from bridge.settings import TargetSettings
+from storage import frames
 from storage.engine import open_engine, writing
 from storage.erasures import learner_digest
 from tests.support.accounts import START, register_lms
@@ -61,13 +62,15 @@ class Importing:
 
     def statements(self) -> list[tuple[str, str, str]]:
         """Return learner, rule and body of every statement, in their order."""
-        return [
-            (row[0], row[1], row[2])
-            for row in self.rows(
-                "SELECT e.learner_id, s.rule, s.body FROM statement s JOIN attempt a ON a.id = s.attempt_id"
-                " JOIN enrollment e ON e.id = a.enrollment_id ORDER BY e.learner_id, a.number, s.position"
-            )
-        ]
+        with self.engine.connect() as connection:
+            return [
+                (row[0], row[1], frames.text_of(connection, row[2], row[3]))
+                for row in self.rows(
+                    "SELECT e.learner_id, s.rule, s.body, s.frame FROM statement s"
+                    " JOIN attempt a ON a.id = s.attempt_id JOIN enrollment e ON e.id = a.enrollment_id"
+                    " ORDER BY e.learner_id, a.number, s.position"
+                )
+            ]
 
 
 def importing(database_url: str, targets: Sequence[TargetSettings] = ()) -> Iterator[Importing]:

@@ -36,7 +36,7 @@ from storage import deliveries, report_views, target_alarms
 from storage.deliveries import DeliveryFilter
 from storage.engine import reading
 from storage.erasures import Later
-from storage.queries.learner_data import Learner
+from storage.queries.learner_data import Learner, read_frame
 from storage.states import DeliveryState
 from storage.tables import metadata
 from tests.privacy.canaries import (
@@ -470,10 +470,10 @@ def columns(engine: Engine) -> dict[str, str]:
     texts: dict[str, list[str]] = {}
     with reading(engine) as connection:
         for table in metadata.sorted_tables:
-            for row in connection.execute(select(table)):
-                for column, value in zip(table.c, row, strict=True):
+            for row in connection.execute(select(table)).mappings().all():
+                for name, value in read_frame(connection, dict(row)).items():
                     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-                    texts.setdefault(f"{table.name}.{column.name}", []).append(text)
+                    texts.setdefault(f"{table.name}.{name}", []).append(text)
         for view in report_views.VIEWS:
             for values in connection.execute(text_clause(f"SELECT * FROM {view.name}")).mappings():
                 for name, value in values.items():

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from storage.engine import reading
+from tests.support.frames import unpack_frames
 from tests.support.lrs import Lrs
 from tests.support.server import Server, StartServer
 from tests.support.sql import closing_engine
@@ -92,6 +93,8 @@ async def test_killed_on_its_way_and_repeated_it_leaves_nothing_and_costs_no_oth
     assert {status for (learner, status) in traffic.statuses if learner != VICTIM} == {200}
     assert receipt["deleted"].get("enrollments", 0) <= 4
     assert _count(server, f"SELECT count(*) FROM enrollment WHERE learner_id = '{VICTIM}'") == 0
+    with closing_engine(server.database_url) as engine:
+        unpack_frames(engine)
     assert _count(server, f"SELECT count(*) FROM statement WHERE body LIKE '%{VICTIM}%'") == 0
     assert _count(server, "SELECT count(*) FROM erasure WHERE finished_at IS NULL") == 0
     await _wait_for_none(server, "SELECT count(*) FROM removal WHERE resource = 'statements'")

@@ -27,6 +27,7 @@ from tests.real_lrs.service import PASSWORD, USERNAME
 from tests.recordings import recording
 from tests.support.bridge import Bridge, Ids, StartBridge
 from tests.support.deliveries import DONE, deliveries_by_id, is_settled, statements, store_statements
+from tests.support.frames import unpack_frames
 from tests.support.waiting import wait_until
 
 Version = Literal["auto", "1.0.3", "2.0.0"]
@@ -183,6 +184,7 @@ async def test_a_statement_that_ralph_refuses_is_dead_with_its_reason_and_its_ne
     poison = statements(bridge, ["u2"])[1]
     # such a thing is never made: the bridge's own judge would have to overlook it
     spoilt = msgspec.json.decode(poison.body) | {"verb": {"display": {"en": "did"}}}
+    unpack_frames(bridge.engine)
     with writing(bridge.engine) as connection:
         body = msgspec.json.encode(spoilt).decode()
         connection.execute(update(tables.statement).where(tables.statement.c.id == poison.id).values(body=body))

@@ -28,6 +28,7 @@ from tests.reconciliation.comparison import compare
 from tests.support.accounts import START
 from tests.support.bridge import Bridge, StartBridge
 from tests.support.deliveries import LEARNERS, is_settled, statements
+from tests.support.frames import unpack_frames
 from tests.support.lrs import NO_DOCUMENTS, Lrs, StartLrs
 from tests.support.mapping import MASTERED, variant
 from tests.support.waiting import wait_until
@@ -212,6 +213,7 @@ async def test_a_conflict_that_made_a_delivery_dead_is_shown_and_a_refusal_is_no
     }
     lrs.store.keep([other], at=lrs.now(), authority={"mbox": "mailto:a@example.org"}, edition=Edition.ONE)
     await bridge.close()
+    unpack_frames(bridge.engine)
     with writing(bridge.engine) as connection:
         bad = json.loads(statements(bridge)[1].body) | {"verb": {"display": {"en": "did"}}}
         spoilt = update(tables.statement).where(tables.statement.c.id == refused)

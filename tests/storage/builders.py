@@ -103,12 +103,12 @@ def save(connection: Connection, *rows: Enrollment | Attempt | Session) -> None:
 
 def append(connection: Connection, entries: Sequence[JournalEntry]) -> None:
     """Store commits."""
-    write(connection, [journal.appending(entries)])
+    write(connection, [journal.appending(connection, entries)])
 
 
 def add(connection: Connection, rows: Sequence[StatementRow], targets: Callable[[StatementRow], Sequence[str]]) -> None:
     """Store statements and their deliveries."""
-    write(connection, outbox.adding(rows, targets))
+    write(connection, outbox.adding(connection, rows, targets))
 
 
 def launched(connection: Connection, learner: str = "u1", lms_id: int | None = None) -> Session:

@@ -94,6 +94,8 @@ ADDED = (
     enrollment.c.learner_mbox, enrollment.c.activity_description, enrollment.c.course_description, enrollment.c.state,
     attempt.c.documents_due, journal.c.request_metadata, journal.c.mapping_version_id, delivery.c.shard,
     delivery.c.settled_by, session.c.source, enrollment.c.update_number, tables.lms.c.learner_ids,
+    journal.c.body_size, journal.c.dictionary_id, journal.c.frame, statement.c.dictionary_id, statement.c.frame,
+    statement.c.object_id, statement.c.object_type, statement.c.result, statement.c.timestamp,
 )  # fmt: skip
 """Columns that they got later."""
 OLD_NAMES = {
@@ -353,7 +355,8 @@ def test_each_migration_says_which_large_tables_it_works_through(fresh_engine: E
         statements: list[str] = []
         with observe_statements(statements.append):
             migrations._run(fresh_engine, partial(command.upgrade, revision=revision))
-        read = [statement for statement in statements if not statement.lstrip().startswith("CREATE VIEW")]
+        views = "CREATE VIEW", "CREATE OR REPLACE VIEW"
+        read = [statement for statement in statements if not statement.lstrip().startswith(views)]
         names = {name for statement in read for groups in WORK.findall(statement) for name in groups}
         said = getattr(directory.get_revision(revision).module, "WORKS_THROUGH", {})
         assert {*said.get(fresh_engine.dialect.name, ())} == names & before & LARGE, revision

@@ -49,7 +49,11 @@ def test_rows_that_refer_to_each_other_are_stored_together(engine: Engine, execu
         executed.clear()
         write(
             connection,
-            [*changed.writes(), journal.appending([entry(begun)]), *outbox.adding(new_rows, to("lrs", "mirror"))],
+            [
+                *changed.writes(),
+                journal.appending(connection, [entry(begun)]),
+                *outbox.adding(connection, new_rows, to("lrs", "mirror")),
+            ],
         )
     with reading(engine) as connection:
         counts = [
@@ -71,6 +75,9 @@ def test_nothing_is_executed_where_there_are_no_rows(engine: Engine, executed: l
     with writing(engine) as connection:
         executed.clear()
         write(connection, [])
-        write(connection, [*ChangeSet().writes(), journal.appending([]), *outbox.adding([], to("lrs"))])
+        write(
+            connection,
+            [*ChangeSet().writes(), journal.appending(connection, []), *outbox.adding(connection, [], to("lrs"))],
+        )
 
     assert executed == []

@@ -24,7 +24,7 @@ def _store(engine: Engine) -> tuple[int, int]:
         rows = statements(connection, launched(connection), ['{"all":1}', '{"all":2}'])
         key = rows[1].attempt_id, rows[1].position
         forms = [TargetStatement(*key, "research", "pseudonym by key one", OWN)]
-        write(connection, outbox.adding(rows, lambda _: ("plain", "research"), forms))
+        write(connection, outbox.adding(connection, rows, lambda _: ("plain", "research"), forms))
         hold(connection, ["plain", "research"])
     return key
 

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, select
 from bridge.mapping_library.enrollment_history import decode_commit, enrollment_histories
 from mappings.analysis.replay import Replay
 from mappings.definition import CompiledMapping
-from storage import journal_replay
+from storage import frames, journal_replay
 from storage.engine import reading
 from storage.journal_replay import JournalSpan
 from storage.tables import attempt, statement
@@ -17,10 +17,12 @@ Told = list[tuple[str, str, int, str]]
 
 def stored(engine: Engine) -> Told:
     """Return id, session, commit and body of all statements that are stored, each attempt's in their order."""
-    columns = statement.c.id, statement.c.session_id, statement.c.commit_number, statement.c.body
+    columns = statement.c.id, statement.c.session_id, statement.c.commit_number, statement.c.body, statement.c.frame
     with reading(engine) as connection:
         rows = connection.execute(select(*columns).join(attempt).order_by(attempt.c.id, statement.c.position))
-        return [(str(row[0]), str(row[1]), row[2], row[3]) for row in rows]
+        return [
+            (str(row[0]), str(row[1]), row[2], frames.text_of(connection, row.body, row.frame)) for row in rows.all()
+        ]
 
 
 def replayed(engine: Engine, mapping: CompiledMapping) -> Told:
