@@ -1,0 +1,80 @@
+"""`scorm-bridge compact`: writes what earlier releases stored into frames, beside live traffic."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import click
+import msgspec
+from sqlalchemy import Engine
+
+from bridge.cli.database import open_database
+from bridge.cli.options import AS_JSON
+from bridge.cli.output import print_items, print_table, show_progress
+from bridge.settings import Settings
+from storage import compaction, frames
+from storage.compaction import CompactedTable
+from storage.engine import reading, transactions
+
+REST_FACTOR = 2.0
+"""Times as long as a batch took that is rested after it, so that commits are not held up."""
+
+
+class CompactedRows(msgspec.Struct):
+    """What was written into frames of one table."""
+
+    table: str
+    rows: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+
+
+@click.command()
+@AS_JSON
+@click.pass_obj
+def compact(settings: Settings, *, as_json: bool) -> None:
+    """Compress what earlier releases stored as it came.
+
+    It works in small batches beside a running bridge. Broken off, it goes on where it stopped; repeated, it finds
+    nothing more to do. On SQLite the file keeps its size, and fills up again; `sqlite3 FILE VACUUM` makes it smaller
+    while the bridge is stopped.
+    """
+    with open_database(settings) as engine:
+        with reading(engine) as connection:
+            if frames.newest_dictionary(connection, frames.ANY_VERSION) is None:
+                raise click.ClickException(
+                    "There is no dictionary to compress by yet: the first start of this release stores one."
+                )
+        results = [_compact(engine, table) for table in compaction.TABLES]
+    if as_json:
+        print_items(results)
+        return
+    print_table(
+        ("table", "rows", "bytes before", "bytes after"),
+        (
+            (result.table, f"{result.rows:,}", f"{result.bytes_before:,}", f"{result.bytes_after:,}")
+            for result in results
+        ),
+    )
+
+
+def _compact(engine: Engine, table: CompactedTable) -> CompactedRows:
+    result, transact = CompactedRows(table.name), transactions(engine)
+    with reading(engine) as connection:
+        place, last = compaction.first_place(connection, table), compaction.last_id(connection, table)
+    with show_progress(max(0, last - place[0]), table.name) as advance:
+        while True:
+            with reading(engine) as connection:
+                scan = compaction.scan(connection, table, place)
+            if scan.keys:
+                started = time.perf_counter()
+                batch = transact(partial(compaction.compact_rows, of=table, last_scan=scan))
+                result.rows += batch.rows
+                result.bytes_before += batch.bytes_before
+                result.bytes_after += batch.bytes_after
+                time.sleep((time.perf_counter() - started) * REST_FACTOR)
+            if scan.place is None:
+                return result
+            advance(scan.place[0] - place[0])
+            place = scan.place
