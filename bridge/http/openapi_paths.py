@@ -9,6 +9,7 @@ import msgspec
 from bridge.commit_model.response_types import CommitResponse
 from bridge.formats import BY_NAME
 from bridge.http import request_body
+from bridge.http.mirror import MIRROR_FORMATS
 from bridge.http.openapi_schemas import ID, TEXT, UUID, Schema, ref
 from bridge.http.responses import (
     MAX_PAGE_SIZE,
@@ -177,9 +178,15 @@ def _browser_body() -> dict[str, Any]:
     return body
 
 
+_MIRROR_LABELS = {
+    "learner": "The learner's id, where the body has none, or anybody's. The query may have it, too, as `learner`.",
+    "activity": "The activity's id, where the body names no SCO; or `activity` in the query.",
+    "course": "The course's id; or `course` in the query.",
+    "launch": "What tells this launch from others of the learner; or `launch` in the query.",
+}
 _FORMAT_RESPONSE = {
     "description": "Stored, or what was asked for, as the format's client expects it. Some refuse with 200, too.",
-    "content": {JSON: {"schema": {}}, "text/plain": {"schema": TEXT}},
+    "content": {JSON: {"schema": {}}, "text/plain": {"schema": TEXT}, "text/javascript": {"schema": TEXT}},
 }
 
 
@@ -192,6 +199,7 @@ def _with_format_problems(operation: Operation) -> Operation:
                 PROBLEM: {"schema": ref(ProblemResponse.__name__)},
                 JSON: {"schema": {}},
                 "text/plain": {"schema": TEXT},
+                "text/javascript": {"schema": TEXT},
             },
         }
     return operation
@@ -225,6 +233,29 @@ def _format_commits(name: str, *, asks: bool = False) -> Operation:
             body=None if asks else _any_body(_COMMIT),
         )
     )
+
+
+def _mirror() -> Operation:
+    operation = _operation(
+        "postMirrored",
+        "Take what an LMS's proxy mirrors of its players' requests; it is stored once it has been answered.",
+        {},
+        problems=(400, 401, 403, 408, 413, 415, 429, 503),
+        security=_LMS,
+        parameters=(
+            _path("format", {"type": "string", "enum": [*MIRROR_FORMATS]}),
+            *(
+                {"name": f"X-Mirror-{name.title()}", "in": "header", "schema": TEXT, "description": description}
+                for name, description in _MIRROR_LABELS.items()
+            ),
+            _KEY_OF_ANY,
+        ),
+        body=_any_body(_COMMIT),
+    )
+    operation["responses"] = {"204": {"description": "Taken. What is wrong with it is seen on the audit pages."}} | {
+        status: response for status, response in operation["responses"].items() if status != "200"
+    }
+    return operation
 
 
 def _progress(name: str) -> Operation:
@@ -314,6 +345,7 @@ def _commit_paths() -> Paths:
                 body=_any_body(_POSTBACK_BODY),
             )
         },
+        "/v1/mirror/{format}": {"post": _mirror()},
         "/v1/commits": {
             "post": _operation(
                 "postAllInOne",

@@ -32,6 +32,7 @@ RULES: dict[tuple[str, str], TokenScope | None] = {
     ("POST", DOOR): TokenScope.COMMIT,
     ("PUT", DOOR): TokenScope.COMMIT,
     ("POST", "/v1/formats/scorm-cloud"): TokenScope.COMMIT,
+    ("POST", "/v1/mirror/{format}"): TokenScope.MIRROR,
     ("GET", "/v1/attempts/{attempt_id}"): TokenScope.READ,
     ("GET", "/v1/courses/{course_id}"): TokenScope.READ,
     ("GET", "/v1/enrollments"): TokenScope.READ,
