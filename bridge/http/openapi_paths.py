@@ -240,7 +240,7 @@ def _mirror() -> Operation:
         "postMirrored",
         "Take what an LMS's proxy mirrors of its players' requests; it is stored once it has been answered.",
         {},
-        problems=(400, 401, 403, 408, 413, 415, 429, 503),
+        problems=(400, 401, 403, 404, 408, 413, 415, 429, 503),
         security=_LMS,
         parameters=(
             _path("format", {"type": "string", "enum": [*MIRROR_FORMATS]}),

@@ -242,7 +242,7 @@ async def test_a_bridge_that_ends_without_a_place_to_store_says_what_is_lost(
     monkeypatch.setattr(mirror_queue, "RETRY_INTERVAL", 0.01)
     monkeypatch.setattr(service, "HIGH_WATERMARK", 0)
     monkeypatch.setattr(service, "LOW_WATERMARK", 0)
-    assert await mirror.send("chamilo", BODY) == (204, None)
+    await mirror.send("chamilo", BODY)
     with capture_logs() as lines:
         await bridge.close()
 
