@@ -26,7 +26,7 @@ FIRST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 """The earliest date that a zip can hold: what is in it has none of its own."""
 _PRIVATE_FILE = 0o100600 << 16
 _JSON_COLUMNS = frozenset(
-    {"activities", "body", "state", "learner_attributes", "parameters", "response", "request_metadata"}
+    {"activities", "body", "calls", "state", "learner_attributes", "parameters", "response", "request_metadata"}
 )
 """Columns that hold JSON, which becomes a part of the row's."""
 _TIMES = frozenset({"not_before"})
