@@ -15,6 +15,7 @@ from tests.support.browser_keys import create_key, open_page, path_of, send
 from tests.support.recordings import call, send_calls
 
 SECRETS = ("VALUECANARY", "ANSWERCANARY", "cmi.core.lesson_location", "ERRORCANARY")
+NONE = "\u2013"
 CALLS = [
     call(1, "Initialize", ""),
     call(2, "GetValue", "cmi.core.entry", answer="resume", manner="tap"),
@@ -77,7 +78,7 @@ async def test_calls_stand_between_their_commits_and_many_are_folded_away(
 async def test_an_auditor_reads_each_call_with_its_error(auditor: Visitor, session_id: str) -> None:
     page = await auditor.text(f"/audit/sessions/{session_id}/calls")
     calls = table(page, "Calls")
-    assert [row[5] for row in calls[:6]] == ["–", "–", "405", "–", "ERRORCANARY", "–"]
+    assert [row[5] for row in calls[:6]] == [NONE, NONE, "405", NONE, "ERRORCANARY", NONE]
     assert calls[2][3] == 'SetValue("cmi.core.lesson_location", "VALUECANARY")'
     assert calls[1][3].endswith("by the tap")
     assert calls[16][3].endswith("threw an error")

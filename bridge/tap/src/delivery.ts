@@ -50,6 +50,7 @@ export const MAX_COMMITS = 500;
 const MAX_KEEPALIVE_LENGTH = 15000;
 /** Calls that wait for no clock any longer. */
 const MANY_CALLS = 50;
+const CALLS_REST = 25000;
 const MAX_BACKOFF = 64000;
 const NOBODY: Answer = { status: 0, retryAfter: 0, text: "" };
 
@@ -64,6 +65,8 @@ export class Delivery {
   /** Number of the last call that is under way or was answered. */
   private lastCall = 0;
   private reported = 0;
+  /** Until when no calls are sent, as some were not taken. */
+  private callsRest = 0;
 
   constructor(
     private readonly parcel: Parcel,
@@ -124,7 +127,7 @@ export class Delivery {
   /** Sends everything that is not under way, in ways that outlive the page. */
   leave(): void {
     const { parcel } = this;
-    if (!this.ready || !(parcel.commits.length || this.waitingCalls())) {
+    if (!this.ready || !(parcel.commits.length || (parcel.recording && parcel.recording.calls.length))) {
       return;
     }
     parcel.closed = true;
@@ -159,7 +162,7 @@ export class Delivery {
     this.courier.deliveries.add(this);
     if (this.courier.leaving) {
       later(() => this.leave());
-    } else if (this.waitingCalls() >= MANY_CALLS) {
+    } else if (this.hasManyCalls()) {
       later(() => this.sendCalls());
     }
   }
@@ -172,7 +175,7 @@ export class Delivery {
     if (!recording || !url || this.over || navigator.onLine === false) {
       return;
     }
-    if (!leaving && (this.sendsCalls || this.busy || this.failures || parcel.commits.length)) {
+    if (!leaving && (this.sendsCalls || Date.now() < this.callsRest || this.busy || this.failures || parcel.commits.length)) {
       return;
     }
     const calls = firstCalls(recording, this.lastCall, leaving ? courier.room : MAX_KEEPALIVE_LENGTH);
@@ -187,17 +190,18 @@ export class Delivery {
     }
     this.sendsCalls = true;
     // what outlives the page is limited, and commits come first
-    post(url.replace("/commits?", "/calls?"), body, leaving, ({ status }) => {
+    post(url.replace("/commits?", "/calls?"), body, leaving, ({ status, retryAfter }) => {
       this.sendsCalls = false;
       courier.say("calls", status || "no answer", parcel.open.activity.id);
       if (status >= 200 && status < 300) {
         this.reported = made;
         recording.calls = recording.calls.filter((call) => call[0] > last);
-        if (this.adopted || this.waitingCalls() >= MANY_CALLS) {
+        if (this.adopted || this.hasManyCalls()) {
           this.sendCalls();
         }
       } else if (!status || status === 408 || status === 425 || status === 429 || status >= 500) {
         this.lastCall = 0;
+        this.callsRest = Date.now() + Math.max(CALLS_REST, retryAfter * 1000);
       } else {
         parcel.recording = undefined;
       }
@@ -205,9 +209,9 @@ export class Delivery {
     });
   }
 
-  private waitingCalls(): number {
+  private hasManyCalls(): boolean {
     const { recording } = this.parcel;
-    return recording ? recording.calls.filter((call) => call[0] > this.lastCall).length : 0;
+    return !!recording && Math.min(recording.calls.length, recording.made - this.lastCall) >= MANY_CALLS;
   }
 
   private sendNext(): void {
@@ -275,7 +279,7 @@ export class Delivery {
   private drop(commit: Commit): void {
     const { parcel } = this;
     parcel.commits = parcel.commits.filter((each) => each !== commit);
-    if (commit.terminated) {
+    if (commit.terminated || this.hasManyCalls()) {
       later(() => this.sendCalls());
     }
     this.finish();
