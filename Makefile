@@ -188,6 +188,7 @@ bench: env bench-tools
 	$(BIN)/python -m benchmarks.core
 	$(BIN)/python -m benchmarks.commits
 	$(BIN)/python -m benchmarks.forwarding
+	$(BIN)/python -m benchmarks.disk
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.impact

@@ -54,7 +54,12 @@ def _command(lms_id: int, session: int, number: int, at: int) -> StoreCommit:
     json_text = msgspec.json.encode(workload.body(kind, number)).decode()
     for hole, value in zip(
         workload.HOLES,
-        (str(uuid.UUID(int=session + 1)), workload.learner(session), workload.activity(session), f"{at:016d}"),
+        (
+            str(uuid.UUID(int=session + 1)),
+            workload.learner(session),
+            workload.activity(session),
+            workload.suspend_data(at + session),
+        ),
         strict=True,
     ):
         json_text = json_text.replace(hole, value)

@@ -2,11 +2,14 @@
 
 Sessions come in fours: SCORM 1.2 up to a pass, SCORM 2004 with progress, SCORM 1.2 suspended, and the same attempt
 resumed and failed. Each commit is a full snapshot with 400 characters of suspend data, a new location and session time;
-statuses, scores and progress change now and then, which makes about 1.2 statements a commit.
+statuses, scores and progress change now and then, which makes about 1.2 statements a commit. Suspend data is new each
+time and looks as authoring tools write it: compressed, in base 64.
 """
 
 from __future__ import annotations
 
+import base64
+from random import Random
 from typing import Any
 
 import msgspec
@@ -16,9 +19,16 @@ KINDS = 4
 SUSPEND_DATA = 400
 """Characters."""
 
-_SESSION, LEARNER, ACTIVITY, _MARK = "§SESSION§", "§LEARNER§", "§ACTIVITY§", "§MARK§"
-HOLES = _SESSION, LEARNER, ACTIVITY, _MARK
-"""What stands in a body for the session's id, the learner's, the activity's, and what makes it like no other."""
+_SESSION, LEARNER, ACTIVITY, _SUSPENDED = "§SESSION§", "§LEARNER§", "§ACTIVITY§", "§SUSPENDED§"
+HOLES = _SESSION, LEARNER, ACTIVITY, _SUSPENDED
+"""What stands in a body for the session's id, the learner's, the activity's, and the suspend data."""
+_NOISE = base64.b64encode(Random(1).randbytes(750_000)).decode()
+
+
+def suspend_data(mark: int) -> str:
+    """Return suspend data that is like no other: the mark, and characters in no order."""
+    start = mark * 97 % (len(_NOISE) - SUSPEND_DATA)
+    return f"{mark:016d}{_NOISE[start : start + SUSPEND_DATA - 16]}"
 
 
 def learner(number: int) -> str:
@@ -53,12 +63,12 @@ class Requests:
         ]
 
     def make(self, kind: int, number: int, session_id: str, enrollment: int, mark: int) -> bytes:
-        """Return the bytes of a session's commit; `mark` becomes part of its suspend data."""
+        """Return the bytes of a session's commit; `mark` is the session's, of which its suspend data is made."""
         return self._requests[kind][number] % (
             session_id.encode(),
             learner(enrollment).encode(),
             activity(enrollment).encode(),
-            b"%016d" % mark,
+            suspend_data(mark * PER_SESSION + number).encode(),
         )
 
 
@@ -72,7 +82,7 @@ def body(kind: int, number: int) -> dict[str, Any]:
         "course": {"id": "c7", "name": "Engines"},
         "scorm_version": "2004" if kind == 1 else "1.2",
         "terminated": number == PER_SESSION - 1,
-        "cmi": cmi | {"suspend_data": _MARK.ljust(SUSPEND_DATA - 16 + len(_MARK), "x")},
+        "cmi": cmi | {"suspend_data": _SUSPENDED},
     }
 
 
@@ -121,7 +131,7 @@ def _progressing(number: int) -> dict[str, Any]:
 
 def _with_holes(head: bytes, encoded: bytes) -> bytes:
     session_id = "0" * 36
-    widths = {_SESSION: len(session_id), LEARNER: len(learner(0)), ACTIVITY: len(activity(0)), _MARK: 16}
+    widths = {_SESSION: len(session_id), LEARNER: len(learner(0)), ACTIVITY: len(activity(0)), _SUSPENDED: SUSPEND_DATA}
     size = len(encoded)
     for name, width in widths.items():
         size += encoded.count(name.encode()) * (width - len(name.encode()))

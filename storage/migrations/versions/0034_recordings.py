@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0033"
-down_revision = "0032"
+revision = "0034"
+down_revision = "0033"
 branch_labels = None
 depends_on = None
 
@@ -50,7 +50,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("session_id", "first_number", name=op.f("uq_recording_part_session_id_first_number")),
         sqlite_autoincrement=True,
     )
-    op.execute("UPDATE schema_compatibility SET oldest_revision = '0033'")
+    op.execute("UPDATE schema_compatibility SET oldest_revision = '0034'")
 
 
 def downgrade() -> None:
