@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 import msgspec
@@ -44,7 +43,7 @@ def show_recording(settings: Settings, session_id: str, output: Path | None) -> 
 
 
 @recordings.command("replay")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="Address of the sandbox.")
 @click.option(
     "--directory",
@@ -57,11 +56,11 @@ def show_recording(settings: Settings, session_id: str, output: Path | None) -> 
 @click.option("--commits", "only_commits", is_flag=True, help="Print the commits, one a line, and send nothing.")
 @AS_JSON
 def replay_recording(
-    file: BinaryIO, url: str, directory: Path, learner: str | None, *, only_commits: bool, as_json: bool
+    file: Path, url: str, directory: Path, learner: str | None, *, only_commits: bool, as_json: bool
 ) -> None:
     """Replay FILE, a recording, in a running sandbox: the same calls make the same commits and the same statements."""
-    with errors_as_messages(RecordingError):
-        recording = read_recording(file)
+    with errors_as_messages(RecordingError, OSError), file.open("rb") as stream:
+        recording = read_recording(stream)
     if only_commits:
         click.echo(msgspec.json.Encoder().encode_lines(commits_of(recording)), nl=False)
         return

@@ -21,7 +21,7 @@ class RecordingError(ValueError):
     """A file is no recording."""
 
 
-class Subject(msgspec.Struct, frozen=True, gc=False):
+class RecordingSubject(msgspec.Struct, frozen=True, gc=False):
     """A learner, activity or course."""
 
     id: str
@@ -47,9 +47,9 @@ class RecordingHeader(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     scorm_version: str | None
     lms: str
     home_page: str
-    learner: Subject
-    activity: Subject
-    course: Subject
+    learner: RecordingSubject
+    activity: RecordingSubject
+    course: RecordingSubject
     started: str | None
     started_at: int
     made: int
@@ -80,24 +80,24 @@ class Recording:
 
 def write_recording(connection: Connection, session_id: str) -> bytes | None:
     """Return the file of a session's recording, None where nothing was recorded."""
-    whose, kept = recordings.recorded_session(connection, session_id), recordings.summary(connection, session_id)
-    if whose is None or kept is None:
+    session, summary = recordings.recorded_session(connection, session_id), recordings.summary(connection, session_id)
+    if session is None or summary is None:
         return None
     header = RecordingHeader(
         session_id=session_id,
-        attempt=whose.attempt,
-        attempt_number=whose.attempt_number,
-        entry=whose.entry,
-        scorm_version=whose.scorm_version,
-        lms=whose.lms,
-        home_page=whose.home_page,
-        learner=Subject(whose.learner_id, whose.learner_name),
-        activity=Subject(whose.activity_id, whose.activity_name, whose.activity_type),
-        course=Subject(whose.course_id, whose.course_name),
-        started=format_timestamp(kept.started_at),
-        started_at=kept.started_at,
-        made=kept.made,
-        kept=kept.kept,
+        attempt=session.attempt,
+        attempt_number=session.attempt_number,
+        entry=session.entry,
+        scorm_version=session.scorm_version,
+        lms=session.lms,
+        home_page=session.home_page,
+        learner=RecordingSubject(session.learner_id, session.learner_name),
+        activity=RecordingSubject(session.activity_id, session.activity_name, session.activity_type),
+        course=RecordingSubject(session.course_id, session.course_name),
+        started=format_timestamp(summary.started_at),
+        started_at=summary.started_at,
+        made=summary.made,
+        kept=summary.kept,
     )
     calls = in_order(part.calls for part in recordings.parts(connection, session_id))
     return msgspec.json.Encoder().encode_lines([header, *_lines(calls)])

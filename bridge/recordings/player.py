@@ -10,7 +10,7 @@ import msgspec
 from bridge.http_client import describe_failure, open_session, send_request
 from bridge.outgoing import OutgoingGuard
 from bridge.recordings.download import Recording, RecordingError
-from bridge.recordings.replay import ReplayedCommit, commits_of, launch_of
+from bridge.recordings.replay import PageCommit, commits_of, launch_of
 
 TIMEOUT_SECONDS = 30.0
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
@@ -58,7 +58,7 @@ async def play(recording: Recording, url: str, token: str, learner_id: str) -> P
     return PlayedSession(opened["session_id"], opened["attempt"]["id"], learner_id, played)
 
 
-async def _play_commit(session: aiohttp.ClientSession, url: str, token: str, commit: ReplayedCommit) -> PlayedCommit:
+async def _play_commit(session: aiohttp.ClientSession, url: str, token: str, commit: PageCommit) -> PlayedCommit:
     answer = await _post(session, url, token, commit)
     return PlayedCommit(commit.sequence, commit.committed_at, answer["statements"], answer["warnings"])
 

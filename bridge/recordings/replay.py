@@ -18,7 +18,7 @@ _LAUNCH = {"cmi.core.lesson_mode": "mode", "cmi.mode": "mode", "cmi.core.credit"
 _WORDS = {"mode": {"normal", "browse", "review"}, "credit": {"credit", "no-credit"}}
 
 
-class ReplayedCommit(msgspec.Struct, frozen=True, gc=False):
+class PageCommit(msgspec.Struct, frozen=True, gc=False):
     """A commit in the bridge's own format."""
 
     cmi: dict[str, str]
@@ -28,7 +28,7 @@ class ReplayedCommit(msgspec.Struct, frozen=True, gc=False):
     scorm_version: str | None
 
 
-def commits_of(recording: Recording) -> list[ReplayedCommit]:
+def commits_of(recording: Recording) -> list[PageCommit]:
     """Return the commits of a recording as the tap sent them: what was set and accepted, between one and the next."""
     commits = []
     for sequence, group in groupby(sorted(recording.calls, key=_order), key=lambda call: call.commit):
@@ -47,7 +47,7 @@ def commits_of(recording: Recording) -> list[ReplayedCommit]:
         if cmi or terminated or sequence == 1:
             at = recording.header.started_at + calls[-1].at_ms + calls[-1].duration_ms
             version = recording.header.scorm_version
-            commits.append(ReplayedCommit(cmi, sequence, terminated, format_timestamp(at), version))
+            commits.append(PageCommit(cmi, sequence, terminated, format_timestamp(at), version))
     return commits
 
 
@@ -63,16 +63,18 @@ def launch_of(recording: Recording) -> dict[str, str]:
 
 def differences(recording: Recording) -> list[str]:
     """Return why statements of a replay can differ from those of the session, as sentences."""
-    found = []
+    reasons = []
     lost = recording.header.made - len(recording.calls)
     if lost > 0:
-        found.append(f"{lost:,} calls were not kept.")
+        reasons.append(f"{lost:,} calls were not kept.")
     if recording.header.entry == "resume":
-        found.append("The session went on with an attempt; the replay begins one, so what was known before is missing.")
+        reasons.append(
+            "The session went on with an attempt; the replay begins one, so what was known before is missing."
+        )
     cut = sum(_is_cut(value) for call in recording.calls for value in call.arguments[1:2])
     if cut:
-        found.append(f"{cut:,} values are longer than what is recorded, and set to how they begin.")
-    return found
+        reasons.append(f"{cut:,} values are longer than what is recorded, and set to how they begin.")
+    return reasons
 
 
 def _order(call: CallLine) -> tuple[int, int]:

@@ -78,6 +78,7 @@ async def test_calls_stand_between_their_commits_and_many_are_folded_away(
 async def test_an_auditor_reads_each_call_with_its_error(auditor: Visitor, session_id: str) -> None:
     page = await auditor.text(f"/audit/sessions/{session_id}/calls")
     calls = table(page, "Calls")
+
     assert [row[5] for row in calls[:6]] == [NONE, NONE, "405", NONE, "ERRORCANARY", NONE]
     assert calls[2][3] == 'SetValue("cmi.core.lesson_location", "VALUECANARY")'
     assert calls[1][3].endswith("by the tap")
@@ -107,6 +108,7 @@ async def test_the_calls_are_shown_a_page_at_a_time(
     path = f"/audit/sessions/{session_id}/calls"
     first = await auditor.text(path)
     second = await auditor.text(f"{path}?call=11")
+
     assert [row[0] for row in table(first, "Calls")] == [*map(str, range(1, 11))]
     assert f'href="{path}?call=11" rel="next"' in first
     assert [row[0] for row in table(second, "Calls")] == [*map(str, [*range(11, 18), 20])]

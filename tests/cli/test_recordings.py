@@ -151,8 +151,10 @@ async def test_calls_that_have_become_old_go_and_others_stay(bridge: Bridge, dat
     for days, left in ((30, 1), (10, 0)):
         database = Database(open_engine(database_url))
         settings = RetentionSettings(recordings=days)
-        task = Retention(database, settings, now=bridge.clock, new_id=lambda: "me", monotonic=FakeMonotonic())
-        assert not await task.run_once()
+        task = Retention(
+            database, settings, now=bridge.clock, new_id=lambda: HEADER["session_id"], monotonic=FakeMonotonic()
+        )
+        assert not await task.run_once(), days
         await asyncio.to_thread(database.close)
         assert scalar(bridge, "SELECT count(*) FROM recording_part") == left, days
 

@@ -49,7 +49,6 @@ async def test_calls_are_kept_with_answer_error_and_time(bridge: Bridge) -> None
     assert await send_calls(bridge, url, [STARTED, SET, refused, asked]) == (200, STORED)
 
     header, *lines = recorded(bridge, url)
-
     assert (header["learner"]["id"], header["activity"]["id"], header["scorm_version"]) == ("u1", "235", "1.2")
     assert (header["made"], header["kept"], header["started"]) == (4, 4, "2026-01-01T00:00:00.000Z")
     assert lines[2] == {
@@ -62,6 +61,7 @@ async def test_calls_are_kept_with_answer_error_and_time(bridge: Bridge) -> None
 async def test_what_is_sent_again_is_kept_once_however_it_is_cut(bridge: Bridge) -> None:
     url = await open_page(bridge, create_key(bridge).key)
     await send_calls(bridge, url, [SET, COMMITTED])
+
     for again in ([STARTED], [SET, COMMITTED], [STARTED, SET, COMMITTED], [STARTED, SET, COMMITTED, call(5, "Commit")]):
         assert await send_calls(bridge, url, again) == (200, STORED), again
 
@@ -131,6 +131,7 @@ async def _code(bridge: Bridge, path: str, body: bytes) -> str:
 
 async def test_half_characters_that_courses_produce_are_mended(bridge: Bridge) -> None:
     url = await open_page(bridge, create_key(bridge).key)
+
     assert await send_calls(bridge, url, [call(1, "SetValue", "cmi.comments", "half \ud83d, nul \0")]) == (200, STORED)
     assert recorded(bridge, url)[1]["arguments"] == ["cmi.comments", "half \ufffd, nul \0"]
 
@@ -227,6 +228,7 @@ async def test_what_was_recorded_of_a_learner_goes_with_them(bridge: Bridge) -> 
     erasure = erase_learner(
         bridge.engine, request, now=bridge.clock, new_id=lambda: "6f3c2a9e-1111-4111-8111-111111111111"
     )
+
     assert erasure.counts["recordings"] == 2
     assert await send_calls(bridge, url, [COMMITTED]) == (200, STORED)
     assert rows(bridge, "SELECT id FROM recording_part") == []
@@ -237,5 +239,6 @@ def test_as_many_calls_as_may_come_at_once_are_mended_as_well() -> None:
         "started_at": 1, "made": 1, "calls": [[n, 1, 1, 1, "SetValue", ["\ufffd" * 60, "x" * 100], {"length": 1}, ""]
                                              for n in range(1, MAX_PART_CALLS + 1)],
     })  # fmt: skip
+
     assert len(body) < MAX_PART_BYTES
     assert len(parse_body(body.replace("\ufffd".encode(), rb"\ud83d", 1)).calls) == MAX_PART_CALLS

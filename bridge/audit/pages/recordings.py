@@ -25,16 +25,16 @@ async def _recording(request: web.Request) -> web.StreamResponse:
     session_id, first = uuid_param(request, "session_id", "session"), position_param(request, "call")
 
     def query(connection: Connection) -> dict[str, Any] | None:
-        whose = recordings.recorded_session(connection, session_id)
+        session = recordings.recorded_session(connection, session_id)
         summary = recordings.summary(connection, session_id)
-        if whose is None or summary is None:
+        if session is None or summary is None:
             return None
         calls, following = calls_after(request, connection, session_id, first - 1, MAX_CALLS)
         return {
-            "whose": whose._replace(
-                learner_name=whose.learner_name if may_see_names(request) else "",
-                activity_name=redact_mention(request, whose.activity_name, whose.learner_name),
-                activity_id=redact_mention(request, whose.activity_id, whose.learner_name),
+            "whose": session._replace(
+                learner_name=session.learner_name if may_see_names(request) else "",
+                activity_name=redact_mention(request, session.activity_name, session.learner_name),
+                activity_id=redact_mention(request, session.activity_id, session.learner_name),
             ),
             "summary": summary,
             "calls": calls,
