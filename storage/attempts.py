@@ -41,7 +41,8 @@ class Enrollment:
     of it, its attempts and its sessions; `latest_attempt` is the highest number of an attempt that had a commit. `sco`
     is the SCO of a package whose values are this activity's, where players post several to one address;
     `course_registration` is the LMS's own, where it gave one; `activity_list_digest` that of the course's activities as
-    the LMS listed them for the learner, and `activity_list` the list, as JSON, where it is to be stored.
+    the LMS listed them for the learner, and `activity_list` the list, as JSON, where it is to be stored;
+    `has_new_activity_list` says that none was known before.
     """
 
     id: int
@@ -79,6 +80,7 @@ class Enrollment:
     changed: bool = field(default=False, compare=False)
     renamed: bool = field(default=False, compare=False)
     activity_list: str | None = field(default=None, compare=False)
+    has_new_activity_list: bool = field(default=False, compare=False)
 
     @property
     def key(self) -> EnrollmentKey:

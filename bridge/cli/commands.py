@@ -11,6 +11,7 @@ from bridge import logs
 from bridge.cli.accounts import accounts
 from bridge.cli.alerts import alerts
 from bridge.cli.backfill import backfill
+from bridge.cli.connect import connect
 from bridge.cli.database import backup, migrate
 from bridge.cli.deliveries import deliveries
 from bridge.cli.doctor import doctor
@@ -61,7 +62,7 @@ def main(context: click.Context, config: Path | None) -> None:
 for command in (
     serve, migrate, backup, lms, tokens, keys, webhooks, accounts, targets, alerts, sessions, statements, deliveries,
     backfill, reconcile, explain, verify, doctor, report, export, erase, erasures, import_history, wrap_package,
-    unwrap_package, mapping, sandbox,
+    unwrap_package, connect, mapping, sandbox,
 ):  # fmt: skip
     main.add_command(command)
 add_examples(main)

@@ -18,6 +18,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "reconcile": ("reconcile archive --since 2026-01-01", "reconcile archive --report archive.ndjson --repair"),
     "wrap": ("wrap course.zip --key pk_… -o course-wrapped.zip", "wrap course.zip --key pk_… --prove"),
     "unwrap": ("unwrap course-wrapped.zip -o course.zip",),
+    "connect": (
+        "connect https://lms.example.org",
+        "connect https://lms.example.org/mod/scorm/view.php?id=7 --key pk_…",
+    ),
     "backup": ("backup /var/backups/scorm-bridge.db",),
     "tokens create": ("tokens create --lms campus --home-page https://lms.example.org",),
     "tokens list": ("tokens list", "tokens list --json"),

@@ -25,8 +25,8 @@ from mappings.attempt.resuming import Resume, goes_on
 from mappings.attempt.state import AttemptState, Ending, SessionState
 from mappings.definition.model import Identifier
 from storage import attempts, journal
-from storage.attempts import Attempt, Enrollment, EnrollmentKey, Session
-from storage.change_set import ChangeSet, CourseKey, store_course_registrations
+from storage.attempts import Attempt, Enrollment, EnrollmentKey, Session, course_of
+from storage.change_set import ActivityList, ChangeSet, CourseKey, store_course_registrations
 from storage.new_enrollments import NewEnrollment
 from storage.states import AttemptStatus, SessionSource
 
@@ -282,6 +282,26 @@ class UnitOfWork:
     def begun_attempts(self, owner: Enrollment) -> list[tuple[str, int]]:
         """Return UUID and number of the enrollment's attempts that have commits, in their order."""
         return self._rows.begun_attempts(owner)
+
+    def completion_statuses(self, owner: Enrollment) -> dict[int, str | None]:
+        """Return, by id, how far the loaded enrollments of an enrollment's learner have come."""
+        return {
+            row.id: row.completion_status
+            for row in self._rows.enrollments.values()
+            if row.lms_id == owner.lms_id and row.learner_id == owner.learner_id
+        }
+
+    def activity_lists(self, owner: Enrollment) -> list[ActivityList]:
+        """Return the lists of the activities in an enrollment's course that are to be stored, its own at the end."""
+        rows = [
+            row
+            for row in self._rows.enrollments.values()
+            if row is not owner
+            and (row.lms_id, row.learner_id, course_of(row)) == (owner.lms_id, owner.learner_id, course_of(owner))
+        ]
+        return [
+            (row.activity_list, row.activity_list_digest) for row in (*rows, owner) if row.activity_list is not None
+        ]
 
     def changes(self) -> ChangeSet:
         """Return what changed, to be stored; registrations are stored at once."""

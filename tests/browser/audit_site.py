@@ -14,6 +14,7 @@ from bridge.audit.routes import ROUTES, Route
 from bridge.mapping_library.activation import store_version
 from bridge.mapping_library.documents import compile_text, read_document
 from bridge.operations.audit_context import AuditContext
+from bridge.operations.browser_keys import revoke_browser_key
 from bridge.operations.erasure import ErasureRequest, erase_learner
 from bridge.operations.targets import pause_target
 from bridge.settings import TargetSettings
@@ -26,6 +27,7 @@ from storage.removals import NewRemoval
 from tests.support.accounts import PASSWORD, add_account
 from tests.support.bridge import Bridge, FakeClock, Ids, start_bridge
 from tests.support.browser import new_visitor
+from tests.support.browser_keys import create_key
 from tests.support.jobs import jobs_of
 from tests.support.sample_data import TARGET, fill
 from tests.support.sql import closing_engine
@@ -35,6 +37,7 @@ ADMIN = "ada"
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
+DAY = 86_400_000
 LEAVER = "leaver"
 """Somebody who asked to be forgotten."""
 SESSION = "11111111-2222-4333-8444-555555555555"
@@ -137,6 +140,7 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
     bridge = await start_bridge(database_url=database_url, clock=clock, ids=ids)
     await fill(bridge)
     await _add_webhooks(bridge)
+    _add_browser_keys(bridge)
     grace = {
         "learner": {"id": "grace", "name": "Grace Hopper"},
         "course": {"id": "c1", "name": "First aid at work"},
@@ -182,6 +186,20 @@ async def _add_webhooks(bridge: Bridge) -> None:
         webhook_endpoints.begin_trouble(connection, gone.id, "the endpoint answered 410", bridge.clock())
     assert bridge.client.app is not None
     await bridge.client.app[ENDPOINT_MONITOR].run_once()
+
+
+def _add_browser_keys(bridge: Bridge) -> None:
+    """Add a key for many pages and activities, one that expired and one that was revoked."""
+    create_key(
+        bridge,
+        origins=["https://learning-management-of-the-whole-organisation.example.org", "http://localhost:8000"],
+        activities=["https://learning-management-of-the-whole-organisation.example.org/course/*", "235"],
+        expires_at=bridge.clock() + 90 * DAY,
+    )
+    create_key(bridge, expires_at=bridge.clock() + 1)
+    revoked = create_key(bridge)
+    with writing(bridge.engine) as connection:
+        revoke_browser_key(connection, revoked.id, AuditContext(ADMIN, "The pages are gone.", bridge.clock()))
 
 
 def _erase_learner(bridge: Bridge) -> None:

@@ -111,7 +111,8 @@ GOLDEN = {
         {"completion": True, "success": True, "score": SCORE, "duration": "PT5M30.25S"},
     ),
 }
-ABOUT_THE_SCO = [trigger for trigger in TOLD if trigger.split(".")[0] not in {"interaction", "objective", "comment"}]
+NOT_ABOUT_THE_SCO = {"interaction", "objective", "comment", "course"}
+ABOUT_THE_SCO = [trigger for trigger in TOLD if trigger.split(".")[0] not in NOT_ABOUT_THE_SCO]
 
 
 def golden(verb: str, occurrence: str, result: dict[str, Any] | None) -> dict[str, Any]:
@@ -139,6 +140,16 @@ def test_a_failure_makes_the_statement_of_the_scorm_profile() -> None:
     (statement,) = tell("success.failed", known=snapshot)
 
     assert statement == golden("failed", "attempt", {"success": False, "score": {"scaled": 0.4, "raw": 40}})
+
+
+def test_a_completed_course_makes_a_statement_about_the_course() -> None:
+    (statement,) = tell("course.completed", known=KNOWN)
+    course = CONTEXT["contextActivities"]["grouping"][0]
+
+    assert statement == golden("completed", "attempt", {"completion": True}) | {
+        "id": str(uuid.uuid5(uuid.UUID(ATTEMPT), "lms-1\ncourse-completed\nattempt")),
+        "object": course,
+    }
 
 
 def test_every_trigger_has_its_golden_statement() -> None:
