@@ -47,29 +47,30 @@ class Instruction:
 _TAP, _WRAP, _SERVER = ConnectionWay.TAP, ConnectionWay.WRAP, ConnectionWay.SERVER
 LMS_GUIDES: Mapping[LmsProduct, LmsGuide] = {
     LmsProduct.MOODLE: LmsGuide(
-        "Moodle", "tap.md", (_TAP, _WRAP),
+        "Moodle", "moodle.md", (_TAP, _WRAP),
         "Site administration, Appearance, Additional HTML, Within HEAD (setting additionalhtmlhead)",
     ),
     LmsProduct.OPEN_EDX: LmsGuide(
-        "Open edX", "tap.md", (_TAP, _WRAP), "the theme's file lms/templates/head-extra.html"
+        "Open edX", "open-edx.md", (_TAP, _WRAP), "the theme's file lms/templates/head-extra.html"
     ),
     LmsProduct.ILIAS: LmsGuide(
-        "ILIAS", "tap.md", (_TAP, _WRAP), "the templates of the skin that begin the SCORM players' pages"
+        "ILIAS", "ilias.md", (_TAP, _WRAP), "the templates of the skin that begin the SCORM players' pages"
     ),
     LmsProduct.CHAMILO: LmsGuide(
-        "Chamilo", "tap.md", (_TAP, _WRAP), "Administration, Additional content in the header"
+        "Chamilo", "chamilo.md", (_TAP, _WRAP),
+        "Administration, Extra content in header (setting header_extra_content; administrators do not get it)"
     ),
-    LmsProduct.SAKAI: LmsGuide("Sakai", "tap.md", (_TAP, _WRAP), "the header that the portal includes"),
-    LmsProduct.CANVAS: LmsGuide("Canvas", "wrapped-packages.md", (_WRAP,)),
+    LmsProduct.SAKAI: LmsGuide("Sakai", "sakai.md", (_TAP, _WRAP), "portal.include.extrahead in sakai.properties"),
+    LmsProduct.CANVAS: LmsGuide("Canvas", "canvas.md", (_WRAP,)),
     LmsProduct.SCORM_AGAIN: LmsGuide(
         "a page with scorm-again", "scorm-again.md", (_SERVER, _TAP), "the page that makes the API, before it does"
     ),
-    LmsProduct.SCORM_CLOUD: LmsGuide("SCORM Cloud or Rustici Engine", "players.md", (_SERVER, _WRAP)),
-    LmsProduct.DOCEBO: LmsGuide("Docebo", "wrapped-packages.md", (_WRAP,)),
-    LmsProduct.ABSORB: LmsGuide("Absorb", "wrapped-packages.md", (_WRAP,)),
-    LmsProduct.CORNERSTONE: LmsGuide("Cornerstone", "wrapped-packages.md", (_WRAP,)),
+    LmsProduct.SCORM_CLOUD: LmsGuide("SCORM Cloud or Rustici Engine", "scorm-cloud.md", (_SERVER, _WRAP)),
+    LmsProduct.DOCEBO: LmsGuide("Docebo", "hosted-lms.md", (_WRAP,)),
+    LmsProduct.ABSORB: LmsGuide("Absorb", "hosted-lms.md", (_WRAP,)),
+    LmsProduct.CORNERSTONE: LmsGuide("Cornerstone", "hosted-lms.md", (_WRAP,)),
 }  # fmt: skip
-ANY_LMS = LmsGuide("an LMS that is not known here", "lms.md", (_TAP, _WRAP, _SERVER), "the page that plays courses")
+ANY_LMS = LmsGuide("an LMS that is not known here", "index.md", (_TAP, _WRAP, _SERVER), "the page that plays courses")
 
 
 def guide_of(product: LmsProduct | None) -> LmsGuide:

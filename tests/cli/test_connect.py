@@ -61,7 +61,7 @@ async def test_the_lms_is_named_with_the_evidence_and_how_to_make_a_key(run: Run
     assert "cookie: a cookie MoodleSession" in result.stdout
     assert "scorm-bridge keys create --lms 127.0.0.1 --origin http://127.0.0.1:" in result.stdout
     assert "additionalhtmlhead" in result.stdout
-    assert "docs/guides/tap.md" in result.stdout
+    assert "docs/guides/moodle.md" in result.stdout
 
 
 async def test_with_a_key_the_line_can_be_pasted_as_it_is(run: Run) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mappings.attempt.resuming import RESUME, goes_on
+from mappings.attempt.resuming import RESUME, Resume, goes_on
 from mappings.attempt.state import AttemptState, Ending
-from mappings.cmi.snapshot import CompletionStatus, Snapshot, SuccessStatus
+from mappings.cmi.snapshot import CompletionStatus, ScormVersion, Snapshot, SuccessStatus
 
 INCOMPLETE = Snapshot(completion_status=CompletionStatus.INCOMPLETE)
 COMPLETED = Snapshot(completion_status=CompletionStatus.COMPLETED)
@@ -40,10 +40,10 @@ NOT_ENDED = {*UNFINISHED - {"left"}, "suspended, completed", "broken off, comple
         ("never", "2004", set()),
     ],
 )
-def test_each_rule_goes_on_with_what_it_says(rule, version, expected):
+def test_each_rule_goes_on_with_what_it_says(rule: Resume, version: ScormVersion, expected: set[str]) -> None:
     assert {kind for kind, attempt in KINDS.items() if goes_on(attempt, version, rule)} == expected
 
 
 @pytest.mark.parametrize("rule", RESUME)
-def test_an_attempt_that_nothing_was_ever_told_of_goes_on_by_any_rule(rule):
+def test_an_attempt_that_nothing_was_ever_told_of_goes_on_by_any_rule(rule: Resume) -> None:
     assert goes_on(AttemptState(), "2004", rule)
