@@ -45,6 +45,7 @@ from bridge.http.routes import create_api
 from bridge.http.services import Services
 from bridge.limits.admission import Admission
 from bridge.limits.disk_space import DiskSpace
+from bridge.limits.recordings import RecordingLimits
 from bridge.limits.request_rates import BrowserRates, RequestRates
 from bridge.mapping_library.activation import activate_configured
 from bridge.mapping_library.adoption import adoption_for
@@ -198,6 +199,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             origins=origins,
             browser_keys=browser_keys,
             browser_rates=BrowserRates(settings.limits, monotonic),
+            recording_limits=RecordingLimits(settings.limits, disk, monotonic),
             refusals=refusals,
             now=now,
             new_id=new_id,

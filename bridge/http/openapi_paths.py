@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bridge.commit_model.response_types import CommitResponse
+from bridge.commit_model.response_types import CommitResponse, SuccessResponse
 from bridge.formats import BY_NAME
 from bridge.http import request_body
 from bridge.http.openapi_schemas import ID, TEXT, UUID, Schema, ref
@@ -177,6 +177,13 @@ def _browser_body() -> dict[str, Any]:
     return body
 
 
+def _calls_body() -> dict[str, Any]:
+    call = [1, 0, 2, 1, "SetValue", ["cmi.core.lesson_status", "passed"], "true", ""]
+    body = _body("CallsBody", example={"started_at": 1_767_225_600_000, "made": 1, "calls": [call]})
+    body["description"] += " As `text/plain`, browsers send it without a preflight. At most 64 KiB."
+    return body
+
+
 _FORMAT_RESPONSE = {
     "description": "Stored, or what was asked for, as the format's client expects it. Some refuse with 200, too.",
     "content": {JSON: {"schema": {}}, "text/plain": {"schema": TEXT}},
@@ -298,6 +305,18 @@ def _session_paths() -> Paths:
 def _commit_paths() -> Paths:
     return {
         "/v1/sessions/{session_id}/commits": {"post": _commits("postCommit"), "put": _commits("putCommit")},
+        "/v1/sessions/{session_id}/calls": {
+            "post": _operation(
+                "postCalls",
+                "Record calls of SCORM's API, at the commit URL of a session that a page opened, with `calls` for"
+                " `commits`.",
+                _response("Taken. What was recorded already, or is more than is kept, is left out.", SuccessResponse),
+                problems=(400, 401, 403, 408, 413, 415, 429, 503),
+                security=[{"commitToken": []}],
+                parameters=(_SESSION,),
+                body=_calls_body(),
+            )
+        },
         "/v1/formats/{format}/sessions/{session_id}/commits": {
             "post": _format_commits("postFormatCommit"),
             "put": _format_commits("putFormatCommit"),

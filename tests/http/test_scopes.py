@@ -44,6 +44,8 @@ RULES: dict[tuple[str, str], TokenScope | None] = {
     ("GET", "/metrics"): None,
 }
 """The scope that each route needs, none where it is for anyone: a new route needs a rule here."""
+BY_COMMIT_URL = ("POST", "/v1/sessions/{session_id}/calls")
+"""The route that the token in a page's commit URL permits, and an LMS's does not."""
 ID = "00000000-0000-4000-8000-0000000000aa"
 
 
@@ -55,7 +57,15 @@ def _addresses(path: str) -> list[str]:
 
 
 async def test_every_route_has_a_rule(bridge: Bridge) -> None:
-    assert RULES.keys() == routes(bridge)
+    assert {*RULES, BY_COMMIT_URL} == routes(bridge)
+
+
+@pytest.mark.parametrize("scope", TokenScope)
+async def test_no_scope_permits_what_a_page_alone_does(bridge: Bridge, scope: TokenScope) -> None:
+    headers = {"Authorization": f"Bearer {register_lms(bridge.engine, scopes=[scope]).token}"}
+    method, path = BY_COMMIT_URL
+    async with bridge.client.request(method, path.replace("{session_id}", ID), headers=headers, data=b"{}") as response:
+        assert response.status == HTTPStatus.UNAUTHORIZED
 
 
 @pytest.mark.parametrize("scope", TokenScope)
