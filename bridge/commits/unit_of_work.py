@@ -437,7 +437,7 @@ def _in_course(course_id: str) -> str:
 
 def _goes_on(latest: CachedAttempt, launch: Launch, resume: Resume) -> bool:
     version = latest.state.snapshot.scorm_version or latest.row.scorm_version or launch.scorm_version
-    return goes_on(latest.state, "2004" if version == "2004" else "1.2", "never" if launch.fresh else resume)
+    return goes_on(latest.state, "2004" if version == "2004" else "1.2", Resume.NEVER if launch.fresh else resume)
 
 
 def _entry(attempt: CachedAttempt, session: SessionState) -> str:

@@ -51,7 +51,7 @@ class LmsBudgetSettings(BudgetSettings):
 class RecordingBudgetSettings(BaseModel):
     """What the pages of an LMS may have recorded of API calls: so much at once, and so much more each minute.
 
-    `mib` are MiB of calls, as JSON; 0 is no limit.
+    `mib` (MiB of calls, as JSON) may come at once; what was used comes back by `mib_per_minute`. `mib = 0` is no limit.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

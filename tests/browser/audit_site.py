@@ -78,8 +78,8 @@ NO_PAGES = {
     "/sessions/{session_id}/recording",
 }
 """Routes that do not give a page, besides those of files and pictures."""
-LEFT = "^failed: GET [^ ]*/audit/live: net::ERR_ABORTED$"
-"""What a browser says of a page that was left: it hears no more news."""
+LEFT = "^failed: GET [^ ]*/audit/[^ ]*: net::ERR_ABORTED$"
+"""What a browser says of a page that was left: it hears no news, nor loads what it heard of."""
 FILE = re.compile(r"\.(csv|ndjson|svg)$")
 
 
