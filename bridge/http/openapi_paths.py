@@ -9,6 +9,7 @@ import msgspec
 from bridge.commit_model.response_types import CommitResponse, SuccessResponse
 from bridge.formats import BY_NAME
 from bridge.http import request_body
+from bridge.http.mirror import LABELS, MIRROR_FORMATS
 from bridge.http.openapi_schemas import ID, TEXT, UUID, Schema, ref
 from bridge.http.responses import (
     MAX_PAGE_SIZE,
@@ -186,7 +187,7 @@ def _calls_body() -> dict[str, Any]:
 
 _FORMAT_RESPONSE = {
     "description": "Stored, or what was asked for, as the format's client expects it. Some refuse with 200, too.",
-    "content": {JSON: {"schema": {}}, "text/plain": {"schema": TEXT}},
+    "content": {JSON: {"schema": {}}, "text/plain": {"schema": TEXT}, "text/javascript": {"schema": TEXT}},
 }
 
 
@@ -199,6 +200,7 @@ def _with_format_problems(operation: Operation) -> Operation:
                 PROBLEM: {"schema": ref(ProblemResponse.__name__)},
                 JSON: {"schema": {}},
                 "text/plain": {"schema": TEXT},
+                "text/javascript": {"schema": TEXT},
             },
         }
     return operation
@@ -232,6 +234,24 @@ def _format_commits(name: str, *, asks: bool = False) -> Operation:
             body=None if asks else _any_body(_COMMIT),
         )
     )
+
+
+def _mirror() -> Operation:
+    labels = [
+        {"name": f"X-Mirror-{name.title()}", "in": "header", "schema": TEXT, "description": f"The {name}'s id."}
+        for name in LABELS
+    ]
+    operation = _operation(
+        "postMirrored",
+        "Take what an LMS's proxy mirrors of its players' requests; it is stored once it has been answered.",
+        {"description": "Taken. What is wrong with it is seen on the audit pages."},
+        problems=(*_OPENING_IN_BROWSERS, 404),
+        security=_LMS,
+        parameters=(_path("format", {"type": "string", "enum": [*MIRROR_FORMATS]}), *labels, _KEY_OF_ANY),
+        body=_any_body(_COMMIT),
+    )
+    operation["responses"]["204"] = operation["responses"].pop("200")
+    return operation
 
 
 def _progress(name: str) -> Operation:
@@ -333,6 +353,7 @@ def _commit_paths() -> Paths:
                 body=_any_body(_POSTBACK_BODY),
             )
         },
+        "/v1/mirror/{format}": {"post": _mirror()},
         "/v1/commits": {
             "post": _operation(
                 "postAllInOne",

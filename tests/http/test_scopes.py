@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge import formats
+from bridge.http.mirror import MIRROR_FORMATS
 from bridge.http.services import SERVICES
 from bridge.token_monitor import USE_INTERVAL
 from storage import tokens
@@ -32,6 +33,7 @@ RULES: dict[tuple[str, str], TokenScope | None] = {
     ("POST", DOOR): TokenScope.COMMIT,
     ("PUT", DOOR): TokenScope.COMMIT,
     ("POST", "/v1/formats/scorm-cloud"): TokenScope.COMMIT,
+    ("POST", "/v1/mirror/{format}"): TokenScope.MIRROR,
     ("GET", "/v1/attempts/{attempt_id}"): TokenScope.READ,
     ("GET", "/v1/courses/{course_id}"): TokenScope.READ,
     ("GET", "/v1/enrollments"): TokenScope.READ,
@@ -53,7 +55,8 @@ def _addresses(path: str) -> list[str]:
     """Return the addresses of a route: one, or one for each format."""
     filled = path.replace("{session_id}", ID).replace("{attempt_id}", ID).replace("{topic_id}", "235")
     filled = filled.replace("{course_id}", "c7")
-    return [filled.replace("{format}", name) for name in formats.BY_NAME] if "{format}" in path else [filled]
+    names = MIRROR_FORMATS if path.startswith("/v1/mirror/") else formats.BY_NAME
+    return [filled.replace("{format}", name) for name in names] if "{format}" in path else [filled]
 
 
 async def test_every_route_has_a_rule(bridge: Bridge) -> None:
