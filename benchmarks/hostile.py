@@ -271,6 +271,34 @@ def _formats() -> _Rows:
     yield "ilias: triples", "ilias", _numbered(lambda n: b'[5,"cmi.a%d","b"]' % n, b'{"cmi":[', b"]}")
     yield "ilias: broken at the end", "ilias", _fill(b'[5,"cmi.a","b"],', b'{"cmi":[', b"[1]]}")
     yield (
+        "ilias-2004: interactions",
+        "ilias-2004",
+        _numbered(
+            lambda n: b'[%d,1,"","i"]' % n, b'{"i_check":2,"node":[[' + b"1," * 19 + b'7]],"interaction":[', b"]}"
+        ),
+    )
+    yield (
+        "ilias-2004: correct responses",
+        "ilias-2004",
+        _numbered(
+            lambda n: b'[0,0,"%d"]' % n,
+            b'{"i_check":4,"node":[[' + b"1," * 19 + b'7]],"interaction":[[0,1,"","i"]],"correct_response":[',
+            b"]}",
+        ),
+    )
+    chamilo = b"lid=1&uid=2&vid=3&iid=4"
+    yield (
+        "chamilo: interactions",
+        "chamilo",
+        _numbered(lambda n: b"&interact[%d]=[i,choice,,1,a,b,correct]" % n, chamilo, joint=b""),
+    )
+    yield "chamilo: commas", "chamilo", _fill(b",", chamilo + b"&interact[0]=[", b"]")
+    yield (
+        "sakai: a long argument",
+        "sakai",
+        _fill(b"x", b'{"method":"SetValue","arguments":["cmi.suspend_data","', b'"],"scoId":"s"}'),
+    )
+    yield (
         "rpc: a long parameter",
         "rpc",
         _fill(b"x", b'{"method":"SetValue","parameters":["cmi.suspend_data","', b'"]}'),

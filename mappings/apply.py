@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
-from mappings.attempt.changes import Change
+from mappings.attempt.changes import Change, Trigger
 from mappings.attempt.commit import Disposition, PriorCommit, ReceivedCommit
 from mappings.attempt.enrollment import NEW_ENROLLMENT, EnrollmentState
 from mappings.attempt.idle_end import end_idle
@@ -95,6 +96,37 @@ def end_idle_session(
     ending = Ending.ABANDONED if overlapped else definition.idle
     update = end_idle(attempt, session, ending, definition.status, overlapped=overlapped)
     return _transition(mapping, context, update, enrollment, evaluations)
+
+
+def complete_course(
+    mapping: CompiledMapping,
+    context: StatementContext,
+    transition: Transition,
+    evaluations: list[RuleEvaluation] | None = None,
+) -> Transition:
+    """Return a transition that completed the learner's course, with what an LRS is told of that, after all else.
+
+    Whether it did is known to whoever knows the other activities of the course. `evaluations` are as `apply_commit`'s.
+    """
+    change = Change(Trigger.COURSE_COMPLETED)
+    generated = generate_statements(
+        mapping,
+        context,
+        transition.attempt,
+        transition.session,
+        (change,),
+        transition.at,
+        evaluations,
+        enrollment=transition.enrollment,
+    )
+    return replace(
+        transition,
+        attempt=generated.attempt,
+        session=replace(generated.session, course_completion_position=transition.attempt.history_length),
+        enrollment=generated.enrollment,
+        changes=(*transition.changes, change),
+        statements=(*transition.statements, *generated.statements),
+    )
 
 
 def _transition(

@@ -41,7 +41,8 @@ class Enrollment:
     of it, its attempts and its sessions; `latest_attempt` is the highest number of an attempt that had a commit. `sco`
     is the SCO of a package whose values are this activity's, where players post several to one address;
     `course_registration` is the LMS's own, where it gave one; `activity_list_digest` that of the course's activities as
-    the LMS listed them for the learner, and `activity_list` the list, as JSON, where it is to be stored.
+    the LMS listed them for the learner, and `activity_list` the list, as JSON, where it is to be stored;
+    `has_new_activity_list` says that none was known before.
     """
 
     id: int
@@ -79,6 +80,7 @@ class Enrollment:
     changed: bool = field(default=False, compare=False)
     renamed: bool = field(default=False, compare=False)
     activity_list: str | None = field(default=None, compare=False)
+    has_new_activity_list: bool = field(default=False, compare=False)
 
     @property
     def key(self) -> EnrollmentKey:
@@ -386,13 +388,11 @@ IS_OPEN = (
 """The conditions of sessions that are open."""
 
 
-def open_session(connection: Connection, owner: Attempt) -> Session | None:
-    """Return the session of an attempt that its LMS's server opened last and that has not ended."""
+def open_session(connection: Connection, owner: Attempt, source: SessionSource) -> Session | None:
+    """Return the session of an attempt and of a source that was opened last and has not ended."""
     row = connection.execute(
         select(*_SESSION)
-        .where(
-            session.c.attempt_id == owner.id, session.c.ended.is_(None), session.c.source == SessionSource.SERVER.value
-        )
+        .where(session.c.attempt_id == owner.id, session.c.ended.is_(None), session.c.source == source.value)
         .order_by(session.c.started_at.desc(), session.c.session_id)
         .limit(1)
     ).one_or_none()
@@ -410,11 +410,12 @@ def open_session_ids(connection: Connection, owner: Enrollment) -> list[str]:
     return list(rows.scalars())
 
 
-def newest_session(connection: Connection, owner: Attempt) -> Session | None:
-    """Return the session of an attempt that began last, of those that no page opened."""
+def newest_session(connection: Connection, owner: Attempt, *, of_page: bool) -> Session | None:
+    """Return the session of an attempt that began last, of those that a page opened or of all others."""
+    is_page = session.c.source == SessionSource.BROWSER.value
     row = connection.execute(
         select(*_SESSION)
-        .where(session.c.attempt_id == owner.id, session.c.source != SessionSource.BROWSER.value)
+        .where(session.c.attempt_id == owner.id, is_page if of_page else ~is_page)
         .order_by(session.c.started_at.desc(), session.c.session_id)
         .limit(1)
     ).one_or_none()

@@ -17,6 +17,8 @@ from storage.update_order import next_number
 
 CourseKey = tuple[int, str, str]
 """LMS, learner and course by their ids; the course is the activity where the LMS sends none."""
+ActivityList = tuple[str, str | None]
+"""The ids of a course's activities as JSON, and its digest."""
 
 _SAVED_ENROLLMENT = (
     "learner_name", "activity_name", "activity_type", "course_name", "total_attempts", "completion_status",
@@ -24,6 +26,7 @@ _SAVED_ENROLLMENT = (
     "last_commit_at", "version", "latest_attempt", "sco", "learner_attributes", "learner_mbox", "activity_description",
     "course_description", "state",
 )  # fmt: skip
+_COMPLETION_STATUS = _SAVED_ENROLLMENT.index("completion_status")
 _SAVED_ATTEMPT = (
     "scorm_version", "status", "completion_status", "success_status", "score_scaled", "score_raw", "score_min",
     "score_max", "progress_measure", "total_time", "last_commit_at", "documents_due", "state",
@@ -57,7 +60,7 @@ _update_attempts = _update(attempt, _SAVED_ATTEMPT, attempt.c.id)
 _update_sessions = _update(session, _SAVED_SESSION, session.c.session_id)
 _insert_renames = insert_into(search_rename, ("enrollment_id",))
 _store_activity_lists = Prepared(
-    {column.name: column for column in course_activity_list.c},
+    {name: course_activity_list.c[name] for name in ("lms_id", "learner_id", "course_id", "activities", "digest")},
     lambda rows: (insert := rows.insert(course_activity_list)).on_conflict_do_update(
         index_elements=["lms_id", "learner_id", "course_id"],
         set_={name: insert.excluded[name] for name in ("activities", "digest")},
@@ -79,7 +82,9 @@ class ChangeSet:
     def __init__(self) -> None:
         self._enrollments: dict[int, tuple[Any, ...]] = {}
         self._renamed: set[int] = set()
-        self._activity_lists: dict[CourseKey, tuple[str, str | None]] = {}
+        self.new_activity_lists: dict[CourseKey, int] = {}
+        """The enrollments that brought lists of courses that had none."""
+        self._activity_lists: dict[CourseKey, ActivityList] = {}
         self._attempts: dict[int, tuple[Any, ...]] = {}
         self._new_attempts: dict[int, tuple[Any, ...]] = {}
         self._sessions: dict[str, tuple[Any, ...]] = {}
@@ -100,6 +105,9 @@ class ChangeSet:
             key = enrollment.lms_id, enrollment.learner_id, course_of(enrollment)
             self._activity_lists[key] = enrollment.activity_list, enrollment.activity_list_digest
             enrollment.activity_list = None
+            if enrollment.has_new_activity_list:
+                enrollment.has_new_activity_list = False
+                self.new_activity_lists[key] = enrollment.id
 
     def attempt(self, attempt: Attempt) -> None:
         """Add an attempt."""
@@ -120,10 +128,20 @@ class ChangeSet:
         self._enrollments |= other._enrollments
         self._renamed |= other._renamed
         self._activity_lists |= other._activity_lists
+        self.new_activity_lists |= other.new_activity_lists
         self._attempts |= other._attempts
         self._new_attempts |= other._new_attempts
         self._sessions |= other._sessions
         self._new_sessions |= other._new_sessions
+
+    def completion_status(self, enrollment_id: int) -> str | None:
+        """Return the completion status of an enrollment that was added."""
+        status: str | None = self._enrollments[enrollment_id][_COMPLETION_STATUS]
+        return status
+
+    def activity_list(self, key: CourseKey) -> ActivityList | None:
+        """Return the activities of a course that are to be stored for a learner."""
+        return self._activity_lists.get(key)
 
     def writes(self) -> list[Write]:
         """Return what is to be written for everything that was noted."""
@@ -137,6 +155,11 @@ class ChangeSet:
             Write(_insert_sessions, [*self._new_sessions.values()]),
             Write(_update_sessions, [*self._sessions.values()]),
         ]
+
+
+def store_activity_list(connection: Connection, key: CourseKey, activity_list: ActivityList) -> None:
+    """Store the activities that make a course up for a learner."""
+    _store_activity_lists.run(connection, [(*key, *activity_list)])
 
 
 _store_registrations = Prepared(

@@ -23,6 +23,7 @@ course_activity_list = Table(
     Column("course_id", Text, primary_key=True, comment="the activity's id where the LMS tells no course"),
     Column("activities", Text, nullable=False, comment="JSON: ids of what makes the course up for the learner"),
     Column("digest", String(64), nullable=False, comment="SHA-256 of it, by which a changed one is noticed"),
+    Column("completed_at", BigInteger, comment="when the last of them was completed; told once"),
 )
 
 update_order = Table(

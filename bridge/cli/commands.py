@@ -12,6 +12,7 @@ from bridge.cli.accounts import accounts
 from bridge.cli.alerts import alerts
 from bridge.cli.backfill import backfill
 from bridge.cli.compact import compact
+from bridge.cli.connect import connect
 from bridge.cli.database import backup, migrate
 from bridge.cli.deliveries import deliveries
 from bridge.cli.doctor import doctor
@@ -26,6 +27,7 @@ from bridge.cli.lms import lms
 from bridge.cli.mapping import mapping
 from bridge.cli.packages import unwrap_package, wrap_package
 from bridge.cli.reconcile import reconcile
+from bridge.cli.recordings import recordings
 from bridge.cli.report import report
 from bridge.cli.sandbox import sandbox
 from bridge.cli.serve import serve
@@ -60,9 +62,9 @@ def main(context: click.Context, config: Path | None) -> None:
 
 
 for command in (
-    serve, migrate, backup, compact, lms, tokens, keys, webhooks, accounts, targets, alerts, sessions, statements,
-    deliveries, backfill, reconcile, explain, verify, doctor, report, export, erase, erasures, import_history,
-    wrap_package, unwrap_package, mapping, sandbox,
+    serve, migrate, backup, compact, lms, tokens, keys, webhooks, accounts, targets, alerts, sessions, recordings,
+    statements, deliveries, backfill, reconcile, explain, verify, doctor, report, export, erase, erasures,
+    import_history, wrap_package, unwrap_package, connect, mapping, sandbox,
 ):  # fmt: skip
     main.add_command(command)
 add_examples(main)

@@ -11,13 +11,13 @@ class ExitCode(IntEnum):
     OK = 0
     """The command did what it was asked; a bridge was stopped by a signal."""
     FAILED = 1
-    """The command could not do it, found nothing (`verify`) or found faults (`mapping check`, `reconcile`), or was not
-    confirmed."""
+    """The command could not do it, found nothing (`verify`) or found faults (`mapping check`, `reconcile`), was not
+    confirmed, or waited in vain (`connect`)."""
     USAGE = 2
     """Arguments and options do not fit."""
     UNAVAILABLE = 69
     """The bridge cannot start because the database does not answer, another bridge uses it, or the port is taken; or
-    the LRS does not answer (`reconcile`)."""
+    the LRS (`reconcile`) or the LMS's page (`connect`) does not answer."""
     INTERNAL_ERROR = 70
     """The bridge ended by an error of its own, which is in the log."""
     CONFIG = 78

@@ -6,6 +6,8 @@ was computed ahead is only written where its enrollment still is what it was com
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import Connection
 
 from bridge.commit_model.responses import enrollment_summary, launch_values, launched_attempt, shown_version
@@ -27,20 +29,22 @@ from bridge.commits.session_cache import CachedAttempt, CachedSession
 from bridge.commits.store_commit import (
     CommitRows,
     adopt_states,
+    completes_activity,
     ends_others,
     schedule_documents,
     statement_rows,
     store_commit,
 )
 from bridge.commits.unit_of_work import UnitOfWork
-from bridge.commits.write_queue import BatchResult, CommandBatch
+from bridge.commits.write_queue import BatchResult, CommandBatch, Precomputed
 from bridge.errors import BridgeError, SessionUnknown
 from bridge.webhooks.events import commit_events, standing
-from mappings.apply import end_idle_session
+from mappings.apply import complete_course, end_idle_session
 from mappings.attempt.commit import PriorCommit
 from mappings.attempt.ordering import needs_duplicate_lookup
 from mappings.cmi.render import render
-from storage import attempts, documents, journal, outbox, webhook_deliveries
+from storage import attempts, course_completion, documents, journal, outbox, webhook_deliveries
+from storage.attempts import Enrollment, course_of
 from storage.change_set import ChangeSet
 from storage.prepared import write
 from storage.states import SessionSource
@@ -81,7 +85,7 @@ def execute_batch(connection: Connection, dependencies: CommitDependencies, batc
             outdated |= overtaken
             batch.discard(overtaken)
             unit.load([], batch.remaining(), launching=False)
-    executor = _BatchExecutor(connection, dependencies, unit)
+    executor = _BatchExecutor(connection, dependencies, unit, batch.precomputed)
     for queued in batch.commands:
         if queued.result is None:
             queued.result = executor.execute(queued.command)
@@ -90,6 +94,7 @@ def execute_batch(connection: Connection, dependencies: CommitDependencies, batc
         changes.add(precomputed.changes)
         executor.rows.extend(precomputed.rows)
     _store(connection, dependencies, changes, executor)
+    course_completion.outdate_siblings(connection, changes.new_activity_lists)
     return BatchResult(unit.open_enrollments(), outdated, looked_up, changed, executor.rows)
 
 
@@ -116,10 +121,17 @@ def _session_ids(command: Command) -> list[str]:
 class _BatchExecutor:
     """Executes commands one after another on what the unit of work has loaded, and gathers what is to be stored."""
 
-    def __init__(self, connection: Connection, dependencies: CommitDependencies, unit: UnitOfWork) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        dependencies: CommitDependencies,
+        unit: UnitOfWork,
+        precomputed: Mapping[int, Precomputed],
+    ) -> None:
         self._connection = connection
         self._dependencies = dependencies
         self._unit = unit
+        self._precomputed = precomputed
         self.rows = CommitRows()
         self.documents: dict[str, BuiltDocument] = {}
 
@@ -155,6 +167,7 @@ class _BatchExecutor:
             command,
             prior,
             lambda number: self._unit.first_response(session, number),
+            self._completes_course,
             self.rows,
         )
         if followed:
@@ -224,6 +237,10 @@ class _BatchExecutor:
             overlapped=overlapped,
             enrollment=enrollment,
         )
+        owner = attempt.row.enrollment
+        is_completed = owner.activity_list_digest is not None and completes_activity(owner, transition)
+        if is_completed and self._completes_course(owner):
+            transition = complete_course(active.mapping, session.context(), transition)
         adopt_states(session, transition, enrollment)
         subscriptions = self._dependencies.webhooks.of_lms(attempt.row.enrollment.lms_id)
         before = None if subscriptions is None else standing(attempt.row)
@@ -245,6 +262,21 @@ class _BatchExecutor:
                 self.rows.webhooks += commit_events(
                     subscriptions, before, attempt.row, transition.at, self._dependencies.new_id
                 )
+
+    def _completes_course(self, owner: Enrollment) -> bool:
+        """Return whether all other activities of a learner's course are completed, and this is told for the first time.
+
+        Those of this batch count as it leaves them.
+        """
+        statuses = {
+            enrollment_id: precomputed.changes.completion_status(enrollment_id)
+            for enrollment_id, precomputed in self._precomputed.items()
+        }
+        statuses |= self._unit.completion_statuses(owner)
+        key = owner.lms_id, owner.learner_id, course_of(owner)
+        ahead = (precomputed.changes.activity_list(key) for precomputed in self._precomputed.values())
+        lists = [*filter(None, ahead), *self._unit.activity_lists(owner)]
+        return course_completion.complete(self._connection, owner, statuses, lists, self._dependencies.now())
 
     def _build_documents(self, command: BuildDocuments) -> int:
         session = self._unit.find_session(command.session_id, None, None)

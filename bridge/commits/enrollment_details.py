@@ -66,6 +66,7 @@ def _update_activity_list(owner: Enrollment, activities: Sequence[str], *, openi
     text = _encode(activities)
     digest = hashlib.sha256(text).hexdigest()
     if opening or digest != owner.activity_list_digest:
+        owner.has_new_activity_list = owner.activity_list_digest is None
         owner.activity_list, owner.activity_list_digest = text.decode(), digest
         owner.changed = True
 

@@ -24,6 +24,7 @@ def launch_of(session: CachedSession, sco: str) -> Launch:
     Where the LMS named no course, the activity that it opened is the package, and the course of its SCOs.
     """
     owner, launch_data = session.attempt.row.enrollment, session.state.launch
+    version = launch_data.scorm_version
     course = LaunchCourse(owner.course_id, owner.course_name)
     if not owner.course_id:
         course = LaunchCourse(owner.activity_id, owner.activity_name)
@@ -32,6 +33,6 @@ def launch_of(session: CachedSession, sco: str) -> Launch:
         learner=LaunchLearner(owner.learner_id, owner.learner_name),
         activity=LaunchActivity(sco, "", ""),
         course=course,
-        scorm_version="1.2",
-        data=LaunchData(scorm_version="1.2", mode=launch_data.mode, credit=launch_data.credit, of_package=True),
+        scorm_version=version,
+        data=LaunchData(scorm_version=version, mode=launch_data.mode, credit=launch_data.credit, of_package=True),
     )

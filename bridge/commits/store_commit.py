@@ -19,12 +19,15 @@ from bridge.commits.session_cache import CachedSession
 from bridge.errors import IdempotencyKeyReused
 from bridge.formats.redaction import without_email
 from bridge.webhooks.events import commit_events, standing
-from mappings.apply import Transition, apply_commit
+from mappings.apply import Transition, apply_commit, complete_course
+from mappings.attempt.changes import Trigger
 from mappings.attempt.commit import Disposition, PriorCommit, ReceivedCommit
 from mappings.attempt.enrollment import EnrollmentState
 from mappings.attempt.ordering import find_repeated
 from mappings.attempt.precedence import is_superseded
+from mappings.cmi.snapshot import CompletionStatus
 from mappings.definition.model import Overlap
+from storage.attempts import Enrollment
 from storage.journal import JournalEntry
 from storage.outbox import StatementRow
 from storage.target_statements import TargetStatement
@@ -62,12 +65,14 @@ def store_commit(
     command: StoreCommit,
     prior: Sequence[PriorCommit],
     first_response: Callable[[int], str | None],
+    completes_course: Callable[[Enrollment], bool],
     rows: CommitRows,
 ) -> bytes:
     """Apply a commit to its session in place, add what is to be stored to `rows`, and return the response.
 
     `prior` are the session's commits that it may repeat; `first_response` gives the response that one of them got,
-    None where it was removed as it had become old.
+    None where it was removed as it had become old. `completes_course` tells, of an enrollment that is being completed,
+    whether all other activities of the course are.
 
     Raises:
         IdempotencyKeyReused: the key is that of a prior commit with another body; nothing has changed then.
@@ -105,6 +110,8 @@ def store_commit(
                 row.session_id, number, Disposition.DUPLICATE, attempt.row, attempt.state, (), ()
             ).decode()
         return repeated_response(first, transition.warnings)
+    if owner.activity_list_digest is not None and completes_activity(owner, transition) and completes_course(owner):
+        transition = complete_course(active.mapping, session.context(), transition)
     adopt_states(session, transition, enrollment)
     subscriptions = dependencies.webhooks.of_lms(owner.lms_id)
     standing_before = None if subscriptions is None else standing(session.attempt.row)
@@ -149,6 +156,18 @@ def adopt_states(session: CachedSession, transition: Transition, enrollment: Enr
         owner = session.attempt.row.enrollment
         owner.state = encode_state(transition.enrollment)
         owner.changed = True
+
+
+_COMPLETED = CompletionStatus.COMPLETED
+
+
+def completes_activity(owner: Enrollment, transition: Transition) -> bool:
+    """Return whether a transition completes an enrollment for the first time."""
+    return (
+        owner.completion_status != _COMPLETED
+        and transition.session.for_credit
+        and any(change.trigger == Trigger.COMPLETION_COMPLETED for change in transition.changes)
+    )
 
 
 def ends_others(dependencies: CommitDependencies, session: CachedSession) -> bool:

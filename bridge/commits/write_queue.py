@@ -25,6 +25,7 @@ from bridge.commits.session_cache import CachedEnrollment, CachedSession, Sessio
 from bridge.commits.store_commit import CommitRows, ends_others, store_commit
 from bridge.errors import BridgeError
 from mappings.attempt.ordering import needs_duplicate_lookup
+from storage.attempts import Enrollment
 from storage.change_set import ChangeSet
 
 log = structlog.get_logger(__name__)
@@ -147,6 +148,10 @@ class WriteQueue:
         assert isinstance(command, StoreCommit)  # noqa: S101 -- nothing else is ever computed ahead
         try:
             self._precompute(session, queued, command, batch)
+        except _NotPrecomputableError:
+            enrollment_id = session.attempt.row.enrollment.id
+            self._cache.evict([enrollment_id])
+            batch.discard([enrollment_id])
         except Exception:
             # the writer tries again, and answers it alone if it fails there, too
             log.exception("commit_not_worked_out_ahead")
@@ -223,13 +228,23 @@ class WriteQueue:
         if precomputed is None:
             precomputed = batch.precomputed[owner.id] = Precomputed(owner.version)
         precomputed.commands.append(queued)
-        queued.result = store_commit(self._dependencies, session, command, (), _no_response, precomputed.rows)
+        queued.result = store_commit(
+            self._dependencies, session, command, (), _no_response, _look_at_course, precomputed.rows
+        )
         attempt.row.state = encode_state(attempt.state)
         row.state = encode_state(session.state)
         precomputed.changes.enrollment(owner)
         precomputed.changes.attempt(attempt.row)
         precomputed.changes.session(row)
         self._cache.update(owner.id, ended=None if row.ended is None else row.session_id)
+
+
+class _NotPrecomputableError(Exception):
+    """A commit whose result depends on more than its enrollment."""
+
+
+def _look_at_course(_owner: Enrollment) -> bool:
+    raise _NotPrecomputableError
 
 
 def _altered_items(session: CachedSession, command: StoreCommit) -> int:

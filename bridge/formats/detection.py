@@ -11,13 +11,16 @@ from itertools import chain
 from bridge.errors import BridgeError, MalformedBody
 from bridge.formats import (
     aicc,
+    chamilo,
     elements,
     hyperf,
     ilias,
+    ilias_2004,
     moodle,
     native,
     openedx,
     rpc,
+    sakai,
     scorm_again,
     scorm_cloud,
     single,
@@ -29,13 +32,16 @@ from bridge.formats.format import Detector, Format, FormatError, FormatRequest
 FORMATS: tuple[Format, ...] = (
     moodle.FORMAT,
     aicc.FORMAT,
+    chamilo.FORMAT,
     openedx.FORMAT,
     rpc.FORMAT,
+    sakai.FORMAT,
     scorm_cloud.FORMAT,
     native.FORMAT,
     elements.FORMAT,
     single.FORMAT,
     ilias.FORMAT,
+    ilias_2004.FORMAT,
     hyperf.FORMAT,
     scorm_again.FORMAT,
 )

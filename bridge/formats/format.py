@@ -15,6 +15,8 @@ from mappings.attempt.commit import Commit
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.tree import Tree, items, scalar
 
+MAX_SCO_ID_LENGTH = 250
+"""Characters of a SCO's id."""
 SUCCEEDED = {"result": True, "errorCode": 0}
 _SHARED = frozenset({"suspend_data", "launch_data", "objectives", "interactions", "comments_from_lms", "_version"})
 
@@ -32,6 +34,9 @@ class FormatRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         payload: what is to be kept in the journal where that is not the body as posted (passwords are not).
         sco: whose values the commit has, from a player that posts all SCOs of a package to one address.
         others: the commits of other SCOs in the same request.
+        package_status: how the player counts the whole package, where the response has to repeat it.
+        learner, course, launch: who the body says the learner is, in which course, and what tells this launch from
+            others. Whoever posts it can say anything: they count only in what an LMS's own proxy mirrors.
     """
 
     commit: Commit | None = None
@@ -42,6 +47,10 @@ class FormatRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     payload: bytes | None = None
     sco: str = ""
     others: tuple[FormatRequest, ...] = ()
+    package_status: int | None = None
+    learner: str = ""
+    course: str = ""
+    launch: str = ""
 
 
 class SessionData(msgspec.Struct, frozen=True, gc=False):
@@ -115,6 +124,21 @@ class FormatError(MalformedBody):
         super().__init__(reason.detail)
         self.reason = reason
         self.format = wire_format
+
+
+def checked_sco_id(value: object, where: str) -> str:
+    """Return a SCO's id without blanks around it, empty where there is none.
+
+    Raises:
+        MalformedBody: it is too long or has control characters; the message begins with `where` it stands.
+    """
+    sco = (scalar(value) or "").strip()
+    if len(sco) > MAX_SCO_ID_LENGTH or not sco.isprintable():
+        raise MalformedBody(
+            f"{where} has no usable id of a SCO: it must have at most {MAX_SCO_ID_LENGTH} characters, and no control"
+            " characters."
+        )
+    return sco
 
 
 def requested_version(names: Iterable[str]) -> ScormVersion | None:

@@ -9,22 +9,22 @@ Source: ILIAS, `basisAPI.js`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from bridge.errors import BridgeError, MalformedBody
 from bridge.formats.body import Body
 from bridge.formats.commit_request import CommitRequest
-from bridge.formats.format import Format, FormatRequest, FormatResponse, SessionData, json_response
+from bridge.formats.format import Format, FormatRequest, FormatResponse, SessionData, checked_sco_id, json_response
 from mappings.attempt.commit import Commit
 from mappings.cmi.times import CENTISECONDS, MAX_TIME
 from mappings.cmi.tree import Tree, scalar, unflatten
 
 MAX_SCOS = 100
 """SCOs that one post may have values of; each may open a session."""
-MAX_SCO_ID_LENGTH = 250
-"""Characters of a SCO's id."""
 
 _SCO_NAME_VALUE = 3
 
@@ -51,19 +51,22 @@ def _parse(request: CommitRequest, body: Body) -> FormatRequest | None:
         )
         for sco, parts in by_sco.items()
     ]
-    return msgspec.structs.replace(calls[0], others=tuple(calls[1:])) if calls else FormatRequest()
+    if not calls:
+        return FormatRequest()
+    learner, course, launch = launch_words(request, body.json)
+    return replace(calls[0], others=tuple(calls[1:]), learner=learner, course=course, launch=launch)
+
+
+def launch_words(request: CommitRequest, content: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return whose, of which course and of which launch a player of ILIAS says that its post is."""
+    launch = scalar(content.get("hash")) or ""
+    return scalar(content.get("p")) or "", request.query.get("ref_id", ""), launch if launch != "0" else ""
 
 
 def _sco(part: Any, number: int) -> str:
     if not isinstance(part, list) or len(part) != _SCO_NAME_VALUE or not isinstance(part[1], str):
         raise MalformedBody(f'Number {number} of the values is not [sco, "cmi.…", value].')
-    sco = (scalar(part[0]) or "").strip()
-    if len(sco) > MAX_SCO_ID_LENGTH or not sco.isprintable():
-        raise MalformedBody(
-            f"Number {number} of the values has no usable id of a SCO: it must have at most {MAX_SCO_ID_LENGTH}"
-            " characters, and no control characters."
-        )
-    return sco
+    return checked_sco_id(part[0], f"Number {number} of the values")
 
 
 def _commit(request: CommitRequest, parts: list[Any], package_time: object) -> Commit:

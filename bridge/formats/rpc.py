@@ -17,7 +17,7 @@ from bridge.formats.format import Format, FormatRequest, FormatResponse, Session
 from mappings.attempt.commit import Commit
 from mappings.cmi.tree import scalar, unflatten
 
-_ANSWERS = {
+_RESULTS = {
     "initialize": "true",
     "terminate": "true",
     "commit": "true",
@@ -43,25 +43,44 @@ def _parse(_request: CommitRequest, body: Body) -> FormatRequest | None:
     if not isinstance(content, dict) or "method" not in content:
         return None
     parameters = content.get("parameters")
-    return _call(str(content["method"]), parameters if isinstance(parameters, list) else [])
+    return parse_call("rpc", str(content["method"]), parameters if isinstance(parameters, list) else [])
 
 
-def _call(method: str, parameters: list[Any]) -> FormatRequest:
+def parse_call(wire_format: str, method: str, parameters: list[Any]) -> FormatRequest:
+    """Parse a call of SCORM's API, by whichever version's name.
+
+    Raises:
+        MalformedBody: it has no such method, or the method needs other parameters.
+    """
     command = method.strip().lower().removeprefix("lms")
     command = _SAME.get(command, command)
     if command == "getvalue":
         name = _name(method, parameters)
         return FormatRequest(command=command, requested=(name,), version=requested_version((name,)))
-    if command not in _ANSWERS:
+    if command not in _RESULTS:
         raise MalformedBody(f"{method[:40]!r} is no method of SCORM's API.")
-    commit = None
+    values: dict[str, str] = {}
     if command == "setvalue":
         if len(parameters) < 2:
             raise MalformedBody("SetValue needs two parameters: the element's name and its value.")
-        commit = _commit({_name(method, parameters): scalar(parameters[1]) or ""}, terminated=False, settled=False)
-    elif command in {"commit", "terminate"}:
-        commit = _commit({}, terminated=command == "terminate", settled=True)
+        values = {_name(method, parameters): scalar(parameters[1]) or ""}
+    elif command not in {"commit", "terminate"}:
+        return FormatRequest(command=command)
+    is_last = command == "terminate"
+    commit = Commit(wire_format=wire_format, tree=unflatten(values), terminated=is_last, settled=command != "setvalue")
     return FormatRequest(command=command, commit=commit)
+
+
+def result_of(format_request: FormatRequest, data: SessionData | None) -> str:
+    """Return what a call returns to the content, which was understood and stored where there was something to store."""
+    if format_request.requested and data is not None:
+        return data.value(format_request.requested[0])
+    return _RESULTS.get(format_request.command, "true")
+
+
+def error_code_of(error: BridgeError) -> str:
+    """Return SCORM's code of an error: of the call itself, or of all else."""
+    return INVALID_ARGUMENT if isinstance(error, BadRequest) else GENERAL_EXCEPTION
 
 
 def _name(method: str, parameters: list[Any]) -> str:
@@ -70,24 +89,14 @@ def _name(method: str, parameters: list[Any]) -> str:
     return parameters[0]
 
 
-def _commit(values: dict[str, str], *, terminated: bool, settled: bool) -> Commit:
-    return Commit(wire_format="rpc", tree=unflatten(values), terminated=terminated, settled=settled)
-
-
 def _respond(format_request: FormatRequest, commit_response: bytes | None, data: SessionData | None) -> FormatResponse:
     if format_request.requested == ():
         return json_response(format_request, commit_response, data)
-    result = (
-        data.value(format_request.requested[0])
-        if format_request.requested and data is not None
-        else _ANSWERS.get(format_request.command, "true")
-    )
-    return _response(result, "0")
+    return _response(result_of(format_request, data), "0")
 
 
 def _respond_error(error: BridgeError, format_request: FormatRequest | None) -> FormatResponse:  # noqa: ARG001 -- the same for all calls
-    code = INVALID_ARGUMENT if isinstance(error, BadRequest) else GENERAL_EXCEPTION
-    return _response("false", code, detail=error.detail)
+    return _response("false", error_code_of(error), detail=error.detail)
 
 
 def _response(result: str, code: str, **more: str) -> FormatResponse:

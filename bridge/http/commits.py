@@ -19,6 +19,7 @@ from bridge.commit_model.response_types import SuccessResponse
 from bridge.commit_model.responses import launch_values, shown_version
 from bridge.commit_model.state_codec import decode_attempt_state, decode_session_state
 from bridge.commits.commands import StoreCommit
+from bridge.commits.package_scos import session_of
 from bridge.errors import BridgeError, LearnerErased, MalformedBody, SessionUnknown
 from bridge.formats import CommitRequest, Format, FormatError, FormatRequest, FormatResponse, SessionData, native
 from bridge.http import request_body
@@ -190,16 +191,23 @@ async def _store(request: web.Request, caller: Caller, commit_request: CommitReq
 def _answer_query(connection: Connection, parsed: ParsedRequest, lms_id: int | None) -> FormatResponse:
     """Answer what is asked of a session; it can be long."""
     assert parsed.session_id is not None  # noqa: S101 -- of the address
-    data = _session_data(connection, parsed.session_id, lms_id, parsed.format_request.version)
+    format_request = parsed.format_request
+    data = _session_data(connection, parsed.session_id, lms_id, format_request.version, format_request.sco)
     return parsed.format.respond(parsed.format_request, None, data)
 
 
 def _session_data(
-    connection: Connection, session_id: str, lms_id: int | None, version: ScormVersion | None
+    connection: Connection, session_id: str, lms_id: int | None, version: ScormVersion | None, sco: str
 ) -> SessionData:
+    """Return what a session holds, or the session of another SCO that was posted to it: nothing, if none was yet."""
     row = lookups.find_session(connection, session_id)
     if row is None or lms_id not in {None, row.attempt.enrollment.lms_id}:
         raise SessionUnknown(f"There is no session {session_id}; open it with POST /v1/sessions.")
+    owner = row.attempt.enrollment
+    if sco and sco != owner.activity_id and owner.sco not in {"", sco}:
+        row = lookups.find_session(connection, session_of(session_id, sco))
+        if row is None:
+            return SessionData({}, {})
     state = decode_attempt_state(row.attempt.state)
     cmi = render(
         state.snapshot,

@@ -127,6 +127,7 @@ def _attempts(history: StoredHistory) -> list[AttemptHistory]:
                 state.launched_at,
                 state.prior_total_time,
                 state.overlap_positions,
+                state.course_completion_position,
             )
         )
     return [AttemptHistory(statement_context(row, ""), sessions.get(row.id, [])) for row in history.attempts]

@@ -9,6 +9,8 @@ from typing import Final
 
 from aiohttp import web
 
+from bridge.periodic_task import PeriodicTask
+
 HEARTBEAT_INTERVAL: Final = 15.0
 """Seconds of silence after which a comment is sent, which finds out whether the page is still open."""
 POLL_INTERVAL: Final = 1.0
@@ -32,16 +34,6 @@ class ChangeStream:
         self._is_stopped = True
         self.notify()
 
-    async def poll(self, read_mark: Callable[[], Awaitable[object]]) -> None:
-        """Notify pages whenever a mark is another one than before, until the task is cancelled."""
-        last_mark = await read_mark()
-        while True:
-            await asyncio.sleep(POLL_INTERVAL)
-            mark = await read_mark()
-            if mark != last_mark:
-                last_mark = mark
-                self.notify()
-
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer with an event `change` for each change, several in a short time as one."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
@@ -60,6 +52,29 @@ class ChangeStream:
                 if not self._is_stopped:
                     await response.write(b"event: change\ndata: new\n\n")
         return response
+
+
+class ChangeWatcher(PeriodicTask):
+    """Notifies the pages of a stream whenever a mark is another one than before."""
+
+    def __init__(
+        self,
+        changes: ChangeStream,
+        read_mark: Callable[[], Awaitable[object]],
+        interval_seconds: float = POLL_INTERVAL,
+    ) -> None:
+        super().__init__(interval_seconds)
+        self._changes = changes
+        self._read_mark = read_mark
+        self._last_mark: object = None
+
+    async def run_once(self) -> bool:
+        """Read the mark, and notify pages if it is another one."""
+        mark = await self._read_mark()
+        if self._last_mark not in {None, mark}:
+            self._changes.notify()
+        self._last_mark = mark
+        return False
 
 
 CHANGES: Final = web.AppKey("CHANGES", ChangeStream)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from bridge.http.front_page import LINKS
 from bridge.http.responses import ServiceLink
 from bridge.http.services import SERVICES, services
 from bridge.http.sessions import commit_url
-from bridge.sandbox.change_stream import CHANGES, add_stream
+from bridge.sandbox.change_stream import CHANGES, ChangeWatcher, add_stream
 from mappings.cmi.snapshot import ScormVersion
 from mappings.cmi.times import read_time, timespan
 from storage.queries import lookups, overview
@@ -89,11 +88,11 @@ async def _script(_request: web.Request) -> web.StreamResponse:
 async def _notify_pages(app: web.Application) -> AsyncIterator[None]:
     """Look for commits and deliveries while the application runs."""
     database = app[SERVICES].database
-    polling = asyncio.create_task(app[CHANGES].poll(lambda: database.read(overview.change_marker)))
+    watcher = ChangeWatcher(app[CHANGES], lambda: database.read(overview.change_marker))
+    watching = asyncio.create_task(watcher.run())
     yield
-    polling.cancel()
-    with suppress(asyncio.CancelledError):
-        await polling
+    watcher.stop()
+    await watching
 
 
 async def _start(request: web.Request) -> web.StreamResponse:

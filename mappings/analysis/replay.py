@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mappings.analysis.explain import Explanation, explain
-from mappings.apply import Transition, apply_commit, end_idle_session
+from mappings.apply import Transition, apply_commit, complete_course, end_idle_session
 from mappings.attempt.commit import PriorCommit, ReceivedCommit
 from mappings.attempt.enrollment import NEW_ENROLLMENT
 from mappings.attempt.launch import NO_LAUNCH_DATA, LaunchData
@@ -39,6 +39,7 @@ class SessionHistory(msgspec.Struct, frozen=True):
     launched_at: int = 0
     prior_total_time: int = 0
     overlapped: tuple[int, ...] = ()
+    course_completed: int = 0
 
 
 class AttemptHistory(msgspec.Struct, frozen=True):
@@ -102,7 +103,7 @@ class _Attempt:
     def note_status(self, state: AttemptState) -> None:
         """Note what a state of the attempt has reached."""
         snapshot = state.snapshot
-        self.completed = self.completed or snapshot.completion_status == CompletionStatus.COMPLETED
+        self.completed = self.completed or _is_completed(state)
         self.passed = self.passed or snapshot.success_status == SuccessStatus.PASSED
 
 
@@ -145,6 +146,7 @@ class Replay:
             enrollment=self._enrollment,
             evaluations=evaluations,
         )
+        transition = self._with_course(attempt, session, transition, evaluations)
         replayed.append(self._take(attempt, session, transition, evaluations))
         if transition.recorded or transition.duplicate_of is not None:
             attempt.turn += 1
@@ -184,6 +186,7 @@ class Replay:
                 enrollment=self._enrollment,
                 evaluations=evaluations,
             )
+            transition = self._with_course(attempt, session, transition, evaluations)
             replayed.append(self._take(attempt, session, transition, evaluations, closing=True))
             attempt.turn += 1
             self._open_due(attempt)
@@ -203,6 +206,18 @@ class Replay:
             # the turns are those of the past, whatever this mapping makes of them
             state = replace(state, number=story.number, history_length_at_open=story.opened)
             self._sessions[story.session_id] = _Session(story, context, state)
+
+    def _with_course(
+        self,
+        attempt: _Attempt,
+        session: _Session,
+        transition: Transition,
+        evaluations: list[RuleEvaluation] | None,
+    ) -> Transition:
+        """Complete the course where that turn of the attempt did, if the attempt is completed by this mapping, too."""
+        if session.history.course_completed != attempt.turn + 1 or not _is_completed(transition.attempt):
+            return transition
+        return complete_course(self.mapping, self._context(session), transition, evaluations)
 
     def _evaluations(self, session: _Session) -> list[RuleEvaluation] | None:
         """Return a list for what becomes of the rules, where the session's last commit is to be explained."""
@@ -234,3 +249,7 @@ class Replay:
         if context.enrollment_completed != completed or context.enrollment_passed != passed:
             context = session.context = replace(context, enrollment_completed=completed, enrollment_passed=passed)
         return context
+
+
+def _is_completed(state: AttemptState) -> bool:
+    return state.snapshot.completion_status == CompletionStatus.COMPLETED

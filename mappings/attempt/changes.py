@@ -46,6 +46,10 @@ class Trigger(DescribedEnum):
     SESSION_SUSPENDED = "session.suspended", "the session ended with exit = suspend"
     SESSION_TERMINATED = "session.terminated", "the session ended otherwise"
     SESSION_ABANDONED = "session.abandoned", "the session never signalled its end, and had no commits for a long time"
+    COURSE_COMPLETED = (
+        "course.completed",
+        "the learner completed the last of the activities that the LMS listed as `course.activities`",
+    )
 
 
 ABOUT_ITEMS: frozenset[Trigger] = frozenset(

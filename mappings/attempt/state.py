@@ -132,6 +132,7 @@ class SessionState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
         time_known: some time was told, be it nought.
         emitted_time: centiseconds that the statements about its ends have so far.
         fired_rules: names of the once-a-session rules that made their statement.
+        course_completion_position: where in the attempt's history it completed the learner's course; 0 if it did not.
     """
 
     number: int = 0
@@ -170,6 +171,7 @@ class SessionState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
     time_known: bool = False
     emitted_time: int = 0
     fired_rules: tuple[str, ...] = ()
+    course_completion_position: int = 0
 
     @property
     def records(self) -> bool:

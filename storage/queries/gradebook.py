@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, literal, select, tuple_
 
 from storage import attempts
 from storage.attempts import Enrollment
+from storage.course_completion import in_course
 from storage.gradebook_tables import course_activity_list
 from storage.queries.enrollment_filter import is_status
 from storage.queries.keyset import MAX_SORTED_ROWS, READ, CursorError, among
@@ -115,15 +116,10 @@ def standing(connection: Connection, lms_id: int, learner: str, course: str) -> 
             course_activity_list.c.course_id == course,
         )
     ).scalar_one_or_none()
-    is_alone = (enrollment.c.activity_id == course) & (enrollment.c.course_id == "")
     query = (
         select(enrollment.c.id, attempt.c.status)
         .select_from(_WITH_LATEST_ATTEMPT)
-        .where(
-            enrollment.c.lms_id == lms_id,
-            enrollment.c.learner_id == learner,
-            or_(enrollment.c.course_id == course, is_alone),
-        )
+        .where(in_course((lms_id, learner, course)))
         .order_by(enrollment.c.id)
         .limit(MAX_COURSE_ROWS)
     )

@@ -12,6 +12,7 @@ from sqlalchemy import exists as exists_clause
 from storage import frames
 from storage.gradebook_tables import course_activity_list, course_registration
 from storage.journal import content_of
+from storage.recording_tables import recording_part
 from storage.report_fields import ReportFields
 from storage.search_tables import search_entry
 from storage.states import DeliveryState, SearchKind
@@ -145,6 +146,14 @@ def learner_tables(learner: Learner) -> list[LearnerTable]:
             _without(journal, "mapping_version_id", "body_size", "dictionary_id"),
             journal.join(session).join(_OF_ATTEMPT, session.c.attempt_id == attempt.c.id),
             journal.c.id,
+        ),
+        table(
+            "recordings",
+            "Calls of SCORM's API, where a page records them: each method with its arguments and the LMS's answer.",
+            _without(recording_part),
+            recording_part.join(session).join(_OF_ATTEMPT, session.c.attempt_id == attempt.c.id),
+            recording_part.c.session_id,
+            recording_part.c.first_number,
         ),
         table(
             "statements",

@@ -35,6 +35,7 @@ TOO_COMPLEX = {
         "openedx: questions",
         "scorm-cloud: children",
     ),
+    *("ilias-2004: interactions", "ilias-2004: correct responses", "chamilo: interactions"),
     *("items: empty ones", "scorm-cloud: answers", "scorm-cloud: SCOs of answers"),
     *("wrapper: texts", "wrapper: objects", "wrapper: lists", "wrapper: broken texts"),
     *(f"items: {kind} of '[,]'" for kind in ("choice", "matching", "numeric", "performance", "true-false")),

@@ -80,7 +80,7 @@ async def test_a_refusal_is_one_line_of_the_log_and_kept_without_body_and_token(
 
 
 @pytest.mark.parametrize(
-    ("name", "status"), [("aicc", 200), ("moodle", 200), ("rpc", 200), ("ilias", 400), ("openedx", 400)]
+    ("name", "status"), [("aicc", 200), ("moodle", 200), ("rpc", 200), ("ilias", 400), ("openedx", 400), ("sakai", 400)]
 )
 async def test_a_refusal_in_a_formats_own_words_is_kept_as_what_it_is(bridge: Bridge, name: str, status: int) -> None:
     opened = await bridge.open()

@@ -108,6 +108,7 @@ FORMATS: list[tuple[str, Any]] = [
     ("openedx", [{"name": "cmi.core.lesson_staus", "value": "passed"}]),
     ("ilias", {"cmi": [[5, "cmi.core.lesson_staus", "passed"]]}),
     ("rpc", {"method": "SetValue", "parameters": ["cmi.core.lesson_staus", "passed"]}),
+    ("sakai", {"method": "SetValue", "arguments": ["cmi.core.lesson_staus", "passed"]}),
     ("moodle", "cmi__core__lesson_staus=passed&scoid=5"),
 ]
 

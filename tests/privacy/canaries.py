@@ -94,6 +94,10 @@ def _moodle_name(element: str) -> str:
     return element.replace(".0.", "_0.").replace(".", "__")
 
 
+_ILIAS_NODE = [
+    {17: "incomplete", 19: 5, 24: "suspend", 27: NAME, 28: LOCATION, 39: SUSPEND_DATA}.get(place) for place in range(43)
+]
+
 BODIES: dict[str, list[bytes]] = {
     "native": [_json({"cmi": ELEMENTS, "learner": LEARNER, "sequence": 1})],
     "scorm-again": [_json(ELEMENTS)],
@@ -103,9 +107,27 @@ BODIES: dict[str, list[bytes]] = {
     "openedx": [_json([{"name": name, "value": value} for name, value in ELEMENTS.items()])],
     "aicc": [_aicc("PutParam", _AICC_PARAM), _aicc("PutInteractions", _AICC_INTERACTIONS)],
     "rpc": [_json({"method": "SetValue", "parameters": [name, value]}) for name, value in ELEMENTS.items()],
+    "sakai": [_json({"method": "SetValue", "arguments": [name, value]}) for name, value in ELEMENTS.items()],
     "elements": [_json({"elements": ELEMENTS})],
     "single": [_json({"cmi": {name: value}}) for name, value in ELEMENTS.items()],
     "ilias": [_json({"cmi": [[5, name, value] for name, value in ELEMENTS.items()], "hash": "h"})],
+    "ilias-2004": [
+        _json(
+            {
+                "node": [_ILIAS_NODE],
+                "interaction": [["0", 88, None, "Q1", None, RESPONSE, "correct", None, "fill-in"]],
+                "comment": [[None, 88, COMMENT]],
+                "now_global_status": 1,
+                "p": LEARNER_ID,
+            }
+        )
+    ],
+    "chamilo": [
+        urlencode(
+            {"lid": 1, "uid": LEARNER_ID, "vid": 1, "iid": 9, "status": "incomplete", "loc": LOCATION}
+            | {"core_exit": "suspend", "suspend": SUSPEND_DATA, "interact[0]": f"[Q1,fill-in,,,,{RESPONSE},correct]"}
+        ).encode()
+    ],
     "hyperf": [
         _json(
             {

@@ -5,9 +5,12 @@ from __future__ import annotations
 from aiohttp import encode_basic_auth
 
 from bridge.sandbox.lrs import Faults
+from tests.sandbox.conftest import Clock, Lrs, MakeStatement, NewId, StartSandboxLrs
 
 
-async def test_the_ledger_has_every_request_in_order_whatever_became_of_it(lrs, statement, new_id, clock):
+async def test_the_ledger_has_every_request_in_order_whatever_became_of_it(
+    lrs: Lrs, statement: MakeStatement, new_id: NewId, clock: Clock
+) -> None:
     await lrs.post([statement(new_id(1)), statement()])
     clock.move(seconds=1)
     lrs.script({"name": "down", "then": {"do": "answer", "status": 503}, "times": 1})
@@ -44,20 +47,20 @@ async def test_the_ledger_has_every_request_in_order_whatever_became_of_it(lrs, 
     assert arrivals[4]["target"] == f"/xapi/statements?statementId={new_id(1)}"
 
 
-async def test_one_id_twice_in_a_request_arrives_first_once(lrs, statement, new_id):
+async def test_one_id_twice_in_a_request_arrives_first_once(lrs: Lrs, statement: MakeStatement, new_id: NewId) -> None:
     await lrs.post([statement(new_id(1)), statement(new_id(1).upper())])
 
     assert lrs.last().first_arrival == (True, False)
 
 
-async def test_a_body_that_is_no_json_is_in_the_ledger_too(lrs):
+async def test_a_body_that_is_no_json_is_in_the_ledger_too(lrs: Lrs) -> None:
     for data in (b"{", b"[1, {}]", b'{"id": 7}', b"[" * 9999):
         await lrs.ask("POST", "statements", data=data)
 
     assert [arrival.statement_ids for arrival in lrs.ledger.arrivals()] == [(), (None, None), (None,), ()]
 
 
-async def test_unknown_addresses_and_methods_are_in_the_ledger(lrs):
+async def test_unknown_addresses_and_methods_are_in_the_ledger(lrs: Lrs) -> None:
     assert (await lrs.ask("GET", "nowhere")).status == 404
     assert (await lrs.ask("PATCH", "statements")).status == 405
     assert [(arrival.outcome, arrival.status) for arrival in lrs.ledger.arrivals()] == [
@@ -66,14 +69,16 @@ async def test_unknown_addresses_and_methods_are_in_the_ledger(lrs):
     ]
 
 
-async def test_the_control_itself_is_not_in_the_ledger(lrs):
+async def test_the_control_itself_is_not_in_the_ledger(lrs: Lrs) -> None:
     await lrs.client.get("/control/statements")
     await lrs.client.get("/")
 
     assert lrs.ledger.arrivals() == ()
 
 
-async def test_statements_are_given_in_order_of_first_arrival(lrs, statement, new_id):
+async def test_statements_are_given_in_order_of_first_arrival(
+    lrs: Lrs, statement: MakeStatement, new_id: NewId
+) -> None:
     for number in (2, 1, 2, 3):
         await lrs.post(statement(new_id(number)))
     statements = await (await lrs.client.get("/control/statements")).json()
@@ -81,7 +86,9 @@ async def test_statements_are_given_in_order_of_first_arrival(lrs, statement, ne
     assert [stored["id"] for stored in statements] == [new_id(2), new_id(1), new_id(3)]
 
 
-async def test_the_control_empties_everything_and_the_script_begins_anew(lrs, statement, new_id):
+async def test_the_control_empties_everything_and_the_script_begins_anew(
+    lrs: Lrs, statement: MakeStatement, new_id: NewId
+) -> None:
     lrs.script({"then": {"do": "answer", "status": 503}, "times": 1})
     state = {"activityId": "urn:a", "agent": '{"openid": "https://a.example.org"}', "stateId": "s"}
     await lrs.get()
@@ -98,10 +105,10 @@ async def test_the_control_empties_everything_and_the_script_begins_anew(lrs, st
     assert lrs.last().first_arrival == (True,)
 
 
-async def test_a_request_under_way_while_all_is_emptied_does_no_harm(start, statement):
-    lrs = None
-
-    async def empty_meanwhile(_):
+async def test_a_request_under_way_while_all_is_emptied_does_no_harm(
+    start: StartSandboxLrs, statement: MakeStatement
+) -> None:
+    async def empty_meanwhile(_: float) -> None:
         await lrs.client.delete("/control")
 
     lrs = await start(faults=Faults(sleep=empty_meanwhile))
@@ -112,7 +119,7 @@ async def test_a_request_under_way_while_all_is_emptied_does_no_harm(start, stat
     assert len(lrs.store) == 1
 
 
-async def test_the_control_needs_no_credentials(start):
+async def test_the_control_needs_no_credentials(start: StartSandboxLrs) -> None:
     lrs = await start(credentials={"ada": "secret"})
     for path in ("/control/ledger", "/control/statements", "/control/faults", "/"):
         assert (await lrs.client.get(path)).status == 200

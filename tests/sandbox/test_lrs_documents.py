@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import pytest
+from aiohttp import ClientResponse
+
+from tests.sandbox.conftest import Clock, Lrs
 
 ADA = json.dumps({"mbox": "mailto:ada@example.org"})
 BOB = json.dumps({"mbox": "mailto:bob@example.org"})
@@ -21,12 +26,17 @@ everywhere = pytest.mark.parametrize(
 JSON = {"Content-Type": "application/json"}
 NEW = {"If-None-Match": "*"}
 
+AskResource = Callable[..., Awaitable[ClientResponse]]
+"""Sends a request to a document resource: its method, path, parameters and body, then what aiohttp takes."""
+
 
 @pytest.fixture
-def ask(lrs):
-    """Ask a document resource, in a given method and with a body or not."""
+def ask(lrs: Lrs) -> AskResource:
+    """AskResource a document resource, in a given method and with a body or not."""
 
-    async def send(method, path, params, body=None, **options):
+    async def send(
+        method: str, path: str, params: Mapping[str, str], body: bytes | dict[str, Any] | None = None, **options: Any
+    ) -> ClientResponse:
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         headers = JSON | options.pop("headers", {})
         return await lrs.ask(method, path, params=params, data=data, headers=headers, **options)
@@ -35,7 +45,7 @@ def ask(lrs):
 
 
 @everywhere
-async def test_a_document_comes_back_as_it_was_put(ask, path, params):
+async def test_a_document_comes_back_as_it_was_put(ask: AskResource, path: str, params: dict[str, str]) -> None:
     content = b"\x00\xff anything"
     headers = NEW | {"Content-Type": "image/png"}
     assert (await ask("PUT", path, params, content, headers=headers)).status == 204
@@ -48,12 +58,14 @@ async def test_a_document_comes_back_as_it_was_put(ask, path, params):
 
 
 @everywhere
-async def test_a_document_that_is_not_there_is_404(ask, path, params):
+async def test_a_document_that_is_not_there_is_404(ask: AskResource, path: str, params: dict[str, str]) -> None:
     assert (await ask("GET", path, params)).status == 404
 
 
 @everywhere
-async def test_a_post_lays_top_level_properties_over_those_that_are_there(ask, path, params):
+async def test_a_post_lays_top_level_properties_over_those_that_are_there(
+    ask: AskResource, path: str, params: dict[str, str]
+) -> None:
     await ask("POST", path, params, {"x": {"deep": 1}, "y": "bar"})
 
     assert (await ask("POST", path, params, {"x": "bash", "z": "faz"})).status == 204
@@ -72,8 +84,8 @@ async def test_a_post_lays_top_level_properties_over_those_that_are_there(ask, p
     ],
 )
 async def test_a_post_that_cannot_be_merged_is_400_and_changes_nothing(
-    ask, path, params, there, there_type, sent, sent_type
-):
+    ask: AskResource, path: str, params: dict[str, str], there: bytes, there_type: str, sent: bytes, sent_type: str
+) -> None:
     await ask("PUT", path, params, there, headers=NEW | {"Content-Type": there_type})
     answer = await ask("POST", path, params, sent, headers={"Content-Type": sent_type})
 
@@ -83,7 +95,9 @@ async def test_a_post_that_cannot_be_merged_is_400_and_changes_nothing(
 
 @everywhere
 @pytest.mark.parametrize(("method", "body"), [("POST", b"[1]"), ("POST", b"{oh"), ("PUT", b"{oh")])
-async def test_a_new_document_must_be_what_its_content_type_says(ask, path, params, method, body):
+async def test_a_new_document_must_be_what_its_content_type_says(
+    ask: AskResource, path: str, params: dict[str, str], method: str, body: bytes
+) -> None:
     assert (await ask(method, path, params, body)).status == 400
     assert (await ask("GET", path, params)).status == 404
 
@@ -93,7 +107,9 @@ async def test_a_new_document_must_be_what_its_content_type_says(ask, path, para
 @pytest.mark.parametrize(
     "condition", [{"If-Match": '"1234"'}, {"If-Match": "unquoted"}, {"If-Match": 'W/"{etag}"'}, {"If-None-Match": "*"}]
 )
-async def test_a_condition_that_fails_is_412_and_changes_nothing(ask, path, params, method, condition):
+async def test_a_condition_that_fails_is_412_and_changes_nothing(
+    ask: AskResource, path: str, params: dict[str, str], method: str, condition: dict[str, str]
+) -> None:
     await ask("PUT", path, params, {"x": 1}, headers=NEW)
     etag = (await ask("GET", path, params)).headers["ETag"].strip('"')
     headers = {name: value.replace("{etag}", etag) for name, value in condition.items()}
@@ -104,8 +120,10 @@ async def test_a_condition_that_fails_is_412_and_changes_nothing(ask, path, para
 
 @everywhere
 @pytest.mark.parametrize("condition", ['"{etag}"', '"1234", "{etag}"', "*"])
-async def test_a_condition_that_holds_lets_every_method_through(ask, path, params, condition):
-    async def matching():
+async def test_a_condition_that_holds_lets_every_method_through(
+    ask: AskResource, path: str, params: dict[str, str], condition: str
+) -> None:
+    async def matching() -> dict[str, str]:
         etag = (await ask("GET", path, params)).headers["ETag"].strip('"')
         return {"If-Match": condition.replace("{etag}", etag)}
 
@@ -119,14 +137,16 @@ async def test_a_condition_that_holds_lets_every_method_through(ask, path, param
 
 
 @everywhere
-async def test_if_match_fails_where_there_is_no_document(ask, path, params):
+async def test_if_match_fails_where_there_is_no_document(ask: AskResource, path: str, params: dict[str, str]) -> None:
     assert (await ask("PUT", path, params, {}, headers={"If-Match": "*"})).status == 412
     assert (await ask("GET", path, params)).status == 404
 
 
 @everywhere
 @pytest.mark.parametrize("version", ["1.0.3", "2.0.0"])
-async def test_a_put_over_a_document_needs_a_condition_but_for_states_of_the_first_edition(ask, path, params, version):
+async def test_a_put_over_a_document_needs_a_condition_but_for_states_of_the_first_edition(
+    ask: AskResource, path: str, params: dict[str, str], version: str
+) -> None:
     assert (await ask("PUT", path, params, {"x": 1}, version=version)).status == 204
     answer = await ask("PUT", path, params, {"x": 2}, version=version)
     free = path == "activities/state" and version == "1.0.3"
@@ -136,12 +156,14 @@ async def test_a_put_over_a_document_needs_a_condition_but_for_states_of_the_fir
 
 
 @everywhere
-async def test_removing_what_is_not_there_is_no_error(ask, path, params):
+async def test_removing_what_is_not_there_is_no_error(ask: AskResource, path: str, params: dict[str, str]) -> None:
     assert (await ask("DELETE", path, params)).status == 204
 
 
 @everywhere
-async def test_ids_are_listed_and_only_those_changed_since(ask, clock, path, params):
+async def test_ids_are_listed_and_only_those_changed_since(
+    ask: AskResource, clock: Clock, path: str, params: dict[str, str]
+) -> None:
     name = "stateId" if path == "activities/state" else "profileId"
     for document_id in ("first", "second", "third"):
         await ask("PUT", path, params | {name: document_id}, {})
@@ -155,7 +177,7 @@ async def test_ids_are_listed_and_only_those_changed_since(ask, clock, path, par
     assert await (await ask("GET", path, listing | {"since": "2026-01-31T13:00:00Z"})).json() == []
 
 
-async def test_documents_of_other_agents_activities_and_registrations_stay_apart(ask):
+async def test_documents_of_other_agents_activities_and_registrations_stay_apart(ask: AskResource) -> None:
     path, params = STATE
     places = [
         params,
@@ -170,7 +192,7 @@ async def test_documents_of_other_agents_activities_and_registrations_stay_apart
         assert await (await ask("GET", path, place)).json() == {"number": number}
 
 
-async def test_an_agent_is_known_by_its_identifier_alone(ask):
+async def test_an_agent_is_known_by_its_identifier_alone(ask: AskResource) -> None:
     path, params = AGENT_PROFILE
     await ask("PUT", path, params, {"x": 1})
     same = json.dumps({"objectType": "Agent", "name": "Ada", "mbox": "mailto:ada@EXAMPLE.org"})
@@ -178,7 +200,7 @@ async def test_an_agent_is_known_by_its_identifier_alone(ask):
     assert (await ask("GET", path, params | {"agent": same})).status == 200
 
 
-async def test_states_without_a_named_id_are_listed_and_removed_together(ask, lrs):
+async def test_states_without_a_named_id_are_listed_and_removed_together(ask: AskResource, lrs: Lrs) -> None:
     path, params = STATE
     context = {"activityId": "urn:a", "agent": ADA}
     for change in ({}, {"registration": REGISTRATION}, {"registration": REGISTRATION, "stateId": "t"}, {"agent": BOB}):
@@ -202,7 +224,9 @@ async def test_states_without_a_named_id_are_listed_and_removed_together(ask, lr
     ],
     ids=str,
 )
-async def test_a_parameter_that_is_missing_is_400_and_named(ask, method, path, params, place):
+async def test_a_parameter_that_is_missing_is_400_and_named(
+    ask: AskResource, method: str, path: str, params: dict[str, str], place: str
+) -> None:
     answer = await ask(method, path, {key: value for key, value in params.items() if key != place}, {})
 
     assert answer.status == 400
@@ -220,7 +244,9 @@ async def test_a_parameter_that_is_missing_is_400_and_named(ask, method, path, p
     ],
     ids=str,
 )
-async def test_a_parameter_that_is_not_understood_is_400_and_named(ask, changes, place):
+async def test_a_parameter_that_is_not_understood_is_400_and_named(
+    ask: AskResource, changes: dict[str, str], place: str
+) -> None:
     path, params = STATE
     answer = await ask("GET", path, params | changes)
 

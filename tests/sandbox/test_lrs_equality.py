@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+
+from tests.sandbox.conftest import Lrs, MakeStatement, NewId
 
 ADA, BOB = {"mbox": "mailto:ada@example.org"}, {"mbox": "mailto:bob@example.org"}
 ACTIVITY = {"id": "https://example.org/a"}
 SUB = {"objectType": "SubStatement", "actor": ADA, "verb": {"id": "urn:did"}, "object": ACTIVITY}
 
 
-def group(*members):
+def group(*members: dict[str, str]) -> dict[str, Any]:
     return {"objectType": "Group", "member": list(members)}
 
 
-def parent(activities):
+def parent(activities: dict[str, Any] | list[dict[str, Any]]) -> dict[str, Any]:
     return {"context": {"contextActivities": {"parent": activities}}}
 
 
-def duration(value):
+def duration(value: str) -> dict[str, Any]:
     return {"result": {"duration": value}}
 
 
@@ -74,7 +78,9 @@ DIFFERENT = [
 
 
 @pytest.mark.parametrize(("first", "second"), EQUAL, ids=str)
-async def test_an_equal_statement_is_200_and_changes_nothing(lrs, statement, new_id, first, second):
+async def test_an_equal_statement_is_200_and_changes_nothing(
+    lrs: Lrs, statement: MakeStatement, new_id: NewId, first: dict[str, Any], second: dict[str, Any]
+) -> None:
     await lrs.post(statement(new_id(1), **first))
     before = lrs.store.statements()
     answer = await lrs.post(statement(new_id(1), **second))
@@ -85,7 +91,9 @@ async def test_an_equal_statement_is_200_and_changes_nothing(lrs, statement, new
 
 
 @pytest.mark.parametrize(("first", "second"), DIFFERENT, ids=str)
-async def test_a_different_statement_is_409_and_nothing_of_its_batch_is_stored(lrs, statement, new_id, first, second):
+async def test_a_different_statement_is_409_and_nothing_of_its_batch_is_stored(
+    lrs: Lrs, statement: MakeStatement, new_id: NewId, first: dict[str, Any], second: dict[str, Any]
+) -> None:
     await lrs.post(statement(new_id(1), **first))
     before = lrs.store.statements()
     answer = await lrs.post([statement(new_id(2)), statement(new_id(1), **second), statement(new_id(3))])
@@ -95,7 +103,9 @@ async def test_a_different_statement_is_409_and_nothing_of_its_batch_is_stored(l
     assert lrs.store.statements() == before
 
 
-async def test_the_case_of_an_id_does_not_make_another_statement(lrs, statement, new_id):
+async def test_the_case_of_an_id_does_not_make_another_statement(
+    lrs: Lrs, statement: MakeStatement, new_id: NewId
+) -> None:
     await lrs.post(statement(new_id(1)))
 
     assert (await lrs.post(statement(new_id(1).upper()))).status == 200

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from mappings.xapi.statement_equality import fingerprint
 from mappings.xapi.validation import Edition, check_statement
+from tests.sandbox.conftest import Lrs, MakeStatement
 
 AGENT = {"mbox": "mailto:ada@example.org"}
 OTHER = {"mbox": "mailto:bob@example.org"}
@@ -26,11 +29,11 @@ ATTACHMENT = {
 NEAR = {"objectType": "contextAgent", "agent": AGENT, "relevantTypes": ["https://example.org/t"]}
 
 
-def activity(**definition):
+def activity(**definition: Any) -> dict[str, Any]:
     return {"id": "https://example.org/a", "definition": definition}
 
 
-def without(whole, name):
+def without(whole: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in whole.items() if key != name}
 
 
@@ -221,7 +224,9 @@ GOOD = [
 
 
 @pytest.mark.parametrize(("changes", "place"), BAD, ids=str)
-async def test_a_bad_statement_is_refused_with_the_place_named(lrs, statement, changes, place):
+async def test_a_bad_statement_is_refused_with_the_place_named(
+    lrs: Lrs, statement: MakeStatement, changes: dict[str, Any], place: str
+) -> None:
     bad = statement() | changes
     bad = {name: value for name, value in bad.items() if value is not None}
     answer = await lrs.post([statement(), bad])
@@ -232,7 +237,7 @@ async def test_a_bad_statement_is_refused_with_the_place_named(lrs, statement, c
 
 
 @pytest.mark.parametrize("changes", GOOD, ids=str)
-async def test_a_good_statement_is_stored(lrs, statement, changes):
+async def test_a_good_statement_is_stored(lrs: Lrs, statement: MakeStatement, changes: dict[str, Any]) -> None:
     answer = await lrs.post(statement(**copy.deepcopy(changes)))
 
     assert answer.status == 200, await answer.text()
@@ -251,21 +256,23 @@ async def test_a_good_statement_is_stored(lrs, statement, changes):
     ],
     ids=str,
 )
-async def test_a_bad_context_of_the_second_edition_is_refused_with_the_place_named(lrs, statement, context, place):
+async def test_a_bad_context_of_the_second_edition_is_refused_with_the_place_named(
+    lrs: Lrs, statement: MakeStatement, context: dict[str, Any], place: str
+) -> None:
     answer = await lrs.post(statement(context=context), version="2.0.0")
 
     assert answer.status == 400
     assert f"statement.context.{place}: " in await answer.text()
 
 
-async def test_the_second_edition_takes_context_agents_and_groups(lrs, statement):
+async def test_the_second_edition_takes_context_agents_and_groups(lrs: Lrs, statement: MakeStatement) -> None:
     context = {"contextAgents": [NEAR], "contextGroups": [{"objectType": "contextGroup", "group": GROUP}]}
     answer = await lrs.post(statement(context=context, version="2.0.0"), version="2.0.0")
 
     assert answer.status == 200, await answer.text()
 
 
-async def test_every_fault_of_a_batch_is_told_at_once(lrs, statement):
+async def test_every_fault_of_a_batch_is_told_at_once(lrs: Lrs, statement: MakeStatement) -> None:
     bad = statement(verb={"id": "did"}, result={"success": "yes", "score": {"scaled": 2}})
     problems = (await (await lrs.post([bad, statement(actor={})])).json())["problems"]
 
@@ -325,16 +332,17 @@ WITH_INNER = FULL | {
 }
 
 
-def places(node, path=()):
+def places(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     """Yield the path of every value inside a JSON value."""
     for key, item in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
         yield (*path, key)
         yield from places(item, (*path, key))
 
 
-def changed(whole, path, value):
+def changed(whole: dict[str, Any], path: tuple[str | int, ...], value: object) -> dict[str, Any]:
     """Return a copy with another value in one place."""
-    result = node = copy.deepcopy(whole)
+    result = copy.deepcopy(whole)
+    node: Any = result
     for key in path[:-1]:
         node = node[key]
     node[path[-1]] = value
@@ -342,7 +350,7 @@ def changed(whole, path, value):
 
 
 @pytest.mark.parametrize("whole", [FULL, WITH_INNER], ids=["activity", "substatement"])
-def test_null_is_refused_in_every_place_outside_extensions(whole):
+def test_null_is_refused_in_every_place_outside_extensions(whole: dict[str, Any]) -> None:
     assert list(check_statement(whole, "statement", Edition.TWO)) == []
     for path in places(whole):
         assert list(check_statement(changed(whole, path, None), "statement", Edition.TWO)), path
@@ -350,21 +358,21 @@ def test_null_is_refused_in_every_place_outside_extensions(whole):
 
 @pytest.mark.parametrize("junk", [7, -0.5, "", "x", True, [], {}, [[]], [7], {"x": 7}, {"objectType": []}], ids=str)
 @pytest.mark.parametrize("whole", [FULL, WITH_INNER], ids=["activity", "substatement"])
-def test_junk_in_any_place_is_judged_and_what_passes_can_be_compared(whole, junk):
+def test_junk_in_any_place_is_judged_and_what_passes_can_be_compared(whole: dict[str, Any], junk: object) -> None:
     for path in places(whole):
         odd = changed(whole, path, junk)
         if not list(check_statement(odd, "statement", Edition.TWO)):
             assert fingerprint(odd).same_as(fingerprint(copy.deepcopy(odd))), path
 
 
-async def test_a_name_in_the_wrong_case_is_told_how_it_is_spelled(lrs, statement):
+async def test_a_name_in_the_wrong_case_is_told_how_it_is_spelled(lrs: Lrs, statement: MakeStatement) -> None:
     answer = await lrs.post(statement(Result={}))
 
     assert "case matters: it is spelled 'result'" in await answer.text()
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'"statement"', b"7", b"[]", b"[7]", b'{"a": NaN}', b"\xff", b"[" * 9999])
-async def test_a_body_that_is_no_statement_is_refused(lrs, body):
+async def test_a_body_that_is_no_statement_is_refused(lrs: Lrs, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     answer = await lrs.ask("POST", "statements", data=body, headers=headers)
 

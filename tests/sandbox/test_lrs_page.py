@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from typing import Any
 
 import pytest
+
+from tests.sandbox.conftest import Clock, Lrs, MakeStatement, NewId
 
 REGISTRATION = "12345678-1234-4234-8234-123456789012"
 STATE = {
@@ -16,25 +19,25 @@ STATE = {
 }
 
 
-async def page(lrs):
+async def page(lrs: Lrs) -> str:
     answer = await lrs.client.get("/")
     assert answer.status == 200
     return await answer.text()
 
 
-def cells(text, label):
+def cells(text: str, label: str) -> list[str]:
     """Return the text of every cell of a column, from the top."""
     matches = re.findall(rf'<td data-label="{label}"[^>]*>(.*?)</td>', text, re.DOTALL)
     return [unescape(re.sub(r"<[^>]+>", "", match)).strip() for match in matches]
 
 
-def summary(text):
+def summary(text: str) -> str:
     """Return what the page says of everything."""
     [match] = re.findall(r'<p id="summary" data-live>(.*?)</p>', text, re.DOTALL)
     return " ".join(re.sub(r"<[^>]+>", "", match).split()).partition(" This page")[0]
 
 
-async def test_an_empty_page_says_what_to_do_next(lrs):
+async def test_an_empty_page_says_what_to_do_next(lrs: Lrs) -> None:
     text = await page(lrs)
 
     assert "<title>Sandbox LRS, not for production</title>" in text
@@ -43,7 +46,7 @@ async def test_an_empty_page_says_what_to_do_next(lrs):
     assert "No state or profile document has arrived yet" in text
 
 
-async def test_the_newest_statements_come_first_with_their_results(lrs, statement):
+async def test_the_newest_statements_come_first_with_their_results(lrs: Lrs, statement: MakeStatement) -> None:
     score = {"scaled": 0.8, "raw": 80, "max": 100}
     await lrs.post(statement(result={"score": score, "success": True, "completion": True}))
     await lrs.post(
@@ -86,7 +89,9 @@ async def test_the_newest_statements_come_first_with_their_results(lrs, statemen
     ],
     ids=str,
 )
-async def test_every_kind_of_object_is_shown(lrs, statement, target, shown):
+async def test_every_kind_of_object_is_shown(
+    lrs: Lrs, statement: MakeStatement, target: dict[str, Any], shown: str
+) -> None:
     await lrs.post(statement(object=target))
     text = await page(lrs)
 
@@ -94,7 +99,7 @@ async def test_every_kind_of_object_is_shown(lrs, statement, target, shown):
     assert cells(text, "Result") == ["none"]
 
 
-async def test_every_value_is_escaped(lrs, statement):
+async def test_every_value_is_escaped(lrs: Lrs, statement: MakeStatement) -> None:
     evil = "\"'><script>alert(1)</script>&amp;"
     await lrs.post(
         statement(
@@ -112,7 +117,7 @@ async def test_every_value_is_escaped(lrs, statement):
     assert cells(text, "Actor") == cells(text, "Verb") == cells(text, "Object") == [evil]
 
 
-async def test_a_voided_statement_is_marked(lrs, statement, new_id):
+async def test_a_voided_statement_is_marked(lrs: Lrs, statement: MakeStatement, new_id: NewId) -> None:
     await lrs.post(statement(new_id(1)))
     voided = {"id": "http://adlnet.gov/expapi/verbs/voided", "display": {"en": "voided it"}}
     await lrs.post(statement(new_id(2), verb=voided, object={"objectType": "StatementRef", "id": new_id(1)}))
@@ -120,7 +125,7 @@ async def test_a_voided_statement_is_marked(lrs, statement, new_id):
     assert cells(await page(lrs), "Verb") == ["voided it", "completed voided"]
 
 
-async def test_the_page_counts_and_shows_the_newest_fifty(lrs, statement):
+async def test_the_page_counts_and_shows_the_newest_fifty(lrs: Lrs, statement: MakeStatement) -> None:
     await lrs.post([statement(object={"id": f"urn:{number}"}) for number in range(51)])
     await lrs.get(limit="many")
     text = await page(lrs)
@@ -131,7 +136,7 @@ async def test_the_page_counts_and_shows_the_newest_fifty(lrs, statement):
     assert summary(text) == "51 statements and 0 documents in memory, 1 request refused or cut."
 
 
-async def test_what_is_not_there_yet_is_not_refused(lrs, statement, new_id):
+async def test_what_is_not_there_yet_is_not_refused(lrs: Lrs, statement: MakeStatement, new_id: NewId) -> None:
     assert (await lrs.ask("GET", "activities/state", params=STATE)).status == 404
     assert (await lrs.get(statementId=new_id(1))).status == 404
     assert "no request refused or cut" in summary(await page(lrs))
@@ -140,7 +145,7 @@ async def test_what_is_not_there_yet_is_not_refused(lrs, statement, new_id):
     assert "1 request refused or cut" in summary(await page(lrs))
 
 
-async def test_documents_are_shown_with_what_they_belong_to_and_their_content(lrs, clock):
+async def test_documents_are_shown_with_what_they_belong_to_and_their_content(lrs: Lrs, clock: Clock) -> None:
     await lrs.ask("PUT", "activities/state", params=STATE, json={"location": "<page 3>"})
     clock.move(seconds=1)
     profile = {"activityId": "urn:course", "profileId": "urn:terms"}
@@ -155,7 +160,7 @@ async def test_documents_are_shown_with_what_they_belong_to_and_their_content(lr
     assert "<summary>Content (image/png)</summary><pre>\ufffd</pre>" in text
 
 
-async def test_the_page_runs_only_scripts_and_styles_of_its_own(lrs, statement):
+async def test_the_page_runs_only_scripts_and_styles_of_its_own(lrs: Lrs, statement: MakeStatement) -> None:
     await lrs.post(statement())
     answer = await lrs.client.get("/")
     text = await answer.text()
@@ -169,7 +174,7 @@ async def test_the_page_runs_only_scripts_and_styles_of_its_own(lrs, statement):
     assert "prefers-color-scheme: dark" in await (await lrs.client.get("/page.css")).text()
 
 
-async def test_an_open_page_hears_of_each_request_until_the_lrs_stops(lrs, statement):
+async def test_an_open_page_hears_of_each_request_until_the_lrs_stops(lrs: Lrs, statement: MakeStatement) -> None:
     async with lrs.client.get("/live") as stream:
         assert stream.content_type == "text/event-stream"
         assert await stream.content.readuntil(b"\n\n") == b": connected\n\n"

@@ -200,7 +200,7 @@ def test_going_back_writes_out_what_earlier_releases_read(fresh_engine: Engine) 
         write(connection, outbox.adding(connection, rows, to("lrs"), [form]))
     before = _contents(fresh_engine)
     assert _plain_rows(fresh_engine) == [0, 0, 0]
-    _run(fresh_engine, partial(command.downgrade, revision="0032"))
+    _run(fresh_engine, partial(command.downgrade, revision="0034"))
     with reading(fresh_engine) as connection:
         commits = connection.execute(text("SELECT response, body FROM journal ORDER BY number")).all()
         bodies = connection.execute(text("SELECT body FROM statement ORDER BY position")).scalars().all()

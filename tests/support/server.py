@@ -54,10 +54,10 @@ class Server:
         self._reading: asyncio.Task[None] | None = None
         self._logged = asyncio.Event()
 
-    async def spawn(self, *arguments: str) -> asyncio.subprocess.Process:
+    async def spawn(self, *arguments: str, stderr: int | None = None) -> asyncio.subprocess.Process:
         """Start another command with the same settings, whose standard output can be read."""
         return await asyncio.create_subprocess_exec(
-            SCRIPT, "--config", self._config, *arguments, stdout=asyncio.subprocess.PIPE
+            SCRIPT, "--config", self._config, *arguments, stdout=asyncio.subprocess.PIPE, stderr=stderr
         )
 
     async def run(self, *arguments: str) -> str:

@@ -16,8 +16,8 @@ import zstandard
 from alembic import op
 from sqlalchemy.types import TypeEngine
 
-revision = "0033"
-down_revision = "0032"
+revision = "0035"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 
@@ -72,11 +72,11 @@ def upgrade() -> None:
     for name, column_type, comment in _REPORTED:
         op.add_column("statement", sa.Column(name, column_type(), comment=comment))
     _replace_view(_new_view())
-    op.execute("UPDATE schema_compatibility SET oldest_revision = '0033'")
+    op.execute("UPDATE schema_compatibility SET oldest_revision = '0035'")
 
 
 def downgrade() -> None:
-    op.execute("UPDATE schema_compatibility SET oldest_revision = '0032'")
+    op.execute("UPDATE schema_compatibility SET oldest_revision = '0034'")
     _write_out()
     _replace_view(_old_view())
     for name, _, _ in reversed(_REPORTED):
