@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -14,12 +17,14 @@ from storage import frames, journal, mapping_versions, outbox, target_statements
 from storage.engine import open_engine, reading, writing
 from storage.frame_tables import frame_dictionary
 from storage.frames import MAX_CONTENT_SIZE, FrameError
+from storage.migrations import migrate
 from storage.prepared import write
 from storage.queries import lookups, timeline
 from storage.report_fields import ReportFields, report_fields
 from storage.tables import journal as journal_table
 from storage.tables import statement
 from storage.target_statements import TargetStatement
+from tests.documentation.blocks import ROOT, blocks
 from tests.storage.builders import NOW, add, append, entry, launched, statements, to, whole
 
 VERB = "http://adlnet.gov/expapi/verbs/scored"
@@ -239,3 +244,20 @@ def test_a_statement_that_views_could_not_read_stays_as_it_is(engine: Engine, bo
 def test_only_dictionaries_are_stored_as_such(engine: Engine) -> None:
     with writing(engine) as connection, pytest.raises(ValueError, match="no dictionary"):
         frames.add_dictionary(connection, b"{}", mapping_version_id=1, origin="samples", now=NOW)
+
+
+def test_the_lines_of_the_documentation_read_a_frame(tmp_path: Path) -> None:
+    (lines,) = [
+        block.text
+        for block in blocks(ROOT / "docs" / "operations.md")
+        if block.language == "python" and "zstandard" in block.text
+    ]
+    engine = open_engine(f"sqlite:///{tmp_path / 'scorm-bridge.db'}")
+    migrate(engine)
+    with writing(engine) as connection:
+        add_dictionary(connection)
+        add(connection, statements(connection, launched(connection), TEXTS[:1]), to("lrs"))
+    engine.dispose()
+    printed = subprocess.run([sys.executable, "-c", lines], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    assert printed.stdout == TEXTS[0] + "\n"
