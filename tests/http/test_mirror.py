@@ -239,7 +239,7 @@ async def test_what_cannot_be_stored_now_waits_in_memory(mirror: Mirror, monkeyp
 async def test_a_bridge_that_ends_without_a_place_to_store_says_what_is_lost(
     bridge: Bridge, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirror_queue, "RETRY_INTERVAL", 0.01)
+    monkeypatch.setattr(mirror_queue, "STOP_TIMEOUT", 0)
     monkeypatch.setattr(service, "HIGH_WATERMARK", 0)
     monkeypatch.setattr(service, "LOW_WATERMARK", 0)
     await mirror.send("chamilo", BODY)
