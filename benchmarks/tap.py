@@ -53,24 +53,24 @@ async def main() -> None:
     """Measure, in turns with and without, and report."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        rounds: dict[str, list[dict[str, float]]] = {"without": [], "with": []}
+        rounds: dict[str, list[dict[str, float]]] = {"without": [], "with": [], "recording": []}
         for _ in range(ROUNDS):
             for way, times in rounds.items():
                 page = await browser.new_page()
-                times.append(await _measure(page, tapped=way == "with"))
+                times.append(await _measure(page, way))
                 await page.close()
         version = browser.version
         await browser.close()
-    report = Report("tap", f"Microseconds of one call, without and with the tap, medians of {ROUNDS} rounds"
-                    f" (Chromium {version}).", kept="--print" not in sys.argv)  # fmt: skip
+    report = Report("tap", "Microseconds of one call, without the tap, and what it adds, with and without data-record:"
+                    f" medians of {ROUNDS} rounds (Chromium {version}).", kept="--print" not in sys.argv)  # fmt: skip
     rows = []
     for name in rounds["with"][0]:
-        without, tapped = (statistics.median(each[name] for each in rounds[way]) for way in ("without", "with"))
-        rows.append((name, f"{without:.2f}", f"{tapped:.2f}", f"{tapped - without:.2f}"))
-    report.table("Calls", ("call", "without", "with", "added"), rows)
+        without, *tapped = (statistics.median(each[name] for each in rounds[way]) for way in rounds)
+        rows.append((name, f"{without:.2f}", *(f"{time - without:.2f}" for time in tapped)))
+    report.table("Calls", ("call", "without", "added", "added with data-record"), rows)
 
 
-async def _measure(page: Page, *, tapped: bool) -> dict[str, Any]:
+async def _measure(page: Page, way: str) -> dict[str, Any]:
     async def answer(route: Route) -> None:
         address = route.request.url
         if address.startswith(BRIDGE):
@@ -80,7 +80,9 @@ async def _measure(page: Page, *, tapped: bool) -> dict[str, Any]:
         elif address.endswith("tap.js"):
             await route.fulfill(body=load_script().body, content_type="text/javascript")
         else:
-            script = f'<script src="/tap.js" data-key="pk_bench" data-bridge="{BRIDGE}"></script>' if tapped else ""
+            record = ' data-record="calls"' if way == "recording" else ""
+            script = f'<script src="/tap.js" data-key="pk_bench" data-bridge="{BRIDGE}"{record}></script>'
+            script = "" if way == "without" else script
             await route.fulfill(body=PAGE % script, content_type="text/html")
 
     await page.route("**/*", answer)

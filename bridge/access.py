@@ -143,8 +143,11 @@ class CommitTokens:
             raise CommitTokenExpired(int(lms_id, 16))
         return CommitOwner(int(lms_id, 16), learner_tag, int(key_id[0], 16) if key_id else None)
 
-    def browser_owner(self, lms_id: int, learner_id: str, key_id: int) -> CommitOwner:
-        """Return the owner of a session that a page opened: budgets count it apart from what the LMS's server sends."""
+    def browser_owner(self, lms_id: int, learner_id: str, key_id: int | None) -> CommitOwner:
+        """Return the owner of a session that a page writes: budgets count it apart from what the LMS's server sends.
+
+        `key_id` is None where the page has no key, and the LMS's proxy mirrors what it posts.
+        """
         return CommitOwner(lms_id, f"b{self.learner_tag(lms_id, learner_id)}", key_id)
 
     def learner_tag(self, lms_id: int, learner_id: str) -> str:

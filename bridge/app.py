@@ -39,12 +39,15 @@ from bridge.forwarding.worker_pool import WorkerPool
 from bridge.http.cors import Origins
 from bridge.http.forwarded import TrustedProxies
 from bridge.http.metrics import MetricsEndpoint
+from bridge.http.mirror import MIRROR
+from bridge.http.mirror_queue import MirrorQueue
 from bridge.http.query_limiter import QueryLimiter
 from bridge.http.refusals import Refusals
 from bridge.http.routes import create_api
-from bridge.http.services import Services
+from bridge.http.services import SERVICES, Services
 from bridge.limits.admission import Admission
 from bridge.limits.disk_space import DiskSpace
+from bridge.limits.recordings import RecordingLimits
 from bridge.limits.request_rates import BrowserRates, RequestRates
 from bridge.mapping_library.activation import activate_configured
 from bridge.mapping_library.adoption import adoption_for
@@ -198,6 +201,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             origins=origins,
             browser_keys=browser_keys,
             browser_rates=BrowserRates(settings.limits, monotonic),
+            recording_limits=RecordingLimits(settings.limits, disk, monotonic),
             refusals=refusals,
             now=now,
             new_id=new_id,
@@ -216,6 +220,7 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
         MetricsEndpoint(settings.metrics, metrics, exchange),
     )
 
+    app[MIRROR] = mirror = MirrorQueue(commits, app[SERVICES].parsing, refusals, tokens, metrics)
     app[DOCUMENT_BUILDER] = DocumentBuilder(database, commits, now)
     app[MAPPING_RELOADER] = MappingReloader(database, versions, settings.targets, latest)
     app[PAUSE_MONITOR] = PauseMonitor(database, now, wake)
@@ -283,9 +288,13 @@ def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a nam
             worker_pools.append(worker_pool)
             running_parts: list[WorkerPool | WebhookService | PeriodicTask] = [worker_pool, webhooks, *tasks]
             running = [asyncio.create_task(part.run()) for part in running_parts]
+            mirroring = asyncio.create_task(mirror.run())
             yield
             for task in tasks:
                 task.stop()
+            # no request comes any more; what proxies were told is taken is stored first
+            mirror.stop()
+            await mirroring
             await commits.drain()
             worker_pool.stop()
             webhooks.stop()

@@ -181,6 +181,13 @@ class BrowserReadForbidden(Forbidden):
     title = "A browser key only writes"
 
 
+class RecordingForbidden(Forbidden):
+    """Calls are sent of a session that no page opened."""
+
+    code = "recording-forbidden"
+    title = "Only pages record calls"
+
+
 class NotFound(BridgeError):
     """The resource does not exist, or not for this LMS."""
 

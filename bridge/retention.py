@@ -110,6 +110,7 @@ def sweeps(settings: RetentionSettings) -> Sequence[tuple[Sweep, int]]:
         (retention.DELIVERIES, settings.deliveries),
         (retention.TRIES, settings.tries or settings.deliveries),
         (retention.WEBHOOKS, settings.webhooks),
+        (retention.RECORDINGS, settings.recordings),
         (retention.REFUSALS, settings.refusals),
         (retention.AUDIT_LOG, settings.audit_log),
     )

@@ -388,13 +388,11 @@ IS_OPEN = (
 """The conditions of sessions that are open."""
 
 
-def open_session(connection: Connection, owner: Attempt) -> Session | None:
-    """Return the session of an attempt that its LMS's server opened last and that has not ended."""
+def open_session(connection: Connection, owner: Attempt, source: SessionSource) -> Session | None:
+    """Return the session of an attempt and of a source that was opened last and has not ended."""
     row = connection.execute(
         select(*_SESSION)
-        .where(
-            session.c.attempt_id == owner.id, session.c.ended.is_(None), session.c.source == SessionSource.SERVER.value
-        )
+        .where(session.c.attempt_id == owner.id, session.c.ended.is_(None), session.c.source == source.value)
         .order_by(session.c.started_at.desc(), session.c.session_id)
         .limit(1)
     ).one_or_none()
@@ -412,11 +410,12 @@ def open_session_ids(connection: Connection, owner: Enrollment) -> list[str]:
     return list(rows.scalars())
 
 
-def newest_session(connection: Connection, owner: Attempt) -> Session | None:
-    """Return the session of an attempt that began last, of those that no page opened."""
+def newest_session(connection: Connection, owner: Attempt, *, of_page: bool) -> Session | None:
+    """Return the session of an attempt that began last, of those that a page opened or of all others."""
+    is_page = session.c.source == SessionSource.BROWSER.value
     row = connection.execute(
         select(*_SESSION)
-        .where(session.c.attempt_id == owner.id, session.c.source != SessionSource.BROWSER.value)
+        .where(session.c.attempt_id == owner.id, is_page if of_page else ~is_page)
         .order_by(session.c.started_at.desc(), session.c.session_id)
         .limit(1)
     ).one_or_none()

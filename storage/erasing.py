@@ -23,6 +23,7 @@ from storage.gradebook_tables import course_activity_list, course_registration
 from storage.outbox import ERASED_ANSWER, UNASSIGNED, erase_answers
 from storage.prepared import execute
 from storage.queries.learner_data import PERSONAL, names_learner
+from storage.recording_tables import recording_part
 from storage.removals import NewRemoval
 from storage.search_index import SearchSubject
 from storage.search_tables import search_rename
@@ -129,8 +130,12 @@ def _erase_rows(connection: Connection, part: _Part, enrollment_id: int) -> bool
     if _erase_documents(connection, part, document.c.attempt_id.in_(of_attempt)) == PART_SIZE:
         return True
     of_session = select(session.c.session_id).where(session.c.attempt_id.in_(of_attempt))
+    recorded = select(recording_part.c.id).where(recording_part.c.session_id.in_(of_session)).limit(PART_SIZE)
     commits = select(journal.c.id).where(journal.c.session_id.in_(of_session)).limit(PART_SIZE)
-    if _delete(connection, part, "commits", journal, journal.c.id, commits) == PART_SIZE:
+    if (
+        _delete(connection, part, "recordings", recording_part, recording_part.c.id, recorded) == PART_SIZE
+        or _delete(connection, part, "commits", journal, journal.c.id, commits) == PART_SIZE
+    ):
         return True
     sessions = connection.execute(of_session.limit(PART_SIZE)).scalars().all()
     _erase_refusals(connection, part, enrollment_id, {str(session_id) for session_id in sessions})

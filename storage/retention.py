@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Table, and_, delete, select, update
 
+from storage.recording_tables import recording_part
 from storage.states import DeliveryState
 from storage.tables import audit_log, delivery, delivery_try, document_try, journal, refusal, statement, try_
 from storage.webhook_tables import webhook_delivery
@@ -122,14 +123,16 @@ def _delete_webhooks(connection: Connection, ids: Sequence[int]) -> int:
     return connection.execute(delete(webhook_delivery).where(webhook_delivery.c.id.in_(ids), settled)).rowcount
 
 
-def _of_log(table: Table) -> tuple[Callable[[Connection, int, int], Scan], Callable[[Connection, Sequence[int]], int]]:
+def _of_log(
+    table: Table, time: str = "at"
+) -> tuple[Callable[[Connection, int, int], Scan], Callable[[Connection, Sequence[int]], int]]:
     """Return how old rows of a table are found and deleted that nothing refers to."""
 
     def find(connection: Connection, after: int, before: int) -> Scan:
         rows = connection.execute(
-            select(table.c.id, table.c.at).where(table.c.id > after).order_by(table.c.id).limit(SCAN_SIZE)
+            select(table.c.id, table.c[time]).where(table.c.id > after).order_by(table.c.id).limit(SCAN_SIZE)
         ).all()
-        return _scan([tuple(row) for row in rows], before, [row.id for row in rows if row.at < before])
+        return _scan([tuple(row) for row in rows], before, [row[0] for row in rows if row[1] < before])
 
     def remove(connection: Connection, ids: Sequence[int]) -> int:
         return connection.execute(delete(table).where(table.c.id.in_(ids))).rowcount
@@ -151,6 +154,8 @@ TRIES = Sweep("tries", _find_tries, _delete_tries)
 """Requests to LRSs and what these answered, but for those that tell why a delivery is dead."""
 WEBHOOKS = Sweep("webhooks", _find_webhooks, _delete_webhooks)
 """Events of webhooks that are delivered or discarded."""
+RECORDINGS = Sweep("recordings", *_of_log(recording_part, "received_at"))
+"""Calls of sessions that pages have recorded."""
 REFUSALS = Sweep("refusals", *_of_log(refusal))
 """Refused requests."""
 AUDIT_LOG = Sweep("audit_log", *_of_log(audit_log))

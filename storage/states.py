@@ -66,6 +66,8 @@ class TokenScope(StrEnum):
     """Opening sessions, and commits to them."""
     READ = "read"
     """Reading results: sessions, attempts and enrollments."""
+    MIRROR = "mirror"
+    """Passing on what the LMS's players post, for its proxy."""
     ADMIN = "admin"
     """All that tokens can permit."""
 

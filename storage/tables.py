@@ -23,6 +23,7 @@ from sqlalchemy import (
 import storage.alarm_tables
 import storage.erasure_tables
 import storage.gradebook_tables
+import storage.recording_tables
 import storage.search_tables
 import storage.webhook_tables  # noqa: F401 -- they are part of the metadata
 from storage import schema

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, bindparam, insert, or_, select, update
 
+from storage.learner_ids import decode_rules
 from storage.lms import Lms
 from storage.states import TokenScope, TokenStatus
 from storage.tables import lms, token
@@ -117,13 +118,13 @@ def note_uses(connection: Connection, uses: Mapping[int, int], table: Table = to
 
 
 def _query() -> Select[Any]:
-    return select(token, lms.c.name, lms.c.home_page, lms.c.origins).join_from(token, lms)
+    return select(token, lms.c.name, lms.c.home_page, lms.c.origins, lms.c.learner_ids).join_from(token, lms)
 
 
 def _stored(row: Row[Any]) -> StoredToken:
     return StoredToken(
         row.id,
-        Lms(row.lms_id, row.name, row.home_page, tuple(json.loads(row.origins))),
+        Lms(row.lms_id, row.name, row.home_page, tuple(json.loads(row.origins)), decode_rules(row.learner_ids)),
         tuple(map(TokenScope, row.scopes.split())),
         row.created_at,
         row.expires_at,

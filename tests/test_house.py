@@ -38,7 +38,7 @@ SMALL = {
     "bridge/single_flight.py": "belongs to none of its callers",
     "bridge/webhooks/subscriptions.py": "commits ask it, and must not import what sends",
     "mappings/attempt/enrollment.py": "a state, beside those of attempt and session",
-    "mappings/attempt/resuming.py": "one rule, with its table of settings",
+    "mappings/attempt/resuming.py": "one rule, and what it can be",
     "mappings/described_enum.py": "tables of every package of the core are made with it",
     "mappings/generation/session_source.py": "what statements of pages' sessions have beside those of servers'",
     "mappings/definition/errors.py": "readers and compilers raise it",
@@ -46,6 +46,7 @@ SMALL = {
     "storage/migrations/env.py": "Alembic's entry",
     "storage/refusals.py": "one table",
     "storage/gradebook_tables.py": "tables that two modules of theirs share with `storage/tables.py`",
+    "storage/recording_tables.py": "one table, which two modules share with `storage/tables.py`",
     "storage/schema.py": "what the modules of tables share",
 }
 """Modules of fewer lines, and why each stands alone."""
@@ -116,8 +117,6 @@ STATE_ENUMS = frozenset(
 )
 """Enums whose values no code compares with as text: members are found by every search, words are not."""
 OTHER_WORDS = {
-    ("mappings/attempt/resuming.py", "suspended"): "a setting",
-    ("mappings/attempt/resuming.py", "incomplete"): "a setting",
     ("bridge/formats/hyperf.py", "unknown"): "what the client sends",
 }
 """Comparisons with the same word that is no state."""

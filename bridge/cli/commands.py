@@ -26,6 +26,7 @@ from bridge.cli.lms import lms
 from bridge.cli.mapping import mapping
 from bridge.cli.packages import unwrap_package, wrap_package
 from bridge.cli.reconcile import reconcile
+from bridge.cli.recordings import recordings
 from bridge.cli.report import report
 from bridge.cli.sandbox import sandbox
 from bridge.cli.serve import serve
@@ -60,9 +61,9 @@ def main(context: click.Context, config: Path | None) -> None:
 
 
 for command in (
-    serve, migrate, backup, lms, tokens, keys, webhooks, accounts, targets, alerts, sessions, statements, deliveries,
-    backfill, reconcile, explain, verify, doctor, report, export, erase, erasures, import_history, wrap_package,
-    unwrap_package, connect, mapping, sandbox,
+    serve, migrate, backup, lms, tokens, keys, webhooks, accounts, targets, alerts, sessions, recordings, statements,
+    deliveries, backfill, reconcile, explain, verify, doctor, report, export, erase, erasures, import_history,
+    wrap_package, unwrap_package, connect, mapping, sandbox,
 ):  # fmt: skip
     main.add_command(command)
 add_examples(main)

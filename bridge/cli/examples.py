@@ -61,6 +61,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "alerts test": ("alerts test", "alerts test operations"),
     "doctor": ("doctor", "doctor --settings", "doctor --json"),
     "sessions list": ("sessions list --learner u42 --since 2026-01-31", "sessions list --open --json"),
+    "recordings show": ("recordings show 0d2c6d0e-8f0a-4f0e-9d55-5a3b7d1e6c42 -o session.ndjson",),
+    "recordings replay": ("recordings replay session.ndjson", "recordings replay session.ndjson --commits"),
     "statements list": ("statements list --learner u42 --activity 235",),
     "deliveries list": ("deliveries list --state dead --target analytics",),
     "deliveries retry": ("deliveries retry --target analytics --state dead --since 2026-01-31",),

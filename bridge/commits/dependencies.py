@@ -29,7 +29,7 @@ class CommitDependencies:
     mappings: ActiveMappings
     now: Now
     new_id: NewId
-    resume: Resume = "auto"
+    resume: Resume = Resume.AUTO
     metrics: Metrics = field(default_factory=Metrics)
     learner_digest: LearnerDigest = _nobody
     tracing: Tracing = field(default_factory=Tracing)

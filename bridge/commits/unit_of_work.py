@@ -18,7 +18,7 @@ from bridge.commits.package_scos import launch_of, session_of
 from bridge.commits.session_cache import CachedAttempt, CachedEnrollment, CachedSession
 from bridge.errors import LearnerErased, SessionMismatch, SessionUnknown
 from mappings.attempt.commit import PriorCommit, ReceivedCommit
-from mappings.attempt.launch import LaunchData
+from mappings.attempt.launch import BROWSER, LaunchData
 from mappings.attempt.opening import open_session as begin_session
 from mappings.attempt.precedence import leads
 from mappings.attempt.resuming import Resume, goes_on
@@ -139,14 +139,18 @@ class UnitOfWork:
         return session
 
     def current_session(self, launch: Launch) -> CachedSession | None:
-        """Return the session that the enrollment's latest attempt has open, for commits that name none."""
+        """Return the session that the enrollment's latest attempt has open, for commits that name none.
+
+        What the LMS's server sends goes on with none of a page's, and the other way round.
+        """
         attempt = self._meant(launch)
         if attempt is None:
             return None
+        source = SessionSource.BROWSER if launch.data.source == BROWSER else SessionSource.SERVER
         for session in self._rows.sessions.values():
-            if session.attempt is attempt and session.row.ended is None and session.row.source == SessionSource.SERVER:
+            if session.attempt is attempt and session.row.ended is None and session.row.source == source:
                 return session
-        row = None if attempt.row.new else attempts.open_session(self._connection, attempt.row)
+        row = None if attempt.row.new else attempts.open_session(self._connection, attempt.row, source)
         # one that this batch has ended already still is open in the database
         return None if row is None or row.session_id in self._rows.sessions else self._rows.add_session(row, attempt)
 
@@ -158,13 +162,14 @@ class UnitOfWork:
         attempt = self._meant(launch)
         if attempt is None:
             return None
+        is_page = launch.data.source == BROWSER
         sessions = [
             session
             for session in self._rows.sessions.values()
-            if session.attempt is attempt and session.row.source != SessionSource.BROWSER
+            if session.attempt is attempt and (session.row.source == SessionSource.BROWSER) is is_page
         ]
         begun_here = any(session.row.new for session in sessions)
-        row = None if begun_here else attempts.newest_session(self._connection, attempt.row)
+        row = None if begun_here else attempts.newest_session(self._connection, attempt.row, of_page=is_page)
         if row is not None and row.session_id not in self._rows.sessions:
             sessions.append(self._rows.add_session(row, attempt))
         for session in sessions:
@@ -432,7 +437,7 @@ def _in_course(course_id: str) -> str:
 
 def _goes_on(latest: CachedAttempt, launch: Launch, resume: Resume) -> bool:
     version = latest.state.snapshot.scorm_version or latest.row.scorm_version or launch.scorm_version
-    return goes_on(latest.state, "2004" if version == "2004" else "1.2", "never" if launch.fresh else resume)
+    return goes_on(latest.state, "2004" if version == "2004" else "1.2", Resume.NEVER if launch.fresh else resume)
 
 
 def _entry(attempt: CachedAttempt, session: SessionState) -> str:

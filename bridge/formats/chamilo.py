@@ -65,6 +65,8 @@ def _commit(request: CommitRequest, fields: Mapping[str, str]) -> FormatRequest:
             beacon=request.beacon or "multipart" in request.content_type,
         ),
         sco=checked_sco_id(fields["iid"], "iid"),
+        learner=fields["uid"],
+        course=fields.get("course_id", ""),
     )
 
 

@@ -35,6 +35,8 @@ class FormatRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         sco: whose values the commit has, from a player that posts all SCOs of a package to one address.
         others: the commits of other SCOs in the same request.
         package_status: how the player counts the whole package, where the response has to repeat it.
+        learner, course, launch: who the body says the learner is, in which course, and what tells this launch from
+            others. Whoever posts it can say anything: they count only in what an LMS's own proxy mirrors.
     """
 
     commit: Commit | None = None
@@ -46,6 +48,9 @@ class FormatRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     sco: str = ""
     others: tuple[FormatRequest, ...] = ()
     package_status: int | None = None
+    learner: str = ""
+    course: str = ""
+    launch: str = ""
 
 
 class SessionData(msgspec.Struct, frozen=True, gc=False):

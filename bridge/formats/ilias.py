@@ -9,9 +9,11 @@ Source: ILIAS, `basisAPI.js`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from bridge.errors import BridgeError, MalformedBody
 from bridge.formats.body import Body
@@ -19,7 +21,7 @@ from bridge.formats.commit_request import CommitRequest
 from bridge.formats.format import Format, FormatRequest, FormatResponse, SessionData, checked_sco_id, json_response
 from mappings.attempt.commit import Commit
 from mappings.cmi.times import CENTISECONDS, MAX_TIME
-from mappings.cmi.tree import Tree, unflatten
+from mappings.cmi.tree import Tree, scalar, unflatten
 
 MAX_SCOS = 100
 """SCOs that one post may have values of; each may open a session."""
@@ -49,7 +51,16 @@ def _parse(request: CommitRequest, body: Body) -> FormatRequest | None:
         )
         for sco, parts in by_sco.items()
     ]
-    return msgspec.structs.replace(calls[0], others=tuple(calls[1:])) if calls else FormatRequest()
+    if not calls:
+        return FormatRequest()
+    learner, course, launch = launch_words(request, body.json)
+    return replace(calls[0], others=tuple(calls[1:]), learner=learner, course=course, launch=launch)
+
+
+def launch_words(request: CommitRequest, content: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return whose, of which course and of which launch a player of ILIAS says that its post is."""
+    launch = scalar(content.get("hash")) or ""
+    return scalar(content.get("p")) or "", request.query.get("ref_id", ""), launch if launch != "0" else ""
 
 
 def _sco(part: Any, number: int) -> str:

@@ -13,12 +13,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from bridge.errors import BridgeError, MalformedBody
 from bridge.formats.body import Body
 from bridge.formats.commit_request import CommitRequest
 from bridge.formats.format import Format, FormatRequest, FormatResponse, SessionData, checked_sco_id, json_response
-from bridge.formats.ilias import MAX_SCOS
+from bridge.formats.ilias import MAX_SCOS, launch_words
 from mappings.attempt.commit import Commit
 from mappings.cmi.tree import MAX_ITEMS, Tree, scalar
 
@@ -65,10 +66,16 @@ def _parse(request: CommitRequest, body: Body) -> FormatRequest | None:
         raise MalformedBody(f"The body has values of {len(nodes)} SCOs; at most {MAX_SCOS} are taken at once.")
     whole_status = content.get("now_global_status")
     package_status = whole_status if isinstance(whole_status, int) and not isinstance(whole_status, bool) else None
+    learner, course, launch = launch_words(request, content)
     if len(nodes) == 1:
         ((sco, node),) = nodes.items()
         return FormatRequest(
-            commit=_commit(request, node, _of_one_node(node, tables)), sco=sco, package_status=package_status
+            commit=_commit(request, node, _of_one_node(node, tables)),
+            sco=sco,
+            package_status=package_status,
+            learner=learner,
+            course=course,
+            launch=launch,
         )
     parts = [
         FormatRequest(
@@ -81,7 +88,7 @@ def _parse(request: CommitRequest, body: Body) -> FormatRequest | None:
     ]
     if not parts:
         return FormatRequest(package_status=package_status)
-    return msgspec.structs.replace(parts[0], others=tuple(parts[1:]))
+    return replace(parts[0], others=tuple(parts[1:]), learner=learner, course=course, launch=launch)
 
 
 def _rows(content: Mapping[str, Any], table: str) -> list[Row]:

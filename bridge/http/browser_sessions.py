@@ -33,6 +33,7 @@ from bridge.http.query_parameters import check_parameters
 from bridge.http.refusals import LMS_ID
 from bridge.http.responses import BrowserSessionResponse
 from bridge.http.services import public_url, services
+from bridge.limits.request_rates import BrowserRates
 from bridge.metrics.catalog import BROWSER_SESSIONS
 from mappings.attempt.launch import BROWSER
 from storage.browser_keys import BrowserKey
@@ -75,7 +76,7 @@ class BrowserSessionBody(msgspec.Struct, forbid_unknown_fields=True):
 async def open_browser_session(request: web.Request) -> web.Response:
     """`POST /v1/browser/sessions`: open a session with a browser key, and get the address its commits are posted to."""
     parts = services(request)
-    check_address(request)
+    check_address(request, parts.browser_rates)
     check_parameters(request)
     body = await request_body.read_body(request, MAX_OPENING_BYTES)
     content = decode(body) if body.strip() else None
@@ -97,8 +98,8 @@ async def open_browser_session(request: web.Request) -> web.Response:
     return web.Response(body=msgspec.json.encode(response), content_type="application/json")
 
 
-async def check_browser_commit(request: web.Request, owner: CommitOwner) -> None:
-    """Check that a session that a page opened may still be committed to.
+async def check_browser_commit(request: web.Request, owner: CommitOwner, rates: BrowserRates | None = None) -> None:
+    """Check that a session that a page opened may still be committed to; `rates` count what is no commit.
 
     Raises:
         BrowserKeyUnknown, BrowserKeyExpired: its key is valid no longer.
@@ -107,17 +108,18 @@ async def check_browser_commit(request: web.Request, owner: CommitOwner) -> None
     """
     parts = services(request)
     assert owner.key_id is not None  # noqa: S101 -- who calls this has asked
-    check_address(request)
+    rates = rates or parts.browser_rates
+    check_address(request, rates)
     key = await parts.browser_keys.by_id(owner.key_id)
     if key is not None:
         request[BROWSER_KEY] = key
     # a beacon of a page without a referrer says null; the commit URL alone permits it then
     origin = request.headers.get(hdrs.ORIGIN, "null")
     parts.browser_keys.check(key, key.origins[0] if key is not None and origin == "null" else origin)
-    parts.browser_rates.check(owner.key_id, owner.learner_tag)
+    rates.check(owner.key_id, owner.learner_tag)
 
 
-def check_address(request: web.Request) -> None:
+def check_address(request: web.Request, rates: BrowserRates) -> None:
     """Count a request by the network it comes from.
 
     Raises:
@@ -125,7 +127,7 @@ def check_address(request: web.Request) -> None:
     """
     parts = services(request)
     address = parts.proxies.address(request)
-    parts.browser_rates.check_address("" if address is None else network_of(address))
+    rates.check_address("" if address is None else network_of(address))
 
 
 def reading_refused() -> BrowserReadForbidden:

@@ -79,7 +79,7 @@ def parse_postback(
     opening = scorm_cloud.parse_launch(postback.json, lms_id=caller.lms_id)
     format_request = formats.parse_as(scorm_cloud.FORMAT, commit_request)
     assert format_request.commit is not None  # noqa: S101 -- a postback always is one
-    received = _received(
+    received = received_commit(
         format_request.commit, payload_of(format_request, commit_request), received_at, opening.warnings
     )
     return ParsedRequest(scorm_cloud.FORMAT, format_request, (received,), opening.session_id, opening.launch)
@@ -109,7 +109,7 @@ def parse_all_in_one(
     if session_id is not None:
         session_id = request_body.session_id(str(session_id))
     commit = native.parse_commit(content, commit_request)
-    received = _received(commit, commit_request.body, received_at, warnings)
+    received = received_commit(commit, commit_request.body, received_at, warnings)
     return ParsedRequest(native.FORMAT, FormatRequest(commit=commit), (received,), session_id, launch)
 
 
@@ -122,14 +122,16 @@ def _of_session(
     wire_format: Format, format_request: FormatRequest, caller: Caller, commit_request: CommitRequest, received_at: int
 ) -> ParsedRequest:
     received = [
-        _received(part.commit, payload_of(part, commit_request), received_at)
+        received_commit(part.commit, payload_of(part, commit_request), received_at)
         for part in (format_request, *format_request.others)
         if part.commit is not None
     ]
     return ParsedRequest(wire_format, format_request, received, caller.session_id)
 
 
-def _received(commit: Commit, payload: bytes, received_at: int, warnings: Sequence[CmiWarning] = ()) -> ReceivedCommit:
+def received_commit(
+    commit: Commit, payload: bytes, received_at: int, warnings: Sequence[CmiWarning] = ()
+) -> ReceivedCommit:
     """Return a commit with its CMI data read, but without its idempotency key. `warnings` are of its session."""
     parsed_cmi = parse_cmi(commit.tree, declared=commit.scorm_version)
     if warnings or commit.warnings:

@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from bridge.commit_model.response_types import CommitResponse
+from bridge.commit_model.response_types import CommitResponse, SuccessResponse
 from bridge.formats import BY_NAME
 from bridge.http import request_body
+from bridge.http.mirror import LABELS, MIRROR_FORMATS
 from bridge.http.openapi_schemas import ID, TEXT, UUID, Schema, ref
 from bridge.http.responses import (
     MAX_PAGE_SIZE,
@@ -177,9 +178,16 @@ def _browser_body() -> dict[str, Any]:
     return body
 
 
+def _calls_body() -> dict[str, Any]:
+    call = [1, 0, 2, 1, "SetValue", ["cmi.core.lesson_status", "passed"], "true", ""]
+    body = _body("CallsBody", example={"started_at": 1_767_225_600_000, "made": 1, "calls": [call]})
+    body["description"] += " As `text/plain`, browsers send it without a preflight. At most 64 KiB."
+    return body
+
+
 _FORMAT_RESPONSE = {
     "description": "Stored, or what was asked for, as the format's client expects it. Some refuse with 200, too.",
-    "content": {JSON: {"schema": {}}, "text/plain": {"schema": TEXT}},
+    "content": {JSON: {"schema": {}}, "text/plain": {"schema": TEXT}, "text/javascript": {"schema": TEXT}},
 }
 
 
@@ -192,6 +200,7 @@ def _with_format_problems(operation: Operation) -> Operation:
                 PROBLEM: {"schema": ref(ProblemResponse.__name__)},
                 JSON: {"schema": {}},
                 "text/plain": {"schema": TEXT},
+                "text/javascript": {"schema": TEXT},
             },
         }
     return operation
@@ -225,6 +234,24 @@ def _format_commits(name: str, *, asks: bool = False) -> Operation:
             body=None if asks else _any_body(_COMMIT),
         )
     )
+
+
+def _mirror() -> Operation:
+    labels = [
+        {"name": f"X-Mirror-{name.title()}", "in": "header", "schema": TEXT, "description": f"The {name}'s id."}
+        for name in LABELS
+    ]
+    operation = _operation(
+        "postMirrored",
+        "Take what an LMS's proxy mirrors of its players' requests; it is stored once it has been answered.",
+        {"description": "Taken. What is wrong with it is seen on the audit pages."},
+        problems=(*_OPENING_IN_BROWSERS, 404),
+        security=_LMS,
+        parameters=(_path("format", {"type": "string", "enum": [*MIRROR_FORMATS]}), *labels, _KEY_OF_ANY),
+        body=_any_body(_COMMIT),
+    )
+    operation["responses"]["204"] = operation["responses"].pop("200")
+    return operation
 
 
 def _progress(name: str) -> Operation:
@@ -298,6 +325,18 @@ def _session_paths() -> Paths:
 def _commit_paths() -> Paths:
     return {
         "/v1/sessions/{session_id}/commits": {"post": _commits("postCommit"), "put": _commits("putCommit")},
+        "/v1/sessions/{session_id}/calls": {
+            "post": _operation(
+                "postCalls",
+                "Record calls of SCORM's API, at the commit URL of a session that a page opened, with `calls` for"
+                " `commits`.",
+                _response("Taken. What was recorded already, or is more than is kept, is left out.", SuccessResponse),
+                problems=(400, 401, 403, 408, 413, 415, 429, 503),
+                security=[{"commitToken": []}],
+                parameters=(_SESSION,),
+                body=_calls_body(),
+            )
+        },
         "/v1/formats/{format}/sessions/{session_id}/commits": {
             "post": _format_commits("postFormatCommit"),
             "put": _format_commits("putFormatCommit"),
@@ -314,6 +353,7 @@ def _commit_paths() -> Paths:
                 body=_any_body(_POSTBACK_BODY),
             )
         },
+        "/v1/mirror/{format}": {"post": _mirror()},
         "/v1/commits": {
             "post": _operation(
                 "postAllInOne",

@@ -19,6 +19,7 @@ from bridge.commit_model.response_types import ENUMS
 from bridge.formats import native
 from bridge.http import responses
 from bridge.http.browser_sessions import BrowserSessionBody
+from bridge.recordings.calls import CallsBody
 from bridge.webhooks import event_types
 
 Schema = dict[str, Any]
@@ -159,6 +160,8 @@ def _bodies() -> dict[str, Schema]:
     schemas, _ = _derive([native.OpenSessionBody, native.CommitBody])
     browser_schemas, _ = _derive([BrowserSessionBody])
     schemas |= _browser_bodies(browser_schemas)
+    calls_schemas, _ = _derive([CallsBody])
+    schemas |= calls_schemas
     _describe_groups(schemas)
     opening = schemas.pop("OpenSessionBody")["properties"] | _opening_properties()
     committing = schemas.pop("CommitBody")["properties"] | {

@@ -50,11 +50,20 @@ class Refusals(PeriodicTask):
 
     def note_problem(self, request: web.Request, status: int, code: str, detail: str, wire_format: str = "") -> None:
         """Note a problem in the same way that is no error of the bridge's own."""
+        self._note(request.get(LMS_ID), (request.method, request.path), (status, code, detail), wire_format)
+
+    def note_later(self, lms_id: int, method: str, path: str, error: BridgeError, wire_format: str) -> None:
+        """Note a request of an LMS in the same way that has been answered already."""
+        self._note(lms_id, (method, path), (error.status, error.code, error.detail), wire_format)
+
+    def _note(
+        self, lms_id: int | None, target: tuple[str, str], problem: tuple[int, str, str], wire_format: str
+    ) -> None:
+        status, code, detail = problem
         self._metrics.count(REFUSALS, (str(status), code))
         if not 400 <= status <= 422:
             return
-        lms_id, detail = request.get(LMS_ID), _stored(detail)
-        method, path = _stored(request.method), _stored(request.path)
+        detail, method, path = _stored(detail), _stored(target[0]), _stored(target[1])
         log.info(
             "request_refused",
             lms=lms_id,

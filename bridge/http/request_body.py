@@ -31,7 +31,7 @@ async def read_commit_request(request: web.Request) -> CommitRequest:
     query = request.query
     return CommitRequest(
         await read_body(request),
-        _header(request, hdrs.CONTENT_TYPE) or "",
+        header(request, hdrs.CONTENT_TYPE) or "",
         {name: value for name, value in query.items() if name not in OWN_PARAMETERS} if query else {},
         request.headers.get(_SEC_FETCH_MODE) == "no-cors",
     )
@@ -112,13 +112,13 @@ def idempotency_key(request: web.Request) -> str | None:
     Raises:
         MalformedField: it is too long.
     """
-    key = (_header(request, _IDEMPOTENCY_KEY) or "").strip() or None
+    key = (header(request, _IDEMPOTENCY_KEY) or "").strip() or None
     if key is not None and len(key) > MAX_KEY_LENGTH:
         raise MalformedField(f"Idempotency-Key has {len(key)} characters; at most {MAX_KEY_LENGTH} are taken.")
     return key
 
 
-def _header(request: web.Request, name: str) -> str | None:
+def header(request: web.Request, name: str) -> str | None:
     """Return a header as text that can be stored: bytes that are not UTF-8 come from aiohttp as lone surrogates."""
     value = request.headers.get(name)
     return value if value is None or value.isascii() else value.encode(errors="replace").decode()

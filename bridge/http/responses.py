@@ -331,6 +331,7 @@ class ProblemResponse(msgspec.Struct, frozen=True, gc=False):
 RESPONSES = (
     SessionOpenedResponse,
     BrowserSessionResponse,
+    SuccessResponse,
     CommitResponse,
     SessionResponse,
     AttemptResponse,

@@ -23,6 +23,7 @@ from bridge.http.parsing_queue import ParsingQueue
 from bridge.http.query_limiter import QueryLimiter
 from bridge.http.refusals import LMS_ID, Refusals
 from bridge.limits.disk_space import DiskSpace
+from bridge.limits.recordings import RecordingLimits
 from bridge.limits.request_rates import BrowserRates, RequestRates
 from bridge.loopback import is_loopback
 from bridge.metrics import Metrics
@@ -46,6 +47,7 @@ class Services:
     origins: Origins
     browser_keys: BrowserKeys
     browser_rates: BrowserRates
+    recording_limits: RecordingLimits
     refusals: Refusals
     now: Now
     new_id: NewId

@@ -35,6 +35,9 @@ QUEUE_BYTES = _gauge("queue_bytes", "Bytes of commits that wait to be stored.")
 STATEMENTS = _counter("statements_total", "Statements made, those included that were quarantined.")
 QUARANTINED = _counter("quarantined_statements_total", "Statements that were invalid when they were made.")
 BROWSER_SESSIONS = _counter("browser_sessions_total", "Sessions opened by pages with a browser key, again or anew.")
+MIRRORED = _counter("mirrored_requests_total", "Mirrored requests, by what became of them.", "format", "outcome")
+MIRROR_LENGTH = _gauge("mirror_requests", "Mirrored requests that wait to be stored.")
+MIRROR_BYTES = _gauge("mirror_bytes", "Bytes of mirrored requests that wait to be stored.")
 REFUSALS = _counter("refusals_total", "Requests that were refused or could not be done.", "status", "code")
 
 TRIES = _counter(

@@ -29,6 +29,8 @@ _JSON_COLUMNS = frozenset(
     {"activities", "body", "state", "learner_attributes", "parameters", "response", "request_metadata"}
 )
 """Columns that hold JSON, which becomes a part of the row's."""
+_JSON_BYTES = frozenset({"calls"})
+"""The same as bytes."""
 _TIMES = frozenset({"not_before"})
 """Columns that are times, beside those whose names end in `_at`."""
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -151,6 +153,8 @@ def _fields(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, None
         elif name.endswith("_at") or name == "at" or name in _TIMES:
             yield name, format_timestamp(value or None)
+        elif name in _JSON_BYTES:
+            yield name, msgspec.Raw(bytes(value))
         elif isinstance(value, bytes | memoryview):
             yield _text_or_base64(name, bytes(value))
         elif name in _JSON_COLUMNS and value[:1] in {"{", "["}:  # a delivery's state is a word

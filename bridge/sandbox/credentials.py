@@ -38,7 +38,7 @@ def prepare(connection: Connection, file: Path, home_page: str) -> tuple[Sandbox
 
     Creates the file, for its owner alone, where it is missing or cannot be used, or its token is not valid.
     """
-    credentials = _load(file)
+    credentials = load_credentials(file)
     stored = None if credentials is None else tokens.by_digest(connection, tokens.digest(credentials.token))
     if credentials is None or (stored is not None and stored.status(system_now()) is not TokenStatus.VALID):
         credentials = _create(file)
@@ -47,7 +47,8 @@ def prepare(connection: Connection, file: Path, home_page: str) -> tuple[Sandbox
     return credentials, lms_id
 
 
-def _load(file: Path) -> SandboxCredentials | None:
+def load_credentials(file: Path) -> SandboxCredentials | None:
+    """Return what a file keeps, None where it is missing or cannot be used."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=SandboxCredentials)
     except (FileNotFoundError, msgspec.DecodeError):

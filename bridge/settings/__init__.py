@@ -9,6 +9,7 @@ from bridge.settings.limits import (
     LearnerBudgetSettings,
     LimitSettings,
     LmsBudgetSettings,
+    RecordingBudgetSettings,
     SessionBudgetSettings,
 )
 from bridge.settings.loader import Settings, SettingsError, load_settings
@@ -37,6 +38,7 @@ __all__ = [
     "OutgoingSettings",
     "ProxySettings",
     "PseudonymKeySettings",
+    "RecordingBudgetSettings",
     "RetentionSettings",
     "ServerSettings",
     "SessionBudgetSettings",

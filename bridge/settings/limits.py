@@ -48,6 +48,23 @@ class LmsBudgetSettings(BudgetSettings):
     mib_per_minute: int = Field(default=2048, ge=1)
 
 
+class RecordingBudgetSettings(BaseModel):
+    """What the pages of an LMS may have recorded of API calls: so much at once, and so much more each minute.
+
+    `mib` (MiB of calls, as JSON) may come at once; what was used comes back by `mib_per_minute`. `mib = 0` is no limit.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mib: int = Field(default=256, ge=0)
+    mib_per_minute: int = Field(default=32, ge=1)
+
+    @property
+    def budget(self) -> BudgetSettings:
+        """The same as a budget without a number of requests, which have rates."""
+        return BudgetSettings(commits=0, commits_per_minute=1, mib=self.mib, mib_per_minute=self.mib_per_minute)
+
+
 class LimitSettings(BaseModel):
     """What a session, a learner and an LMS may store, and the free space that is never used up.
 
@@ -59,7 +76,8 @@ class LimitSettings(BaseModel):
     no limit. Commits by a commit URL have no token; budgets are for them.
 
     `browser_requests_per_key`, `browser_requests_per_learner` and `browser_requests_per_address` are rates of what
-    pages with a browser key send, commits as well: a classroom behind one address is one address.
+    pages with a browser key send, commits as well: a classroom behind one address is one address. Recordings of API
+    calls have the same rates, and are counted apart from all else.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,6 +85,7 @@ class LimitSettings(BaseModel):
     session: SessionBudgetSettings = SessionBudgetSettings()
     learner: LearnerBudgetSettings = LearnerBudgetSettings()
     lms: LmsBudgetSettings = LmsBudgetSettings()
+    recordings: RecordingBudgetSettings = RecordingBudgetSettings()
     min_free_mib: int = Field(default=256, ge=0)
     requests_per_token: str = ""
     requests_per_lms: str = ""

@@ -18,8 +18,8 @@ class RetentionSettings(BaseModel):
     `commits` (at least 14) empties raw commits: their bodies and responses. What they came to stays, and so does what a
     repeated commit is known by, but they cannot be explained, replayed or re-issued any more. `deliveries` (at least
     `commits`) deletes delivered and discarded deliveries of such commits, `tries` requests to LRSs and their answers
-    (by default with `deliveries`), `webhooks` events that LMSs have taken, `refusals` refused requests, and `audit_log`
-    (at least 30) what people did.
+    (by default with `deliveries`), `webhooks` events that LMSs have taken, `recordings` calls that pages have recorded,
+    `refusals` refused requests, and `audit_log` (at least 30) what people did.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,6 +28,7 @@ class RetentionSettings(BaseModel):
     deliveries: int = Field(default=0, ge=0, le=MAX_DAYS)
     tries: int = Field(default=0, ge=0, le=MAX_DAYS)
     webhooks: int = Field(default=0, ge=0, le=MAX_DAYS)
+    recordings: int = Field(default=0, ge=0, le=MAX_DAYS)
     refusals: int = Field(default=0, ge=0, le=MAX_DAYS)
     audit_log: int = Field(default=0, ge=0, le=MAX_DAYS)
 

@@ -123,7 +123,7 @@ class SessionSettings(_Section):
     """
 
     idle_after: int = Field(default=4 * 3600, ge=60)
-    resume: Resume = "auto"
+    resume: Resume = Resume.AUTO
 
 
 class LogSettings(_Section):

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and
 from sqlalchemy import exists as exists_clause
 
 from storage.gradebook_tables import course_activity_list, course_registration
+from storage.recording_tables import recording_part
 from storage.search_tables import search_entry
 from storage.states import DeliveryState, SearchKind
 from storage.tables import (
@@ -140,6 +141,14 @@ def learner_tables(learner: Learner) -> list[LearnerTable]:
             _without(journal, "mapping_version_id"),
             journal.join(session).join(_OF_ATTEMPT, session.c.attempt_id == attempt.c.id),
             journal.c.id,
+        ),
+        table(
+            "recordings",
+            "Calls of SCORM's API, where a page records them: each method with its arguments and the LMS's answer.",
+            _without(recording_part),
+            recording_part.join(session).join(_OF_ATTEMPT, session.c.attempt_id == attempt.c.id),
+            recording_part.c.session_id,
+            recording_part.c.first_number,
         ),
         table(
             "statements",

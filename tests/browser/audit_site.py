@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+import msgspec
 from playwright.async_api import Locator, Page, ViewportSize, expect
 from sqlalchemy import text
 
@@ -17,12 +18,14 @@ from bridge.operations.audit_context import AuditContext
 from bridge.operations.browser_keys import revoke_browser_key
 from bridge.operations.erasure import ErasureRequest, erase_learner
 from bridge.operations.targets import pause_target
+from bridge.recordings.calls import CallManner, CallMethod, RecordedCall
 from bridge.settings import TargetSettings
-from storage import deliveries, removals, webhook_endpoints
+from storage import deliveries, recordings, removals, webhook_endpoints
 from storage.deliveries import DeliveryFilter
 from storage.engine import reading, writing
 from storage.erasures import Later
 from storage.queries.learner_data import Learner
+from storage.recordings import NewPart
 from storage.removals import NewRemoval
 from tests.support.accounts import PASSWORD, add_account
 from tests.support.bridge import Bridge, FakeClock, Ids, start_bridge
@@ -72,10 +75,11 @@ NO_PAGES = {
     "/statements/{id}/body",
     "/documents/{id}/content",
     "/erasures/{uuid}/receipt",
+    "/sessions/{session_id}/recording",
 }
 """Routes that do not give a page, besides those of files and pictures."""
-LEFT = "^failed: GET [^ ]*/audit/live: net::ERR_ABORTED$"
-"""What a browser says of a page that was left: it hears no more news."""
+LEFT = "^failed: GET [^ ]*/audit/[^ ]*: net::ERR_ABORTED$"
+"""What a browser says of a page that was left: it hears no news, nor loads what it heard of."""
 FILE = re.compile(r"\.(csv|ndjson|svg)$")
 
 
@@ -151,6 +155,7 @@ async def start_site(database_url: str, endpoint: str) -> AuditSite:
     for number, cmi in enumerate((*TOLD, TOLD[-1]), 1):
         clock.advance(90)
         await bridge.commit(cmi, **grace, sequence=min(number, len(TOLD)), terminated=number > 1)
+    _add_recording(bridge)
     await bridge.post("/v1/sessions", {"learner": {"id": f"u\n{'1' * 200}"}, "activity": "235"})
     await bridge.post(f"/v1/sessions/{SESSION}/commits", data=b"cmi")
     await bridge.let_documents_follow()
@@ -186,6 +191,18 @@ async def _add_webhooks(bridge: Bridge) -> None:
         webhook_endpoints.begin_trouble(connection, gone.id, "the endpoint answered 410", bridge.clock())
     assert bridge.client.app is not None
     await bridge.client.app[ENDPOINT_MONITOR].run_once()
+
+
+def _add_recording(bridge: Bridge) -> None:
+    """Add calls between the commits of `SESSION`: many of them, long values among them."""
+    calls = [
+        RecordedCall(number, number * 90, 3, min(number // 30 + 1, 3), CallMethod.SET_VALUE,
+                     [f"cmi.interactions.{number}.learner_response", "x" * 400], "false", CallManner.USUAL)
+        for number in range(1, 80)
+    ]  # fmt: skip
+    stored = [(call.number, call.commit, msgspec.json.encode(call)) for call in calls]
+    with writing(bridge.engine) as connection:
+        recordings.add_part(connection, NewPart(SESSION, bridge.clock(), 90, bridge.clock(), stored))
 
 
 def _add_browser_keys(bridge: Bridge) -> None:

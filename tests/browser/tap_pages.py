@@ -103,6 +103,8 @@ class Ear:
         launches: bodies of the requests that opened sessions, in their order.
         commits: bodies of the commits that were taken, by session in the order of arrival.
         refusals: statuses to refuse the next requests with; 0 cuts the connection.
+        recordings: bodies with calls that were taken, by session in the order of arrival.
+        call_refusals: statuses to refuse the next ones with; 0 cuts the connection.
         losses: how many of the next requests are taken and never answered.
         headers: of every request that came.
         methods: of every request that came.
@@ -118,6 +120,8 @@ class Ear:
     commits: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     refusals: deque[int] = field(default_factory=deque)
     refused: list[int] = field(default_factory=list)
+    recordings: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    call_refusals: deque[int] = field(default_factory=deque)
     losses: int = 0
     headers: list[dict[str, str]] = field(default_factory=list)
     methods: list[str] = field(default_factory=list)
@@ -129,6 +133,11 @@ class Ear:
     def of(self, session: int = 1) -> list[dict[str, Any]]:
         """Return the commits of a session in the order of their numbers, each number once."""
         unique = {commit["sequence"]: commit for commit in self.commits.get(f"s{session}", [])}
+        return [unique[number] for number in sorted(unique)]
+
+    def calls(self, session: int = 1) -> list[list[Any]]:
+        """Return the calls of a session in the order of their numbers, each number once."""
+        unique = {call[0]: call for body in self.recordings.get(f"s{session}", []) for call in body["calls"]}
         return [unique[number] for number in sorted(unique)]
 
     def told(self, session: int = 1) -> dict[str, str]:
@@ -174,7 +183,7 @@ class Ear:
 
     async def _open(self, request: web.Request) -> web.Response:
         body = await request.text()
-        if (refusal := self._refuse(request)) is not None:
+        if (refusal := self._refuse(request, self.refusals)) is not None:
             return refusal
         self.launches.append(json.loads(body))
         ids = [*dict.fromkeys(launch["launch_id"] for launch in self.launches)]
@@ -183,10 +192,17 @@ class Ear:
 
     async def _commit(self, request: web.Request) -> web.Response:
         body = await request.text()
-        if (refusal := self._refuse(request)) is not None:
+        if (refusal := self._refuse(request, self.refusals)) is not None:
             return refusal
         self.commits.setdefault(request.match_info["session_id"], []).append(json.loads(body))
         return self._answer(request, {"accepted": True})
+
+    async def _record(self, request: web.Request) -> web.Response:
+        body = await request.text()
+        if (refusal := self._refuse(request, self.call_refusals)) is not None:
+            return refusal
+        self.recordings.setdefault(request.match_info["session_id"], []).append(json.loads(body))
+        return web.json_response({"accepted": True}, headers=_allow(request))
 
     def _answer(self, request: web.Request, answer: dict[str, Any]) -> web.Response:
         if self.losses:
@@ -195,12 +211,12 @@ class Ear:
             request.transport.abort()
         return web.json_response(answer, headers=_allow(request))
 
-    def _refuse(self, request: web.Request) -> web.Response | None:
+    def _refuse(self, request: web.Request, refusals: deque[int]) -> web.Response | None:
         self.headers.append(dict(request.headers))
         self.methods.append(request.method)
-        if not self.refusals:
+        if not refusals:
             return None
-        status = self.refusals.popleft()
+        status = refusals.popleft()
         self.refused.append(status)
         if not status:
             assert request.transport is not None
@@ -226,6 +242,7 @@ async def listening() -> AsyncIterator[Ear]:
             web.get("/tap.js", tap.get_tap),
             web.post("/v1/browser/sessions", ear._open),
             web.post("/v1/sessions/{session_id}/commits", ear._commit),
+            web.post("/v1/sessions/{session_id}/calls", ear._record),
         ]
     )
     runners = [web.AppRunner(app, access_log=None) for app in (lms, bridge)]

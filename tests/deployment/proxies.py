@@ -67,14 +67,14 @@ async def start_proxy(kind: str, upstream: int, folder: Path, port: int) -> Runn
     program = shutil.which(kind) or shutil.which(kind, path="/usr/sbin")
     if program is None:
         pytest.fail(f"The tests of proxies need {kind}: run `make test-tools`.")
-    _write_certificate(folder)
+    write_certificate(folder)
     arguments = _nginx(folder, upstream, port) if kind == "nginx" else _caddy(folder, upstream, port)
     with (folder / "output.log").open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             program, *arguments, stdout=output, stderr=output, env=os.environ | {"HOME": str(folder)}
         )
     proxy = RunningProxy(port, folder, process)
-    listens = await poll(lambda: _listens(port), lambda is_open: is_open or process.returncode is not None)
+    listens = await poll(lambda: listens(port), lambda is_open: is_open or process.returncode is not None)
     assert listens, proxy.logs()
     return proxy
 
@@ -87,7 +87,8 @@ def trust() -> ssl.SSLContext:
     return context
 
 
-async def _listens(port: int) -> bool:
+async def listens(port: int) -> bool:
+    """Return whether something listens at a port of this machine."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
@@ -127,7 +128,8 @@ def _caddy(folder: Path, upstream: int, port: int) -> list[str]:
     return ["run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
 
 
-def _write_certificate(folder: Path) -> None:
+def write_certificate(folder: Path) -> None:
+    """Write a certificate and its key, made for `NAME` and this machine."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
     now = datetime.datetime.now(datetime.UTC)

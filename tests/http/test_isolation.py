@@ -17,6 +17,7 @@ from tests.http.test_openapi import routes
 from tests.support.accounts import register_lms
 from tests.support.bridge import Bridge
 from tests.support.browser_keys import PASSED, create_key, open_page, send
+from tests.support.recordings import call, send_calls
 
 Route = tuple[str, str]
 Request = tuple[str, Any]
@@ -58,6 +59,7 @@ OTHERWISE = {
     ("PUT", DOOR): "test_at_no_format_s_door_is_there_a_session_of_another_lms",
     ("GET", DOOR): "test_at_no_format_s_door_is_there_a_session_of_another_lms",
     ("POST", "/v1/browser/sessions"): "test_a_browser_key_opens_sessions_of_its_own_lms_alone",
+    ("POST", "/v1/sessions/{session_id}/calls"): "test_calls_are_recorded_of_the_session_of_the_url_s_token_alone",
     ("GET", "/v1/enrollments"): "test_another_lms_s_enrollments_are_not_listed",
     ("POST", "/v1/formats/scorm-cloud"): "test_a_registration_of_the_same_name_is_the_other_lms_s_own",
 }
@@ -181,6 +183,18 @@ def _without(answer: Any, *ids: str) -> str:
     for session_id in ids:
         text = text.replace(session_id, "…")
     return text
+
+
+async def test_calls_are_recorded_of_the_session_of_the_url_s_token_alone(two: Two) -> None:
+    with writing(two.bridge.engine) as connection:
+        (other,) = [row.name for row, _ in lms.all_of_them(connection) if row.name != "lms"]
+    url = await open_page(two.bridge, create_key(two.bridge, lms=other).key)
+    own = url.split("/sessions/")[1].split("/")[0]
+
+    status, answer = await send_calls(two.bridge, url.replace(own, two.ids.session), [call(1, "Commit", "")])
+
+    assert (status, answer["code"]) == (401, "bad-commit-token")
+    assert (await send_calls(two.bridge, url, [call(1, "Commit", "")]))[0] == 200
 
 
 async def test_a_browser_key_opens_sessions_of_its_own_lms_alone(two: Two) -> None:

@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge import formats
+from bridge.http.mirror import MIRROR_FORMATS
 from bridge.http.services import SERVICES
 from bridge.token_monitor import USE_INTERVAL
 from storage import tokens
@@ -32,6 +33,7 @@ RULES: dict[tuple[str, str], TokenScope | None] = {
     ("POST", DOOR): TokenScope.COMMIT,
     ("PUT", DOOR): TokenScope.COMMIT,
     ("POST", "/v1/formats/scorm-cloud"): TokenScope.COMMIT,
+    ("POST", "/v1/mirror/{format}"): TokenScope.MIRROR,
     ("GET", "/v1/attempts/{attempt_id}"): TokenScope.READ,
     ("GET", "/v1/courses/{course_id}"): TokenScope.READ,
     ("GET", "/v1/enrollments"): TokenScope.READ,
@@ -44,6 +46,8 @@ RULES: dict[tuple[str, str], TokenScope | None] = {
     ("GET", "/metrics"): None,
 }
 """The scope that each route needs, none where it is for anyone: a new route needs a rule here."""
+BY_COMMIT_URL = ("POST", "/v1/sessions/{session_id}/calls")
+"""The route that the token in a page's commit URL permits, and an LMS's does not."""
 ID = "00000000-0000-4000-8000-0000000000aa"
 
 
@@ -51,11 +55,20 @@ def _addresses(path: str) -> list[str]:
     """Return the addresses of a route: one, or one for each format."""
     filled = path.replace("{session_id}", ID).replace("{attempt_id}", ID).replace("{topic_id}", "235")
     filled = filled.replace("{course_id}", "c7")
-    return [filled.replace("{format}", name) for name in formats.BY_NAME] if "{format}" in path else [filled]
+    names = MIRROR_FORMATS if path.startswith("/v1/mirror/") else formats.BY_NAME
+    return [filled.replace("{format}", name) for name in names] if "{format}" in path else [filled]
 
 
 async def test_every_route_has_a_rule(bridge: Bridge) -> None:
-    assert RULES.keys() == routes(bridge)
+    assert {*RULES, BY_COMMIT_URL} == routes(bridge)
+
+
+@pytest.mark.parametrize("scope", TokenScope)
+async def test_no_scope_permits_what_a_page_alone_does(bridge: Bridge, scope: TokenScope) -> None:
+    headers = {"Authorization": f"Bearer {register_lms(bridge.engine, scopes=[scope]).token}"}
+    method, path = BY_COMMIT_URL
+    async with bridge.client.request(method, path.replace("{session_id}", ID), headers=headers, data=b"{}") as response:
+        assert response.status == HTTPStatus.UNAUTHORIZED
 
 
 @pytest.mark.parametrize("scope", TokenScope)

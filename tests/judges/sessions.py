@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from mappings.attempt.idle_end import end_idle
+from mappings.attempt.update import AttemptUpdate
 from mappings.cmi.interactions import TYPES
+from mappings.cmi.tree import Tree
+from mappings.definition.compiled import CompiledMapping
+from mappings.definition.statement_context import StatementContext
 from mappings.generation.statements import generate_statements
 from tests.mappings.builders import NOON, SECOND, Play, delta, numbered, scorm_12, scorm_2004
 from tests.mappings.statement_builders import DOCUMENTS, ODD_IDS, compiled, facts
@@ -28,14 +34,14 @@ _DATES = st.sampled_from(["", "12:30:00", "2026-01-31T11:59:00Z", "2026-01-31", 
 _RESPONSES = st.one_of(_PARTS, _NUMBERS, _WORDS, st.booleans().map(str))
 
 
-def _listed(items):
+def _listed(items: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return numbered(*items)
 
 
 _SCORES = st.fixed_dictionaries({}, optional=dict.fromkeys(("raw", "min", "max", "scaled"), _NUMBERS))
 
 
-def _interaction(response):
+def _interaction(response: str) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
         {"id": _NAMES, "type": st.sampled_from([*sorted(TYPES), "", "odd"])},
         optional={
@@ -146,7 +152,7 @@ def sampled() -> dict[str, str]:
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def collect(attempt, learner_facts):
+    def collect(attempt: list[tuple[list[Tree], str]], learner_facts: dict[str, str]) -> None:
         for name, text in DOCUMENTS.items():
             for body in _play(compiled(text), attempt, facts(**learner_facts)):
                 statements[body] = name
@@ -155,7 +161,7 @@ def sampled() -> dict[str, str]:
     return statements
 
 
-def _play(mapping, attempt, context):
+def _play(mapping: CompiledMapping, attempt: list[tuple[list[Tree], str]], context: StatementContext) -> Iterator[str]:
     play, at = None, NOON
     document = mapping.definition
     for commits, end in attempt:
@@ -168,7 +174,7 @@ def _play(mapping, attempt, context):
             yield from _tell(mapping, context, play, end_idle(play.attempt, play.session, document.idle))
 
 
-def _tell(mapping, context, play, done):
+def _tell(mapping: CompiledMapping, context: StatementContext, play: Play, done: AttemptUpdate) -> list[str]:
     generated = generate_statements(mapping, context, done.attempt, done.session, done.changes, done.at)
     play.attempt, play.session = generated.attempt, generated.session
     return [statement.body for statement in generated.statements if statement.problem is None]

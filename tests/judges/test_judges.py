@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mappings.attempt import SessionState
 from mappings.attempt.changes import Trigger
-from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.snapshot import CompletionStatus, Snapshot, SuccessStatus
 from mappings.generation.statements import generate_statements
 from tests.judges import panel
 from tests.judges.sessions import sampled
@@ -18,7 +21,7 @@ from tests.mappings.builders import NOON
 from tests.mappings.statement_builders import DOCUMENTS, ODD_IDS, change_of, compiled, facts, reached
 from tests.recordings.recording import FOLDER
 
-SOUND = {
+SOUND: dict[str, Any] = {
     "id": "7d2b1f6e-0c53-4b3a-9d58-0a5f6a1f2c11",
     "actor": {"objectType": "Agent", "account": {"homePage": "https://lms.example.org", "name": "u42"}},
     "verb": {"id": "http://adlnet.gov/expapi/verbs/scored", "display": {"en-US": "scored"}},
@@ -34,7 +37,7 @@ SOUND = {
     },
     "timestamp": "2026-01-31T12:00:00.000Z",
 }
-BROKEN = {
+BROKEN: dict[str, dict[str, Any]] = {
     "no actor": {"actor": None},
     "two identifiers": {"actor.mbox": "mailto:u42@example.org"},
     "relative home page": {"actor.account.homePage": "/lms"},
@@ -59,16 +62,19 @@ BROKEN = {
     "timestamp that is none": {"timestamp": "yesterday"},
     "unknown property": {"results": {}},
 }
-OVERLOOKED = {"Learning Locker": set(), "Ralph": {"duration that is none", "weeks mixed with days"}}
+OVERLOOKED: dict[str, set[str]] = {
+    "Learning Locker": set(),
+    "Ralph": {"duration that is none", "weeks mixed with days"},
+}
 """What a judge takes although it is broken: why there are two."""
 
 
-def broken(changes):
+def broken(changes: dict[str, Any]) -> str:
     """Return a sound statement with parts replaced by dotted name; None takes a part out."""
     statement = copy.deepcopy(SOUND)
     for name, value in changes.items():
         *path, leaf = name.split(".")
-        part = statement
+        part: Any = statement
         for key in path:
             part = part[key]
         if value is None:
@@ -78,7 +84,7 @@ def broken(changes):
     return json.dumps(statement)
 
 
-def recorded():
+def recorded() -> list[str]:
     """Return the statements of all recordings."""
     golden = sorted((FOLDER / "golden").glob("*.json"))
     assert golden
@@ -89,11 +95,11 @@ def recorded():
     ]
 
 
-def one_of_each():
+def one_of_each() -> list[str]:
     """Return a statement of each rule of each shipped document, for a learner and a course with each odd id."""
     snapshot = Snapshot(
-        completion_status="completed",
-        success_status="passed",
+        completion_status=CompletionStatus.COMPLETED,
+        success_status=SuccessStatus.PASSED,
         score_raw=8.5,
         score_min=0,
         score_max=10,
@@ -117,54 +123,56 @@ def one_of_each():
 
 
 @pytest.fixture(scope="module", params=list(panel.PANEL))
-def judge(request):
+def judge(request: pytest.FixtureRequest) -> str:
     """Return a judge's name."""
     return request.param
 
 
 @pytest.fixture(scope="module")
-def reasons(judge):
+def reasons(judge: str) -> dict[str, list[str]]:
     """Return what the judge finds wrong with each statement of this module, asked once for all."""
     statements = [json.dumps(SOUND), *(broken(changes) for changes in BROKEN.values())]
     statements += [*recorded(), *one_of_each(), *sampled()]
     return panel.verdicts(judge, list(dict.fromkeys(statements)))
 
 
-def refused(reasons, statements):
+def refused(reasons: dict[str, list[str]], statements: Iterable[str]) -> dict[str, list[str]]:
     """Return the statements that the judge refused, with its reasons."""
     return {statement: reasons[statement] for statement in statements if reasons[statement]}
 
 
-def test_a_judge_takes_a_sound_statement(reasons):
+def test_a_judge_takes_a_sound_statement(reasons: dict[str, list[str]]) -> None:
     assert reasons[json.dumps(SOUND)] == []
 
 
 @pytest.mark.parametrize("fault", list(BROKEN))
-def test_a_judge_refuses_a_broken_statement(reasons, judge, fault):
+def test_a_judge_refuses_a_broken_statement(reasons: dict[str, list[str]], judge: str, fault: str) -> None:
     assert bool(reasons[broken(BROKEN[fault])]) == (fault not in OVERLOOKED[judge])
 
 
-def test_the_statements_of_all_recordings_are_accepted(reasons):
+def test_the_statements_of_all_recordings_are_accepted(reasons: dict[str, list[str]]) -> None:
     assert refused(reasons, recorded()) == {}
 
 
-def test_a_statement_of_each_rule_is_accepted_whatever_the_ids(reasons):
+def test_a_statement_of_each_rule_is_accepted_whatever_the_ids(reasons: dict[str, list[str]]) -> None:
     assert refused(reasons, one_of_each()) == {}
 
 
-def test_the_statements_of_made_up_sessions_are_accepted(reasons):
+def test_the_statements_of_made_up_sessions_are_accepted(reasons: dict[str, list[str]]) -> None:
     assert refused(reasons, sampled()) == {}
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))
-def test_the_made_up_sessions_make_statements_of_every_rule(name):
+def test_the_made_up_sessions_make_statements_of_every_rule(name: str) -> None:
     verbs = Counter(json.loads(body)["verb"]["id"] for body, made_by in sampled().items() if made_by == name)
     document = compiled(DOCUMENTS[name]).definition
 
     assert set(verbs) == {document.verbs[rule.verb].id for rule in document.rules}
 
 
-def test_a_judge_that_is_not_installed_says_how_to_install_it(judge, monkeypatch, tmp_path):
+def test_a_judge_that_is_not_installed_says_how_to_install_it(
+    judge: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(panel, "VALIDATOR", tmp_path / "package.json")
     monkeypatch.setattr(panel, "RALPH", tmp_path)
     with pytest.raises(RuntimeError, match="make test-tools"):

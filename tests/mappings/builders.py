@@ -5,14 +5,19 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from mappings.attempt import AttemptState, Commit, PriorCommit, ReceivedCommit, SessionState, update_attempt
+from mappings.attempt.changes import Trigger
 from mappings.attempt.launch import NO_LAUNCH_DATA
 from mappings.attempt.opening import open_session
 from mappings.attempt.ordering import needs_duplicate_lookup
-from mappings.attempt.policy import DEFAULT_POLICY
+from mappings.attempt.policy import DEFAULT_POLICY, StatusPolicy
+from mappings.attempt.update import AttemptUpdate
 from mappings.cmi.parser import parse_cmi
-from mappings.cmi.tree import as_json, from_json, is_full
+from mappings.cmi.snapshot import Interactions, ScormVersion, Snapshot
+from mappings.cmi.tree import Tree, as_json, from_json, is_full
 
 NOON = 1_769_860_800_000
 """2026-01-31T12:00:00Z in milliseconds since the epoch."""
@@ -20,6 +25,11 @@ NOON = 1_769_860_800_000
 SECOND = 1_000
 MINUTE = 60 * SECOND
 DAY = 24 * 60 * MINUTE
+
+Build = Callable[[Mapping[str, Any]], Tree]
+"""Makes a tree of elements by dotted name: `scorm_12`, `scorm_2004` and `delta`."""
+
+_Item = TypeVar("_Item")
 
 _SCORM_12 = {
     "suspend_data": "",
@@ -70,17 +80,17 @@ _SCORM_2004 = {
 }
 
 
-def scorm_12(changes=None):
+def scorm_12(changes: Mapping[str, Any] | None = None) -> Tree:
     """Return a full SCORM 1.2 snapshot as scorm-again sends it; `changes` are by dotted name: `core.exit`."""
     return _changed(_SCORM_12, changes)
 
 
-def scorm_2004(changes=None):
+def scorm_2004(changes: Mapping[str, Any] | None = None) -> Tree:
     """Return a full SCORM 2004 snapshot as scorm-again sends it; `changes` as `scorm_12` takes them."""
     return _changed(_SCORM_2004, changes)
 
 
-def _changed(whole, changes):
+def _changed(whole: Tree, changes: Mapping[str, Any] | None) -> Tree:
     tree = copy.deepcopy(whole)
     for name, value in (changes or {}).items():
         *path, leaf = name.split(".")
@@ -91,35 +101,36 @@ def _changed(whole, changes):
     return {"cmi": tree}
 
 
-def page(number, status="incomplete", seconds=None, **changes):
+def page(number: int, status: str = "incomplete", seconds: int | None = None, /, **changes: str) -> Tree:
     """Return a full SCORM 1.2 snapshot of a learner on a page, some seconds after it was loaded."""
     times = {} if seconds is None else {"core.session_time": f"00:00:{seconds}"}
     return scorm_12({"core.lesson_location": str(number), "core.lesson_status": status} | times | changes)
 
 
-def delta(changes):
+def delta(changes: Mapping[str, Any]) -> Tree:
     """Return a tree of nothing but the given elements, by dotted name without `cmi.`, as Moodle sends it."""
     return _changed({}, changes)
 
 
-def numbered(*items):
+def numbered(*items: _Item) -> dict[str, _Item]:
     """Return a collection as clients send it: items under the numbers they have there."""
     return {str(index): item for index, item in enumerate(items)}
 
 
-def stored_items(items):
+def stored_items(items: Mapping[str, object]) -> Interactions:
     """Return interactions as snapshots keep them."""
     return {index: as_json(item) for index, item in items.items()}
 
 
-def spelled_out(interactions):
+def spelled_out(interactions: Interactions | None) -> dict[str, Any]:
     """Return what a snapshot's interactions say."""
+    assert interactions is not None
     return {index: from_json(item) for index, item in interactions.items()}
 
 
-def flatten(tree, path=""):
+def flatten(tree: Tree, path: str = "") -> Tree:
     """Return the dotted names of a tree's leaves with their values; an empty group is a leaf too."""
-    flat = {}
+    flat: Tree = {}
     for key, value in tree.items():
         name = f"{path}.{key}" if path else key
         if isinstance(value, dict) and value:
@@ -129,7 +140,15 @@ def flatten(tree, path=""):
     return flat
 
 
-def received_commit(tree, *, at=NOON, key=None, declared=None, digest=None, **commit):
+def received_commit(
+    tree: Tree,
+    *,
+    at: int = NOON,
+    key: str | None = None,
+    declared: ScormVersion | None = None,
+    digest: str | None = None,
+    **commit: Any,
+) -> ReceivedCommit:
     """Return a commit as it arrives. Its digest is of all that its body would hold."""
     commit.setdefault("echoes", is_full(tree))
     body = json.dumps([tree, commit.get("sequence"), commit.get("terminated")], sort_keys=True)
@@ -145,14 +164,20 @@ def received_commit(tree, *, at=NOON, key=None, declared=None, digest=None, **co
 class Play:
     """An attempt and one of its sessions, with the journal, as commits come in one by one."""
 
-    def __init__(self, attempt=None, session=None, *, policy=DEFAULT_POLICY):
+    def __init__(
+        self,
+        attempt: AttemptState | None = None,
+        session: SessionState | None = None,
+        *,
+        policy: StatusPolicy = DEFAULT_POLICY,
+    ) -> None:
         self.attempt = attempt or AttemptState(sessions=1)
         self.session = session or SessionState(number=1)
         self.policy = policy
-        self.journal = []
-        self.folds = []
+        self.journal: list[PriorCommit] = []
+        self.folds: list[AttemptUpdate] = []
 
-    def take(self, arrived):
+    def take(self, arrived: ReceivedCommit) -> AttemptUpdate:
         """Fold one commit the way the service does: the journal is read only where the guards ask for it."""
         earlier = tuple(self.journal) if needs_duplicate_lookup(self.session, arrived) else ()
         done = update_attempt(
@@ -170,11 +195,11 @@ class Play:
             )
         return done
 
-    def send(self, tree, **options):
+    def send(self, tree: Tree, **options: Any) -> AttemptUpdate:
         """Fold one commit made of a tree and what `received_commit` takes."""
         return self.take(received_commit(tree, **options))
 
-    def next_session(self):
+    def next_session(self) -> Play:
         """Return a play of the attempt's next session, which resumes it where the last one was suspended."""
         attempt, session = open_session(
             self.attempt, NO_LAUNCH_DATA, prior_total_time=self.attempt.client_total_time or self.attempt.total_time
@@ -182,16 +207,16 @@ class Play:
         return Play(attempt, session, policy=self.policy)
 
     @property
-    def told(self):
+    def told(self) -> list[Trigger]:
         """The triggers of all changes so far, as `triggers` returns them."""
         return [trigger for done in self.folds for trigger in triggers(done)]
 
     @property
-    def known(self):
+    def known(self) -> Snapshot:
         """The attempt's snapshot."""
         return self.attempt.snapshot
 
 
-def triggers(done):
+def triggers(done: AttemptUpdate) -> list[Trigger]:
     """Return the triggers of one commit's changes, but for the learner's place, which nearly every commit changes."""
     return [change.trigger for change in done.changes if change.trigger != "location.changed"]

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from mappings.attempt.state import AttemptState
-from mappings.generation.documents import generate_documents
+from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.tree import Tree
+from mappings.definition.compiled import CompiledMapping
+from mappings.definition.statement_context import DocumentAddress
+from mappings.generation.documents import DocumentContent, generate_documents
 from tests.mappings.builders import Play, scorm_2004
 from tests.mappings.statement_builders import ATTEMPT, compiled, facts
 
@@ -45,7 +51,14 @@ PARTS_2004 = {
 }
 
 
-def contents(attempt, *, mapping=None, names=NAMES, attempts=(), **who):
+def contents(
+    attempt: AttemptState,
+    *,
+    mapping: CompiledMapping | None = None,
+    names: Collection[str] = NAMES,
+    attempts: Sequence[tuple[str, int]] = (),
+    **who: Any,
+) -> dict[str, DocumentContent]:
     """Return the documents of an attempt by their names."""
     documents = generate_documents(
         mapping or compiled(),
@@ -60,7 +73,7 @@ def contents(attempt, *, mapping=None, names=NAMES, attempts=(), **who):
     return {document.name: document for document in documents}
 
 
-def bodies(known, **options):
+def bodies(known: AttemptState | Snapshot, **options: Any) -> dict[str, Any]:
     """Return what the documents of an attempt say, by their names; for a snapshot, of the attempt that knows it."""
     attempt = known if isinstance(known, AttemptState) else AttemptState(snapshot=known)
     return {
@@ -69,12 +82,12 @@ def bodies(known, **options):
     }
 
 
-def after(tree, **options):
+def after(tree: Tree, **options: Any) -> AttemptState:
     """Return the attempt after one commit."""
     return Play().send(tree, **options).attempt
 
 
-def places(**who):
+def places(**who: Any) -> dict[str, DocumentAddress]:
     """Return the place of each document of an attempt that has all of them."""
     documents = contents(after(scorm_2004(PARTS_2004)), attempts=[(ATTEMPT, 2)], **who)
     assert tuple(documents) == NAMES

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import mappings
@@ -19,6 +21,7 @@ from mappings.cmi.objectives import Objective
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import CompletionStatus, Snapshot, SuccessStatus
 from mappings.definition import compile_definition, load_definition
+from mappings.definition.compiled import CompiledMapping
 from mappings.definition.statement_context import StatementContext
 from mappings.generation.statements import generate_statements
 from mappings.xapi.validation import Edition, check_statement
@@ -37,6 +40,8 @@ FOR_CREDIT = """if = 'session.mode == "normal" && session.credit == "credit"'\n"
 """The condition of the shipped rules that tell completion, success and score, as it stands there."""
 TOLD = [trigger for trigger in Trigger if trigger is not Trigger.LOCATION_CHANGED]
 """The triggers that the SCORM Profile has statements for."""
+
+_TRIGGERS = {trigger.value: trigger for trigger in Trigger}
 
 ANSWER = {
     "id": "Q 1",
@@ -85,12 +90,12 @@ ODD_IDS = [
 
 
 @cache
-def compiled(text=SHIPPED):
+def compiled(text: str = SHIPPED) -> CompiledMapping:
     """Return a mapping document ready for use."""
     return compile_definition(load_definition(text, "test.toml"), "test.toml")
 
 
-def encoded(own_id):
+def encoded(own_id: str) -> str:
     """Return an id as a part of an IRI: what is an escape already stays one."""
     return "".join(
         part if re.fullmatch("%[0-9A-Fa-f]{2}", part) else quote(part, safe="")
@@ -98,9 +103,9 @@ def encoded(own_id):
     )
 
 
-def facts(**changes):
+def facts(**changes: Any) -> StatementContext:
     """Return who and what an attempt is about, as an LMS that tells everything would."""
-    whole = {
+    whole: dict[str, Any] = {
         "lms": "lms-1",
         "lms_name": "Example LMS",
         "home_page": "https://lms.example.org/",
@@ -118,19 +123,26 @@ def facts(**changes):
     return StatementContext(**whole | changes)
 
 
-def reached(known):
+def reached(known: Snapshot) -> AttemptState:
     """Return an attempt that has reached what a snapshot says."""
     return AttemptState(snapshot=known, score=score(known))
 
 
-def change_of(trigger, spent=33_025):
+def change_of(trigger: str, spent: int = 33_025) -> Change:
     """Return a change of a trigger, about something where it must be."""
-    kind = trigger.split(".")[0]
+    kind = trigger.partition(".")[0]
     about = {"interaction": interaction(ANSWER), "objective": OBJECTIVE, "comment": COMMENT}.get(kind)
-    return Change(trigger, about=about, duration=spent if trigger in ABOUT_SESSIONS else None)
+    return Change(_TRIGGERS[trigger], about=about, duration=spent if trigger in ABOUT_SESSIONS else None)
 
 
-def tell(*triggers, known=None, spent=0, mapping=None, at=NOON, **changes):
+def tell(
+    *triggers: Change | str,
+    known: Snapshot | None = None,
+    spent: int = 0,
+    mapping: CompiledMapping | None = None,
+    at: int = NOON,
+    **changes: Any,
+) -> list[dict[str, Any]]:
     """Return the statements of changes, or of a sample change of triggers, as JSON values, each judged."""
     done = generate_statements(
         mapping or compiled(),
@@ -143,7 +155,7 @@ def tell(*triggers, known=None, spent=0, mapping=None, at=NOON, **changes):
     return [judged(statement.body) for statement in done.statements]
 
 
-def everything():
+def everything() -> str:
     """Return the bodies of one statement of each trigger, one a line."""
     known = Snapshot(
         completion_status=CompletionStatus.COMPLETED,
@@ -165,7 +177,7 @@ _DURATION = re.compile(r"PT(?=\d)(\d+H)?(\d+M)?(\d+(\.\d{1,2})?S)?")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
-def judged(body):
+def judged(body: str) -> dict[str, Any]:
     """Return a statement that no LRS would refuse and that the SCORM Profile's schemas take."""
     statement = json.loads(body)
     assert [*check_statement(statement, "", Edition.ONE), *check_statement(statement, "", Edition.TWO)] == []
@@ -207,7 +219,7 @@ def judged(body):
     return statement
 
 
-def _judge_result(result):
+def _judge_result(result: dict[str, Any]) -> None:
     assert result
     assert set(result) <= {"completion", "success", "score", "duration", "response", "extensions"}
     assert isinstance(result.get("response", ""), str)
@@ -224,7 +236,7 @@ def _judge_result(result):
         assert raw is None or high is None or raw <= high
 
 
-def _nulls(value):
+def _nulls(value: object) -> Iterator[None]:
     if value is None:
         yield value
     for below in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
-from mappings.attempt import AttemptState
+from mappings.attempt import AttemptState, SessionState
 from mappings.attempt.idle_end import end_idle
-from tests.mappings.builders import DAY, MINUTE, NOON, Play, delta, numbered, scorm_12, scorm_2004, spelled_out
+from mappings.attempt.state import Ending
+from mappings.attempt.update import AttemptUpdate
+from mappings.cmi.interactions import Interaction
+from mappings.cmi.tree import Tree
+from tests.mappings.builders import DAY, MINUTE, NOON, Build, Play, delta, numbered, scorm_12, scorm_2004, spelled_out
 
 FIRST = {"id": "Q1", "type": "choice", "student_response": "a", "result": "wrong", "latency": "00:00:05"}
 SECOND = {"id": "Q2", "type": "true-false", "student_response": "t", "result": "correct", "latency": "00:00:06"}
@@ -15,45 +21,52 @@ THIRD = {"id": "Q3", "type": "numeric", "student_response": "4", "result": "0.5"
 REVISED = FIRST | {"student_response": "b", "result": "correct"}
 
 
-def whole(*interactions, build=scorm_12, **changes):
+Answer = tuple[str, str | None, bool | float | None]
+"""An answer's id, response, and success or score."""
+
+
+def built(build: Build, *interactions: dict[str, Any], **changes: str) -> Tree:
     """Return a full snapshot with these interactions."""
     return build({"interactions": numbered(*interactions)} | changes)
 
 
-def only(**elements):
+def whole(*interactions: dict[str, Any], **changes: str) -> Tree:
+    """Return a full SCORM 1.2 snapshot with these interactions."""
+    return built(scorm_12, *interactions, **changes)
+
+
+def only(**elements: str) -> Tree:
     """Return a tree of single elements of interactions, by `<index>_<element>`."""
     return delta({f"interactions.{name.replace('_', '.', 1)}": value for name, value in elements.items()})
 
 
-def answers(done):
+def answers(done: AttemptUpdate) -> list[Answer]:
     """Return what a commit told of answers: id, response, success or score."""
-    about = [change.about for change in done.changes if change.trigger == "interaction.answered"]
-    return [
-        (interaction.id, interaction.response, interaction.success if interaction.raw is None else interaction.raw)
-        for interaction in about
-    ]
+    told: list[Answer] = []
+    for change in done.changes:
+        if change.trigger == "interaction.answered":
+            assert isinstance(change.about, Interaction), change
+            success, raw = change.about.success, change.about.raw
+            told.append((change.about.id, change.about.response, success if raw is None else raw))
+    return told
 
 
 Q1, Q1_REVISED, Q2, Q3 = ("Q1", "a", False), ("Q1", "b", True), ("Q2", "true", True), ("Q3", "4", 0.5)
 
 
-def stored(play):
+def stored(play: Play) -> Play:
     """Return a play whose attempt and session went to the database and came back."""
-    attempt, session = (msgspec.json.decode(msgspec.json.encode(part), type=type(part)) for part in state(play))
-    play.attempt, play.session = attempt, session
+    play.attempt = msgspec.json.decode(msgspec.json.encode(play.attempt), type=AttemptState)
+    play.session = msgspec.json.decode(msgspec.json.encode(play.session), type=SessionState)
     return play
 
 
-def state(play):
-    return play.attempt, play.session
-
-
-def all_told(play):
+def all_told(play: Play) -> list[Answer]:
     """Return the answers of all commits of a play."""
     return [answer for done in play.folds for answer in answers(done)]
 
 
-def suspended(*interactions, **options):
+def suspended(*interactions: dict[str, Any], **options: Any) -> Play:
     """Return a play of the second session of an attempt whose first one gave these answers."""
     first = Play()
     first.send(whole(*interactions), full=True)
@@ -61,18 +74,18 @@ def suspended(*interactions, **options):
     return first.next_session()
 
 
-def test_a_snapshot_that_repeats_all_interactions_tells_each_once():
+def test_a_snapshot_that_repeats_all_interactions_tells_each_once() -> None:
     play = Play()
     sent = [whole(FIRST), whole(FIRST, SECOND), whole(FIRST, SECOND, THIRD), whole(FIRST, SECOND, THIRD, location="9")]
 
     assert [answers(play.send(tree, full=True)) for tree in sent] == [[Q1], [Q2], [Q3], []]
 
 
-def test_several_answers_of_one_commit_are_told_in_their_order():
+def test_several_answers_of_one_commit_are_told_in_their_order() -> None:
     assert answers(Play().send(whole(FIRST, SECOND, THIRD), full=True)) == [Q1, Q2, Q3]
 
 
-def test_an_answer_that_was_given_again_at_a_new_index_is_told_again():
+def test_an_answer_that_was_given_again_at_a_new_index_is_told_again() -> None:
     """As Rustici's driver does in SCORM 1.2 (wire format 3.4)."""
     play = Play()
     sent = [whole(FIRST), whole(FIRST, SECOND), whole(FIRST, SECOND, REVISED), whole(FIRST, SECOND, REVISED, FIRST)]
@@ -80,14 +93,14 @@ def test_an_answer_that_was_given_again_at_a_new_index_is_told_again():
     assert [answers(play.send(tree, full=True)) for tree in sent] == [[Q1], [Q2], [Q1_REVISED], [Q1]]
 
 
-def test_another_response_at_the_same_index_is_told_again():
+def test_another_response_at_the_same_index_is_told_again() -> None:
     play = Play()
     sent = [whole(FIRST, SECOND), whole(REVISED, SECOND), whole(FIRST, SECOND), whole(FIRST, SECOND)]
 
     assert [answers(play.send(tree, full=True)) for tree in sent] == [[Q1, Q2], [Q1_REVISED], [Q1], []]
 
 
-def test_another_result_at_the_same_index_is_told_again():
+def test_another_result_at_the_same_index_is_told_again() -> None:
     play = Play()
     play.send(whole(FIRST), full=True)
 
@@ -95,7 +108,7 @@ def test_another_result_at_the_same_index_is_told_again():
 
 
 @pytest.mark.parametrize("element", ["weighting", "latency", "time", "description"])
-def test_what_is_added_to_a_told_answer_does_not_tell_it_again(element):
+def test_what_is_added_to_a_told_answer_does_not_tell_it_again(element: str) -> None:
     play = Play()
     play.send(whole(FIRST), full=True)
 
@@ -103,18 +116,18 @@ def test_what_is_added_to_a_told_answer_does_not_tell_it_again(element):
 
 
 @pytest.mark.parametrize("half", [{"id": "Q1"}, {"id": "Q1", "type": "choice"}, {"type": "choice", "result": "wrong"}])
-def test_a_half_written_interaction_is_told_once_it_is_an_answer(half):
+def test_a_half_written_interaction_is_told_once_it_is_an_answer(half: dict[str, str]) -> None:
     play = Play()
 
     assert answers(play.send(whole(half), full=True)) == []
     assert answers(play.send(whole(FIRST), full=True)) == [Q1]
 
 
-def test_an_unfinished_interaction_holds_up_no_other():
+def test_an_unfinished_interaction_holds_up_no_other() -> None:
     assert answers(Play().send(whole({"id": "Q1", "type": "choice"}, SECOND), full=True)) == [Q2]
 
 
-def test_moodles_differences_tell_each_answer_once():
+def test_moodles_differences_tell_each_answer_once() -> None:
     play = Play()
     sent = [
         only(**{f"0_{key}": value for key, value in FIRST.items()}),
@@ -126,7 +139,9 @@ def test_moodles_differences_tell_each_answer_once():
     assert [answers(play.send(tree)) for tree in sent] == [[Q1], [], [Q2], [Q1_REVISED]]
 
 
-def one_by_one(play, index, item, *, back_from_storage=False, **options):
+def one_by_one(
+    play: Play, index: int, item: dict[str, str], *, back_from_storage: bool = False, **options: Any
+) -> list[list[Answer]]:
     """Send an interaction element by element and return what each commit told."""
     batches = []
     for name, value in item.items():
@@ -137,16 +152,16 @@ def one_by_one(play, index, item, *, back_from_storage=False, **options):
 
 
 @pytest.mark.parametrize("back_from_storage", [False, True])
-def test_an_interaction_sent_element_by_element_is_told_when_the_next_one_begins(back_from_storage):
+def test_an_interaction_sent_element_by_element_is_told_when_the_next_one_begins(*, back_from_storage: bool) -> None:
     play = Play()
-    silent = [[]] * len(FIRST)
+    silent: list[list[Answer]] = [[]] * len(FIRST)
 
     assert one_by_one(play, 0, FIRST, back_from_storage=back_from_storage) == silent
     assert one_by_one(play, 1, SECOND, back_from_storage=back_from_storage) == [[Q1], [], [], [], []]
     assert one_by_one(play, 2, THIRD, back_from_storage=back_from_storage) == [[Q2], [], [], [], []]
 
 
-def test_an_interaction_sent_element_by_element_is_told_at_a_settled_commit():
+def test_an_interaction_sent_element_by_element_is_told_at_a_settled_commit() -> None:
     play = Play()
     one_by_one(play, 0, FIRST)
 
@@ -156,7 +171,7 @@ def test_an_interaction_sent_element_by_element_is_told_at_a_settled_commit():
 
 
 @pytest.mark.parametrize("settled", [True, False])
-def test_an_interaction_sent_element_by_element_is_told_at_the_end(settled):
+def test_an_interaction_sent_element_by_element_is_told_at_the_end(*, settled: bool) -> None:
     play = Play()
     one_by_one(play, 0, FIRST)
 
@@ -164,17 +179,17 @@ def test_an_interaction_sent_element_by_element_is_told_at_the_end(settled):
 
 
 @pytest.mark.parametrize("interactions", [1, 2])
-def test_an_interaction_sent_element_by_element_is_told_when_its_session_is_given_up(interactions):
+def test_an_interaction_sent_element_by_element_is_told_when_its_session_is_given_up(interactions: int) -> None:
     play = Play()
     one_by_one(play, 0, FIRST)
     if interactions == 2:
         one_by_one(play, 1, SECOND)
     stored(play)
 
-    assert answers(end_idle(play.attempt, play.session, "abandoned")) == [[Q1], [Q2]][interactions - 1]
+    assert answers(end_idle(play.attempt, play.session, Ending.ABANDONED)) == [[Q1], [Q2]][interactions - 1]
 
 
-def test_other_elements_in_between_do_not_tell_it_early():
+def test_other_elements_in_between_do_not_tell_it_early() -> None:
     play = Play()
     play.send(only(**{"0_id": "Q1", "0_type": "choice", "0_student_response": "a"}), settled=False)
 
@@ -183,7 +198,7 @@ def test_other_elements_in_between_do_not_tell_it_early():
     assert answers(play.send(only(**{"1_id": "Q2"}), settled=False)) == [Q1]
 
 
-def test_an_earlier_interaction_revised_element_by_element_is_told_when_it_is_complete():
+def test_an_earlier_interaction_revised_element_by_element_is_told_when_it_is_complete() -> None:
     """SCORM 2004 lets content go back to an interaction."""
     play = Play()
     one_by_one(play, 0, FIRST)
@@ -194,7 +209,7 @@ def test_an_earlier_interaction_revised_element_by_element_is_told_when_it_is_co
     assert answers(play.send(delta({"core.lesson_location": "2"}))) == [Q1_REVISED]
 
 
-def test_a_batch_of_elements_tells_all_but_the_interaction_it_ends_in():
+def test_a_batch_of_elements_tells_all_but_the_interaction_it_ends_in() -> None:
     play = Play()
     batch = only(**{f"0_{key}": value for key, value in FIRST.items()} | {"1_id": "Q2", "1_type": "true-false"})
 
@@ -204,32 +219,33 @@ def test_a_batch_of_elements_tells_all_but_the_interaction_it_ends_in():
 
 
 @pytest.mark.parametrize("build", [scorm_12, scorm_2004])
-def test_a_resumed_session_that_counts_from_nought_tells_its_answers(build):
+def test_a_resumed_session_that_counts_from_nought_tells_its_answers(build: Build) -> None:
     play = suspended(FIRST, SECOND)
 
-    assert answers(play.send(whole(THIRD, build=build), full=True)) == [Q3]
-    assert answers(play.send(whole(THIRD, REVISED, build=build), full=True)) == [Q1_REVISED]
+    assert answers(play.send(built(build, THIRD), full=True)) == [Q3]
+    assert answers(play.send(built(build, THIRD, REVISED), full=True)) == [Q1_REVISED]
 
 
-def test_a_resumed_session_does_not_mix_its_elements_with_the_earlier_ones():
+def test_a_resumed_session_does_not_mix_its_elements_with_the_earlier_ones() -> None:
     play = suspended(FIRST | {"description": "Which?", "weighting": "3"}, SECOND)
     play.send(whole({"id": "Q9", "type": "choice"}), full=True)
     assert spelled_out(play.known.interactions)["0"] == {"id": "Q9", "type": "choice"}
     play.send(whole({"id": "Q9", "type": "choice", "student_response": "b"}), full=True)
 
     (interaction,) = [change.about for done in play.folds for change in done.changes if change.about is not None]
+    assert isinstance(interaction, Interaction)
     assert (interaction.id, interaction.response, interaction.success, interaction.description) == ("Q9", "b", None, "")
     assert "weighting" not in interaction.cmi
 
 
-def test_the_same_answer_in_a_resumed_session_is_told_again_where_the_content_forgot_the_first():
+def test_the_same_answer_in_a_resumed_session_is_told_again_where_the_content_forgot_the_first() -> None:
     """It answered the same question alike, in another time: only a loaded interaction is equal in everything."""
     play = suspended(FIRST)
 
     assert answers(play.send(whole(FIRST | {"latency": "00:00:09"}), full=True)) == [Q1]
 
 
-def test_a_resumed_session_that_sends_element_by_element_counts_from_nought_too():
+def test_a_resumed_session_that_sends_element_by_element_counts_from_nought_too() -> None:
     play = suspended(FIRST, SECOND, THIRD)
 
     assert one_by_one(play, 0, REVISED) == [[]] * len(REVISED)
@@ -237,7 +253,7 @@ def test_a_resumed_session_that_sends_element_by_element_counts_from_nought_too(
     assert answers(play.send(delta({}), terminated=True)) == [Q2]
 
 
-def test_a_resumed_session_of_single_elements_after_one_that_never_ended_tells_its_answers():
+def test_a_resumed_session_of_single_elements_after_one_that_never_ended_tells_its_answers() -> None:
     """Such as Open edX's player, which never tells an end."""
     first = Play()
     one_by_one(first, 0, FIRST)
@@ -251,11 +267,11 @@ def test_a_resumed_session_of_single_elements_after_one_that_never_ended_tells_i
 
 
 @pytest.mark.parametrize("build", [scorm_12, scorm_2004])
-def test_a_resumed_session_that_loaded_the_earlier_interactions_does_not_tell_them_again(build):
+def test_a_resumed_session_that_loaded_the_earlier_interactions_does_not_tell_them_again(build: Build) -> None:
     play = suspended(FIRST, SECOND)
 
-    assert answers(play.send(whole(FIRST, SECOND, build=build), full=True)) == []
-    assert answers(play.send(whole(FIRST, SECOND, THIRD, build=build), full=True)) == [Q3]
+    assert answers(play.send(built(build, FIRST, SECOND), full=True)) == []
+    assert answers(play.send(built(build, FIRST, SECOND, THIRD), full=True)) == [Q3]
 
 
 @pytest.mark.parametrize(
@@ -267,33 +283,33 @@ def test_a_resumed_session_that_loaded_the_earlier_interactions_does_not_tell_th
     ],
     ids=str,
 )
-def test_loaded_interactions_may_come_back_with_all_that_is_not_set(unset):
+def test_loaded_interactions_may_come_back_with_all_that_is_not_set(unset: dict[str, Any]) -> None:
     play = suspended(FIRST, SECOND)
 
     assert answers(play.send(whole(FIRST | unset, SECOND | unset), full=True)) == []
 
 
-def test_loaded_interactions_with_numbers_for_text_are_not_told_again():
+def test_loaded_interactions_with_numbers_for_text_are_not_told_again() -> None:
     sent = {"id": 7, "type": "numeric", "student_response": 4, "result": 1}
     play = suspended(sent)
 
     assert answers(play.send(whole(sent), full=True)) == []
 
 
-def test_a_loaded_interaction_that_is_revised_in_differences_is_told_whole():
+def test_a_loaded_interaction_that_is_revised_in_differences_is_told_whole() -> None:
     """Moodle's SCORM 2004 sends what differs from what it was launched with: no id, as that was loaded."""
     play = suspended(FIRST, SECOND)
 
     assert answers(play.send(only(**{"0_student_response": "b", "0_result": "correct"}))) == [Q1_REVISED]
 
 
-def test_a_loaded_interaction_that_is_revised_in_a_snapshot_is_told():
+def test_a_loaded_interaction_that_is_revised_in_a_snapshot_is_told() -> None:
     play = suspended(FIRST, SECOND)
 
     assert answers(play.send(whole(REVISED, SECOND), full=True)) == [Q1_REVISED]
 
 
-def test_a_third_session_counts_from_nought_like_the_second():
+def test_a_third_session_counts_from_nought_like_the_second() -> None:
     second = suspended(FIRST, SECOND)
     second.send(whole(THIRD, **{"core.exit": "suspend"}), full=True, terminated=True)
     third = stored(second).next_session()
@@ -302,7 +318,7 @@ def test_a_third_session_counts_from_nought_like_the_second():
     assert answers(third.send(whole(REVISED, THIRD), full=True)) == [Q3]
 
 
-def test_a_stale_commit_adds_missing_answers_once():
+def test_a_stale_commit_adds_missing_answers_once() -> None:
     play = Play()
     play.send(whole(FIRST, THIRD), sequence=3)
     sent = [(whole(FIRST), 1), (whole(FIRST, SECOND, SECOND), 2), (whole(FIRST, SECOND, SECOND), 2)]
@@ -312,7 +328,7 @@ def test_a_stale_commit_adds_missing_answers_once():
 
 
 @pytest.mark.parametrize("first_of_three", [True, False])
-def test_a_late_commit_of_an_earlier_session_adds_missing_answers_once(first_of_three):
+def test_a_late_commit_of_an_earlier_session_adds_missing_answers_once(*, first_of_three: bool) -> None:
     """An offline player delivers days later."""
     play = Play()
     play.send(whole(FIRST, **{"core.exit": "suspend"}), sequence=2, terminated=True)
@@ -330,7 +346,7 @@ def test_a_late_commit_of_an_earlier_session_adds_missing_answers_once(first_of_
     assert answers(following.send(whole(THIRD), sequence=2, at=NOON + DAY)) == []
 
 
-def test_a_late_commit_of_an_earlier_session_does_not_complete_the_next_ones_interactions():
+def test_a_late_commit_of_an_earlier_session_does_not_complete_the_next_ones_interactions() -> None:
     first = Play()
     first.send(whole(**{"core.exit": "suspend"}), sequence=2, terminated=True)
     second = first.next_session()
@@ -341,7 +357,7 @@ def test_a_late_commit_of_an_earlier_session_does_not_complete_the_next_ones_int
     assert spelled_out(first.known.interactions)["0"] == {"id": "Q3", "type": "numeric"}
 
 
-def test_two_hundred_interactions_of_which_one_is_new_tell_one():
+def test_two_hundred_interactions_of_which_one_is_new_tell_one() -> None:
     many = [FIRST | {"id": f"Q{count}"} for count in range(200)]
     play = Play()
     play.send(whole(*many), full=True)

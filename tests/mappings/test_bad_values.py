@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.cmi.parser import parse_cmi
-from mappings.cmi.snapshot import EMPTY, Snapshot
+from mappings.cmi.snapshot import EMPTY, ScormVersion, Snapshot
 from mappings.cmi.tree import unflatten
-from mappings.cmi.warnings import MAX_VALUE_LENGTH
+from mappings.cmi.warnings import MAX_VALUE_LENGTH, CmiWarning
 from tests.mappings.builders import delta
 
 proven = settings(deadline=None, max_examples=80, derandomize=True, database=None)
 
 
-def warning(changes):
+def warning(changes: Mapping[str, Any]) -> tuple[CmiWarning, Snapshot]:
     """Return the one warning of a delta, and its snapshot."""
     reading = parse_cmi(delta(changes))
     (issue,) = reading.warnings
@@ -61,7 +64,7 @@ def warning(changes):
         ("learner_preference", ["x"], "not-a-group", "is a group of elements and takes no val", "['x']"),
     ],
 )
-def test_a_bad_value_is_warned_of_and_left_out(element, sent, code, message, value):
+def test_a_bad_value_is_warned_of_and_left_out(element: str, sent: object, code: str, message: str, value: str) -> None:
     issue, snapshot = warning({element: sent})
 
     assert (issue.element, issue.code, issue.value) == (f"cmi.{element}", code, value)
@@ -70,14 +73,14 @@ def test_a_bad_value_is_warned_of_and_left_out(element, sent, code, message, val
 
 
 @pytest.mark.parametrize("length", [MAX_VALUE_LENGTH, MAX_VALUE_LENGTH + 1, 100_000])
-def test_a_warning_repeats_only_the_beginning_of_a_long_value(length):
+def test_a_warning_repeats_only_the_beginning_of_a_long_value(length: int) -> None:
     issue, _ = warning({"core.score.raw": "x" * length})
 
     assert len(issue.value) == MAX_VALUE_LENGTH
     assert issue.value.endswith("…") == (length > MAX_VALUE_LENGTH)
 
 
-def test_a_bad_value_never_spoils_its_neighbours():
+def test_a_bad_value_never_spoils_its_neighbours() -> None:
     reading = parse_cmi(
         delta({"core.score.raw": "abc", "core.score.max": "10", "core.exit": "?", "core.lesson_location": "3"})
     )
@@ -107,20 +110,20 @@ _JSON = st.recursive(
 @given(_JSON, st.none() | st.sampled_from(["1.2", "2004"]))
 @settings(proven, max_examples=200)
 @pytest.mark.slow
-def test_no_input_makes_reading_fail(cmi, declared):
+def test_no_input_makes_reading_fail(cmi: object, declared: ScormVersion | None) -> None:
     assert isinstance(parse_cmi({"cmi": cmi, "adl": cmi}, declared=declared).snapshot, Snapshot)
 
 
 @given(st.dictionaries(st.text("cmi.01" + "core score raw", max_size=20), _JSON, max_size=6))
 @proven
-def test_no_flat_input_makes_nesting_and_reading_fail(flat):
+def test_no_flat_input_makes_nesting_and_reading_fail(flat: dict[str, Any]) -> None:
     assert isinstance(parse_cmi(unflatten(flat)).snapshot, Snapshot)
 
 
 @pytest.mark.parametrize("element", ["core", "core.score", "core.exit", "suspend_data", "interactions.0", "objectives"])
-def test_nesting_as_deep_as_json_goes_makes_no_reading_fail(element):
+def test_nesting_as_deep_as_json_goes_makes_no_reading_fail(element: str) -> None:
     """A body nested almost too deep to decode is decoded, and the reader stands some calls deeper on the stack."""
-    deep = []
+    deep: list[Any] = []
     for _ in range(20_000):
         deep = [deep]
 

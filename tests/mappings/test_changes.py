@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from mappings.attempt.changes import Change, Trigger, ending_change, find_changes
-from mappings.attempt.state import SessionState
+from mappings.attempt.state import Ending, SessionState
 from mappings.cmi.merge import merge
 from mappings.cmi.parser import parse_cmi
 from mappings.cmi.scores import Score, score
-from mappings.cmi.snapshot import EMPTY, Snapshot
+from mappings.cmi.snapshot import EMPTY, CompletionStatus, Snapshot, SuccessStatus
 from tests.mappings.builders import Play, delta, page, scorm_12, stored_items
 
 proven = settings(deadline=None, max_examples=100, derandomize=True, database=None)
@@ -33,7 +35,7 @@ snapshots = st.builds(
 )
 
 
-def sequence(*statuses):
+def sequence(*statuses: str) -> list[Trigger]:
     """Return the triggers of SCORM 1.2 statuses that come one after the other."""
     known, triggers = EMPTY, []
     for status in statuses:
@@ -45,14 +47,14 @@ def sequence(*statuses):
 
 @given(snapshots)
 @proven
-def test_equal_snapshots_have_no_changes(known):
+def test_equal_snapshots_have_no_changes(known: Snapshot) -> None:
     assert find_changes(known, known) == ()
     assert find_changes(known, replace(known)) == ()
 
 
 @given(snapshots, snapshots)
 @proven
-def test_there_are_changes_exactly_where_something_tellable_changed(before, after):
+def test_there_are_changes_exactly_where_something_tellable_changed(before: Snapshot, after: Snapshot) -> None:
     tellable = (
         (score(after) is not None and score(after) != score(before))
         or (after.progress_measure is not None and after.progress_measure != before.progress_measure)
@@ -65,14 +67,21 @@ def test_there_are_changes_exactly_where_something_tellable_changed(before, afte
 
 @given(snapshots, snapshots, st.sampled_from([None, 0, 5]), st.sampled_from([None, 0, 5]))
 @proven
-def test_changes_come_in_the_order_of_the_triggers_and_each_once(before, after, started, resumed):
+def test_changes_come_in_the_order_of_the_triggers_and_each_once(
+    before: Snapshot, after: Snapshot, started: int | None, resumed: int | None
+) -> None:
     triggers = [change.trigger for change in find_changes(before, after, started_at=started, resumed_at=resumed)]
 
     assert triggers == [trigger for trigger in Trigger if trigger in set(triggers)]
 
 
-def test_everything_at_once_comes_in_one_order():
-    after = Snapshot(score_scaled=0.9, progress_measure=1, completion_status="completed", success_status="passed")
+def test_everything_at_once_comes_in_one_order() -> None:
+    after = Snapshot(
+        score_scaled=0.9,
+        progress_measure=1,
+        completion_status=CompletionStatus.COMPLETED,
+        success_status=SuccessStatus.PASSED,
+    )
 
     assert find_changes(EMPTY, after, started_at=0, resumed_at=7) == (
         Change(Trigger.ATTEMPT_STARTED),
@@ -87,16 +96,16 @@ def test_everything_at_once_comes_in_one_order():
 @pytest.mark.parametrize(
     ("turn", "trigger"),
     [
-        ({"started_at": 0}, "attempt.started"),
-        ({"resumed_at": 0}, "session.resumed"),
+        ({"started_at": 0}, Trigger.ATTEMPT_STARTED),
+        ({"resumed_at": 0}, Trigger.SESSION_RESUMED),
     ],
 )
-def test_a_turn_of_the_session_is_told_without_any_difference(turn, trigger):
+def test_a_turn_of_the_session_is_told_without_any_difference(turn: dict[str, Any], trigger: Trigger) -> None:
     assert find_changes(EMPTY, EMPTY, **turn) == (Change(trigger),)
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, "3"), ("2", "3"), ("", "3")])
-def test_another_place_in_the_content_is_a_change(before, after):
+def test_another_place_in_the_content_is_a_change(before: str | None, after: str) -> None:
     changes = find_changes(replace(EMPTY, location=before), replace(EMPTY, location=after))
 
     assert changes == (Change(Trigger.LOCATION_CHANGED, before, after),)
@@ -112,8 +121,8 @@ def test_another_place_in_the_content_is_a_change(before, after):
         (SessionState(), None),
     ],
 )
-def test_the_end_of_a_session_tells_the_time_that_none_has_told(session, duration):
-    assert ending_change("suspended", session) == Change(Trigger.SESSION_SUSPENDED, duration=duration)
+def test_the_end_of_a_session_tells_the_time_that_none_has_told(session: SessionState, duration: int | None) -> None:
+    assert ending_change(Ending.SUSPENDED, session) == Change(Trigger.SESSION_SUSPENDED, duration=duration)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +138,7 @@ def test_the_end_of_a_session_tells_the_time_that_none_has_told(session, duratio
         {"total_time": 5},
     ],
 )
-def test_what_no_rule_can_tell_is_no_change(change):
+def test_what_no_rule_can_tell_is_no_change(change: dict[str, Any]) -> None:
     assert find_changes(EMPTY, replace(EMPTY, **change)) == ()
 
 
@@ -143,15 +152,17 @@ def test_what_no_rule_can_tell_is_no_change(change):
         ({"score_raw": 11, "score_max": 10}, {"score_raw": 9, "score_max": 10}, None, Score(raw=9, max=10)),
     ],
 )
-def test_a_score_that_became_another_is_a_change(before, after, old, new):
+def test_a_score_that_became_another_is_a_change(
+    before: dict[str, Any], after: dict[str, Any], old: Score | None, new: Score
+) -> None:
     assert find_changes(Snapshot(**before), Snapshot(**after)) == (Change(Trigger.SCORE_CHANGED, old, new),)
 
 
-def test_a_score_that_became_impossible_is_no_change():
+def test_a_score_that_became_impossible_is_no_change() -> None:
     assert find_changes(Snapshot(score_raw=9, score_max=10), Snapshot(score_raw=11, score_max=10)) == ()
 
 
-def test_a_score_is_another_if_it_differs_from_the_last_possible_one():
+def test_a_score_is_another_if_it_differs_from_the_last_possible_one() -> None:
     """The snapshot before may hold an impossible one, of which nothing was told."""
     before, after = Snapshot(score_raw=11, score_max=10), Snapshot(score_raw=9, score_max=10)
     last = Score(raw=9, max=10)
@@ -160,21 +171,21 @@ def test_a_score_is_another_if_it_differs_from_the_last_possible_one():
     assert find_changes(before, after, last_score=Score(raw=8)) == (Change(Trigger.SCORE_CHANGED, Score(raw=8), last),)
 
 
-def test_progress_back_to_nought_is_a_change():
+def test_progress_back_to_nought_is_a_change() -> None:
     changes = find_changes(Snapshot(progress_measure=0.5), Snapshot(progress_measure=0))
 
     assert changes == (Change(Trigger.PROGRESS_CHANGED, 0.5, 0),)
 
 
-def test_scorm_12s_passed_implies_completed():
+def test_scorm_12s_passed_implies_completed() -> None:
     assert sequence("passed") == ["completion.completed", "success.passed"]
 
 
-def test_failed_then_passed_tells_both():
+def test_failed_then_passed_tells_both() -> None:
     assert sequence("failed", "passed") == ["success.failed", "completion.completed", "success.passed"]
 
 
-def test_passed_then_failed_tells_nothing_new():
+def test_passed_then_failed_tells_nothing_new() -> None:
     play = Play()
     for number, status in enumerate(["passed", "failed", "passed"]):
         play.send(page(number, status))
@@ -182,16 +193,16 @@ def test_passed_then_failed_tells_nothing_new():
     assert play.told == ["attempt.started", "completion.completed", "success.passed"]
 
 
-def test_failed_tells_nothing_of_completion():
+def test_failed_tells_nothing_of_completion() -> None:
     """Whether a failed attempt is complete is for the mapping document to say (wire format 3.5)."""
     assert sequence("failed") == ["success.failed"]
 
 
-def test_a_status_that_is_reset_and_reached_again_is_told_once():
+def test_a_status_that_is_reset_and_reached_again_is_told_once() -> None:
     assert sequence("incomplete", "completed", "incomplete", "completed") == ["completion.completed"]
 
 
-def test_an_untouched_player_changes_nothing():
+def test_an_untouched_player_changes_nothing() -> None:
     after = merge(EMPTY, parse_cmi(scorm_12()).snapshot)
 
     assert find_changes(EMPTY, after) == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ KNOWN = Snapshot(
 )
 
 
-def with_condition(condition, when="score.changed", text=SHIPPED):
+def with_condition(condition: str, when: str = "score.changed", text: str = SHIPPED) -> str:
     """Return the shipped document with one more rule at its end, which has a condition."""
     return text + (
         f'\n[[rules]]\nname = "conditional"\nwhen = "{when}"\nverb = "scored"\nobject = "sco"\nonce = "change"\n'
@@ -37,7 +39,7 @@ def with_condition(condition, when="score.changed", text=SHIPPED):
     )
 
 
-def speaks(condition, snapshot=KNOWN, change="score.changed", **changes):
+def speaks(condition: str, snapshot: Snapshot = KNOWN, change: Change | str = "score.changed", **changes: Any) -> bool:
     """Return whether a rule with a condition makes a statement."""
     change = change_of(change) if isinstance(change, str) else change
     attempt = AttemptState(snapshot=snapshot, score=score(snapshot), total_time=360_000)
@@ -70,11 +72,11 @@ NEUTRAL = interaction({"id": "Q", "learner_response": "a", "result": "neutral"})
         '["235", "236"].exists(own, own == activity.id)',
     ],
 )
-def test_a_rule_speaks_where_its_condition_holds(condition):
+def test_a_rule_speaks_where_its_condition_holds(condition: str) -> None:
     assert speaks(condition, Snapshot(**{**_fields(KNOWN), "score_max": 100, "scorm_version": "1.2"}))
 
 
-def _fields(snapshot):
+def _fields(snapshot: Snapshot) -> dict[str, Any]:
     return {name: getattr(snapshot, name) for name in snapshot.__struct_fields__}
 
 
@@ -91,7 +93,7 @@ def _fields(snapshot):
         "progress > 0.5",
     ],
 )
-def test_a_rule_is_silent_where_its_condition_does_not_hold(condition):
+def test_a_rule_is_silent_where_its_condition_does_not_hold(condition: str) -> None:
     assert not speaks(condition)
 
 
@@ -112,7 +114,7 @@ def test_a_rule_is_silent_where_its_condition_does_not_hold(condition):
         "score.nothing == 1",
     ],
 )
-def test_a_condition_that_cannot_be_decided_does_not_hold(condition):
+def test_a_condition_that_cannot_be_decided_does_not_hold(condition: str) -> None:
     assert not speaks(condition, Snapshot())
 
 
@@ -145,11 +147,11 @@ def test_a_condition_that_cannot_be_decided_does_not_hold(condition):
     ],
     ids=str,
 )
-def test_a_condition_can_ask_for_what_changed(change, condition, holds):
+def test_a_condition_can_ask_for_what_changed(change: Change | str, condition: str, *, holds: bool) -> None:
     assert speaks(condition, change=change) == holds
 
 
-def test_a_rule_that_was_silent_can_still_speak():
+def test_a_rule_that_was_silent_can_still_speak() -> None:
     """`once` counts statements, not occasions."""
     mapping = compiled(
         SHIPPED.replace(f'when = "success.passed"\n{FOR_CREDIT}', 'when = "success.passed"\nif = "score.raw > 50"\n')
@@ -157,7 +159,7 @@ def test_a_rule_that_was_silent_can_still_speak():
     attempt, rules = AttemptState(), []
     for raw in (40, 60, 70):
         snapshot = Snapshot(score_raw=raw, success_status=SuccessStatus.PASSED)
-        attempt = generate_statements(
+        generated = generate_statements(
             mapping,
             facts(),
             AttemptState(snapshot=snapshot, score=score(snapshot), firing_counts=attempt.firing_counts),
@@ -165,8 +167,8 @@ def test_a_rule_that_was_silent_can_still_speak():
             [Change(Trigger.SUCCESS_PASSED)],
             NOON,
         )
-        rules.append([statement.rule for statement in attempt.statements])
-        attempt = attempt.attempt
+        rules.append([statement.rule for statement in generated.statements])
+        attempt = generated.attempt
 
     assert rules == [[], ["passed"], []]
 
@@ -183,7 +185,7 @@ def test_a_rule_that_was_silent_can_still_speak():
         ('learner.id.matches("[")', "cannot be evaluated: "),
     ],
 )
-def test_what_is_no_condition_is_a_fault_with_its_place(condition, message):
+def test_what_is_no_condition_is_a_fault_with_its_place(condition: str, message: str) -> None:
     text = with_condition(condition)
     with pytest.raises(DefinitionError) as caught:
         load_definition(text, "test.toml")
@@ -194,19 +196,19 @@ def test_what_is_no_condition_is_a_fault_with_its_place(condition, message):
 
 
 @pytest.mark.parametrize("value", ['""', '" "', "true", "7", "[]", "{}"])
-def test_a_condition_must_be_a_text(value):
+def test_a_condition_must_be_a_text(value: str) -> None:
     with pytest.raises(DefinitionError, match=r"rules\[0\]\.if: must "):
         load_definition(SHIPPED.replace('name = "initialized"', f'name = "initialized"\nif = {value}'), "test.toml")
 
 
 @pytest.mark.parametrize("condition", ["1 / 0 > 1", "attempt.number / 0 == 1", "9223372036854775807 + 1 > 0"])
-def test_arithmetic_that_has_no_result_makes_no_document_fail(condition):
+def test_arithmetic_that_has_no_result_makes_no_document_fail(condition: str) -> None:
     assert not speaks(condition)
 
 
 @given(st.text(max_size=20) | st.text("score.raw><=1/0()[]'\"!&|+-*% ", max_size=20))
 @proven
-def test_no_text_makes_compiling_fail_otherwise_than_with_its_fault(text):
+def test_no_text_makes_compiling_fail_otherwise_than_with_its_fault(text: str) -> None:
     try:
         condition = compile_condition(text)
     except ValueError:
@@ -215,6 +217,6 @@ def test_no_text_makes_compiling_fail_otherwise_than_with_its_fault(text):
     assert condition.holds({}) in (True, False)
 
 
-def test_every_variable_can_be_used():
+def test_every_variable_can_be_used() -> None:
     for name in VARIABLES:
         assert compile_condition(f"{name} == null").text == f"{name} == null"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from mappings.attempt import AttemptState, SessionState
 from mappings.attempt.changes import Change, Trigger
 from mappings.cmi.scores import Score, score
 from mappings.cmi.snapshot import Snapshot
+from mappings.definition.compiled import CompiledMapping
 from mappings.generation.statements import generate_statements
 from mappings.xapi.validation import Edition, check_statement
 from tests.mappings.builders import NOON
@@ -39,13 +41,15 @@ name = "{location}"
 """
 
 
-def with_extensions(*lines, rule=""):
+def with_extensions(*lines: tuple[str, object], rule: str = "") -> CompiledMapping:
     """Return the small document with extensions of the context, each a line, and of its rule."""
     table = "\n[context.extensions]\n" + "\n".join(f'"x:{name}" = {value}' for name, value in lines) if lines else ""
     return compiled(SMALL.replace('once = "attempt"', f'once = "attempt"\n{rule}') + table)
 
 
-def extensions(mapping, snapshot=None, session=None, **who):
+def extensions(
+    mapping: CompiledMapping, snapshot: Snapshot | None = None, session: SessionState | None = None, **who: Any
+) -> dict[str, Any]:
     """Return the extensions of a statement's context."""
     done = generate_statements(
         mapping,
@@ -63,7 +67,7 @@ def extensions(mapping, snapshot=None, session=None, **who):
 
 
 @pytest.mark.parametrize(("location", "part"), [("p 2", "p%202"), ("a%20b", "a%20b"), ("/x?y#z", "%2Fx%3Fy%23z")])
-def test_the_learners_place_can_be_an_activity(location, part):
+def test_the_learners_place_can_be_an_activity(location: str, part: str) -> None:
     mapping = compiled(SHIPPED + PLACE)
     (statement,) = tell("location.changed", mapping=mapping, known=Snapshot(location=location))
 
@@ -71,7 +75,7 @@ def test_the_learners_place_can_be_an_activity(location, part):
     assert statement["object"]["definition"]["name"] == {"en-US": location}
 
 
-def test_each_commits_place_is_told_in_statements_of_one_session():
+def test_each_commits_place_is_told_in_statements_of_one_session() -> None:
     mapping = compiled(SHIPPED + PLACE)
     statements = [
         tell("location.changed", mapping=mapping, known=Snapshot(location=place))[0] for place in ("1", "2", None, "1")
@@ -108,7 +112,9 @@ def test_each_commits_place_is_told_in_statements_of_one_session():
         ('{ a = "{location}" }', ...),
     ],
 )
-def test_an_extension_holds_texts_numbers_and_booleans_and_is_left_out_where_it_is_not_known(value, held):
+def test_an_extension_holds_texts_numbers_and_booleans_and_is_left_out_where_it_is_not_known(
+    value: str, held: object
+) -> None:
     attributes = json.dumps({"grade": "-7.5", "staff": "TRUE"})
     session = SessionState(mode="review", credit="no-credit")
     extension_values = extensions(
@@ -137,13 +143,13 @@ def test_an_extension_holds_texts_numbers_and_booleans_and_is_left_out_where_it_
         (Snapshot(), None),
     ],
 )
-def test_the_score_to_pass_is_told_from_0_to_1(snapshot, expected):
+def test_the_score_to_pass_is_told_from_0_to_1(snapshot: Snapshot, expected: float | None) -> None:
     mapping = with_extensions(rule='extensions = { "x:m" = "{mastery_score:number}" }')
 
     assert extensions(mapping, snapshot).get("x:m") == expected
 
 
-def test_a_rules_extensions_are_told_with_the_contexts_and_win():
+def test_a_rules_extensions_are_told_with_the_contexts_and_win() -> None:
     mapping = with_extensions(("a", 1), ("b", 1), rule='extensions = { "x:b" = 2, "x:c" = "{learner.id}" }')
 
     assert extensions(mapping) == {"x:a": 1, "x:b": 2, "x:c": "u42"}
@@ -222,14 +228,14 @@ def test_a_rules_extensions_are_told_with_the_contexts_and_win():
         ),
     ],
 )
-def test_a_fault_says_where_and_what(old, new, place, message):
+def test_a_fault_says_where_and_what(old: str, new: str, place: str, message: str) -> None:
     (fault,) = faults(changed(old, new))
 
     assert fault.place == place
     assert fault.message.startswith(message)
 
 
-def test_an_activity_that_commits_change_has_no_documents():
+def test_an_activity_that_commits_change_has_no_documents() -> None:
     document = (
         '[documents.d]\nresource = "activities/state"\nid = "x:d"\nactivity = "page"\ncontent = ["location"]\n'
         "every = 1\nsend = true\n"
@@ -249,7 +255,7 @@ def test_an_activity_that_commits_change_has_no_documents():
         ('"fr"', "de", "fr"),
     ],
 )
-def test_platform_and_language_can_be_told(language, learner_language, expected):
+def test_platform_and_language_can_be_told(language: str, learner_language: str, expected: str | None) -> None:
     text = changed("category = []", f'category = []\nplatform = "{{lms.name}} {{location}}"\nlanguage = {language}')
     mapping = compiled(text)
     statements = [
@@ -275,7 +281,7 @@ def test_platform_and_language_can_be_told(language, learner_language, expected)
 
 
 @pytest.mark.parametrize("name", ["Doe, Jane", ""])
-def test_a_learner_can_be_known_by_e_mail_address_or_its_hash(name):
+def test_a_learner_can_be_known_by_e_mail_address_or_its_hash(name: str) -> None:
     mbox = "mailto:jane@example.org"
     digest = hashlib.sha1(mbox.encode()).hexdigest()
     for identifier, learner_mbox, expected in (
@@ -298,10 +304,10 @@ def test_a_learner_can_be_known_by_e_mail_address_or_its_hash(name):
         assert json.loads(mapping.bind(who).agent) == {"objectType": "Agent"} | expected
 
 
-def test_the_registration_in_a_course_is_one_for_all_its_activities():
+def test_the_registration_in_a_course_is_one_for_all_its_activities() -> None:
     mapping = compiled(SHIPPED.replace('registration = "{registration}"', 'registration = "{course.registration}"'))
 
-    def registration(**who):
+    def registration(**who: Any) -> str:
         (statement,) = tell("attempt.started", mapping=mapping, **who)
         return statement["context"]["registration"]
 
@@ -325,7 +331,9 @@ def test_the_registration_in_a_course_is_one_for_all_its_activities():
         (5, None, 5, 0.05),
     ],
 )
-def test_scorm_12_is_scaled_by_100_or_by_its_range_as_the_document_says(raw, low, high, expected):
+def test_scorm_12_is_scaled_by_100_or_by_its_range_as_the_document_says(
+    raw: int, low: int | None, high: int | None, expected: float
+) -> None:
     snapshot = Snapshot(scorm_version="1.2", score_raw=raw, score_min=low, score_max=high)
     by_range = compiled(SHIPPED.replace('scaled_score = "raw/100"', 'scaled_score = "range"'))
     (statement,), (other,) = (
@@ -333,20 +341,25 @@ def test_scorm_12_is_scaled_by_100_or_by_its_range_as_the_document_says(raw, low
         tell("score.changed", known=snapshot, mapping=by_range),
     )
 
+    ranged = score(snapshot)
+
+    assert ranged is not None
     assert statement["result"]["score"].get("scaled") == expected
-    assert other["result"]["score"].get("scaled") == score(snapshot).scaled
+    assert other["result"]["score"].get("scaled") == ranged.scaled
 
 
-def test_scorm_2004_is_scaled_as_the_content_says_whatever_the_document_says():
+def test_scorm_2004_is_scaled_as_the_content_says_whatever_the_document_says() -> None:
     for snapshot in (
         Snapshot(scorm_version="2004", score_raw=8, score_min=0, score_max=10),
         Snapshot(scorm_version="2004", score_raw=8, score_min=0, score_max=10, score_scaled=0.3),
     ):
         (statement,) = tell("score.changed", known=snapshot)
-        assert statement["result"]["score"]["scaled"] == score(snapshot).scaled
+        scaled = score(snapshot)
+        assert scaled is not None, snapshot
+        assert statement["result"]["score"]["scaled"] == scaled.scaled, snapshot
 
 
-def test_a_condition_sees_the_score_as_it_is_told():
+def test_a_condition_sees_the_score_as_it_is_told() -> None:
     rule = (
         '\n[[rules]]\nname = "low"\nwhen = "score.changed"\nif = "score.scaled < 0.1 && change.after.scaled < 0.1"\n'
         'verb = "scored"\nobject = "sco"\nonce = "change"\n'

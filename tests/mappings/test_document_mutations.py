@@ -6,6 +6,8 @@ import copy
 import json
 import re
 import tomllib
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -21,8 +23,13 @@ OPTIONAL = re.compile(
 )
 """What a document can do without."""
 
+Path = tuple[str | int, ...]
+"""The keys, and in lists the indices, that lead to a place of a document."""
+Mutant = tuple[str, dict[str, Any], set[str]]
+"""How a document was changed, the changed one, and the places of which all must be told."""
 
-def is_harmless(mutation, tree, path):
+
+def is_harmless(mutation: str, tree: dict[str, Any], path: Path) -> bool:
     """Return whether a document with one of its keys changed is a sound one all the same.
 
     What is optional can be left out. So can what nothing in the document names, which can also have another name.
@@ -33,7 +40,7 @@ def is_harmless(mutation, tree, path):
     """
     if "extensions" in path:
         inside = path[path.index("extensions") + 1 :]
-        is_renamed = len(inside) > 1 or (len(inside) == 1 and is_iri_key(inside[0]))
+        is_renamed = len(inside) > 1 or (len(inside) == 1 and is_iri_key(str(inside[0])))
         return {"dropped": True, "retyped": len(inside) > 0, "renamed": is_renamed}.get(mutation, False)
     if path[0] in {"activities", "verbs"} and len(path) == 2:
         return mutation in {"dropped", "renamed"} and not users(tree, path)
@@ -44,12 +51,12 @@ def is_harmless(mutation, tree, path):
     return mutation == "dropped" and OPTIONAL.fullmatch(place_of(path)) is not None
 
 
-def is_iri_key(key):
+def is_iri_key(key: str) -> bool:
     """Return whether a key with something behind it still is an IRI, as an extension's key must be."""
     return ":" in key or key.startswith("{lms.base}")
 
 
-def paths(value, path=()):
+def paths(value: object, path: Path = ()) -> Iterator[Path]:
     """Return the path of every key."""
     if isinstance(value, dict):
         for key, below in value.items():
@@ -60,19 +67,19 @@ def paths(value, path=()):
             yield from paths(below, (*path, index))
 
 
-def at(tree, path):
+def at(tree: Any, path: Path) -> Any:
     """Return what is at a path."""
     for step in path:
         tree = tree[step]
     return tree
 
 
-def place_of(path):
+def place_of(path: Path) -> str:
     """Return a path as faults write it."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
 
 
-def users(tree, path):
+def users(tree: dict[str, Any], path: Path) -> set[str]:
     """Return where the document names the activity or verb described at a path."""
     kind, name = path
     if kind == "verbs":
@@ -87,7 +94,7 @@ def users(tree, path):
     return places
 
 
-def toml(value):
+def toml(value: object) -> str:
     """Write a value as TOML, tables in one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(key)} = {toml(below)}" for key, below in value.items()) + "}"
@@ -96,7 +103,7 @@ def toml(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def fault_places(tree):
+def fault_places(tree: dict[str, Any]) -> set[str]:
     """Return the places of a document's faults; none where it loads and compiles."""
     text = "\n".join(f"{key} = {toml(value)}" for key, value in tree.items())
     try:
@@ -106,7 +113,7 @@ def fault_places(tree):
     return set()
 
 
-def dropped(whole, path):
+def dropped(whole: dict[str, Any], path: Path) -> Iterator[Mutant]:
     """Return the document without a key, and the places of which all must be told."""
     tree = copy.deepcopy(whole)
     del at(tree, path[:-1])[path[-1]]
@@ -119,7 +126,7 @@ def dropped(whole, path):
     yield "", tree, expected
 
 
-def renamed(whole, path):
+def renamed(whole: dict[str, Any], path: Path) -> Iterator[Mutant]:
     """Return the document with a key of another name, and the places of which all must be told."""
     tree = copy.deepcopy(whole)
     table, other = at(tree, path[:-1]), f"{path[-1]}_x"
@@ -130,7 +137,7 @@ def renamed(whole, path):
     yield "", tree, users(whole, path) if named else {place_of((*path[:-1], other))}
 
 
-def retyped(whole, path):
+def retyped(whole: dict[str, Any], path: Path) -> Iterator[Mutant]:
     """Return the document with values of each other type at a key, each with the places of which all must be told."""
     type_ = type(at(whole, path))
     for kind, value in OTHERS.items():
@@ -140,7 +147,7 @@ def retyped(whole, path):
             yield f" as {kind}", tree, {place_of(path)}
 
 
-def blanked(whole, path):
+def blanked(whole: dict[str, Any], path: Path) -> Iterator[Mutant]:
     """Return the document with an empty text at a key that has one."""
     if isinstance(at(whole, path), str):
         tree = copy.deepcopy(whole)
@@ -149,16 +156,20 @@ def blanked(whole, path):
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_the_mutations_begin_with_a_sound_document(name):
+def test_the_mutations_begin_with_a_sound_document(name: str) -> None:
     assert fault_places(tomllib.loads(DOCUMENTS[name])) == set()
 
 
 @pytest.mark.parametrize("mutate", [dropped, renamed, retyped, blanked])
 @pytest.mark.parametrize("name", DOCUMENTS)
 @pytest.mark.slow
-def test_every_mutation_is_caught_at_its_key_or_harmless_by_the_rule(name, mutate):
+def test_every_mutation_is_caught_at_its_key_or_harmless_by_the_rule(
+    name: str, mutate: Callable[[dict[str, Any], Path], Iterator[Mutant]]
+) -> None:
     whole = tomllib.loads(DOCUMENTS[name])
-    harmless, missed, count = set(), [], 0
+    harmless: set[Path] = set()
+    missed: list[tuple[str, set[str]]] = []
+    count = 0
     for path in paths(whole):
         for how, tree, expected in mutate(whole, path):
             count += 1

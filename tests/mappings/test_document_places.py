@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.mappings.document_builders import NAMES, OTHER, SCO, contents, places
 from tests.mappings.statement_builders import ATTEMPT, ODD_IDS, SHIPPED, compiled
 
 
-def test_a_document_keeps_its_place_whatever_is_told_there():
+def test_a_document_keeps_its_place_whatever_is_told_there() -> None:
     assert places() == places(session_id=OTHER, learner_name="", activity_name="", registration=OTHER, lms="lms-2")
     assert all(place.id == str(uuid.UUID(place.id)) for place in places().values())
     assert len({place.id for place in places().values()}) == len(NAMES)
@@ -32,14 +33,14 @@ def test_a_document_keeps_its_place_whatever_is_told_there():
         ({"course_id": "8", "activity_id": "https://example.org/sco"}, set(NAMES) - {"agent-profile"}),
     ],
 )
-def test_learners_activities_and_attempts_have_places_of_their_own(who, moved):
+def test_learners_activities_and_attempts_have_places_of_their_own(who: dict[str, str | int], moved: set[str]) -> None:
     here, there = places(), places(**who)
 
     assert {name for name in NAMES if here[name].id != there[name].id} == moved
     assert {name for name in NAMES if here[name] != there[name]} == moved
 
 
-def test_a_place_is_the_request_s_parameters():
+def test_a_place_is_the_request_s_parameters() -> None:
     profile, agent = (
         "https://w3id.org/xapi/scorm/",
         {
@@ -71,12 +72,12 @@ def test_a_place_is_the_request_s_parameters():
     }
 
 
-def _agent(parameters):
+def _agent(parameters: dict[str, str]) -> dict[str, Any]:
     return {"agent": json.loads(parameters["agent"])} if "agent" in parameters else {}
 
 
 @pytest.mark.parametrize("odd_id", ODD_IDS)
-def test_an_odd_id_makes_a_proper_place(odd_id):
+def test_an_odd_id_makes_a_proper_place(odd_id: str) -> None:
     for place in places(learner_id=odd_id, activity_id=odd_id, course_id=odd_id).values():
         parameters = json.loads(place.parameters)
         if "activityId" in parameters:
@@ -90,7 +91,7 @@ def test_an_odd_id_makes_a_proper_place(odd_id):
             assert [*check_agent(agent, "")] == [], place
 
 
-def test_the_account_s_name_can_be_put_together_and_have_a_fallback():
+def test_the_account_s_name_can_be_put_together_and_have_a_fallback() -> None:
     for template, name, account in (
         ("{learner.name|nobody}", "Doe, Jane", "Doe, Jane"),
         ("{learner.name|nobody}", "", "nobody"),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mappings.attempt import AttemptState
+from mappings.generation.documents import DocumentContent
 from tests.mappings.builders import NOON, Play, delta
 from tests.mappings.document_builders import contents
 from tests.mappings.statement_builders import ATTEMPT, SESSION, compiled
-from tests.mappings.test_session_properties import SESSIONS, proven, some
+from tests.mappings.test_session_properties import SESSIONS, SentCommit, proven, some
 
 LEVELS = st.sampled_from(["", "0", "1", "-1", "0.5", "-0", "1e300", "1e15", "loud"])
 TREES = some(
@@ -46,19 +49,19 @@ TREES = some(
 COMMITS = st.lists(st.tuples(TREES, st.sampled_from([None, None, True]), st.booleans()), max_size=6)
 
 
-def played(commits):
+def played(commits: list[tuple[dict[str, Any], bool | None, bool]]) -> list[AttemptState]:
     """Return an attempt's state after each commit, the state of nothing at the beginning."""
     play = Play()
     return [play.attempt, *(play.send(delta(tree), at=NOON, terminated=end).attempt for tree, end, _ in commits)]
 
 
-def nulls(value):
+def nulls(value: object) -> bool:
     """Return whether a JSON value holds null anywhere."""
     below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return value is None or any(map(nulls, below))
 
 
-def check_document(document):
+def check_document(document: DocumentContent) -> DocumentContent:
     """Return a document that says what its mapping asks for, and nothing of no value."""
     (described,) = (each for each in compiled().definition.documents if each.name == document.name)
     assert document.content
@@ -73,18 +76,20 @@ def check_document(document):
 
 @given(COMMITS)
 @proven
-def test_whatever_commits_come_documents_hold_what_was_asked_for_and_are_the_same_again(commits):
+def test_whatever_commits_come_documents_hold_what_was_asked_for_and_are_the_same_again(
+    commits: list[tuple[dict[str, Any], bool | None, bool]],
+) -> None:
     states = played(commits)
     for now, (_, _, listed) in zip(states[1:], commits, strict=False):
-        options = {"attempts": [(ATTEMPT, 1)] if listed else ()}
-        documents = [check_document(document) for document in contents(now, **options).values()]
-        assert documents == list(contents(now, **options).values())
+        attempts = [(ATTEMPT, 1)] if listed else []
+        documents = [check_document(document) for document in contents(now, attempts=attempts).values()]
+        assert documents == list(contents(now, attempts=attempts).values())
 
 
 @given(SESSIONS)
 @proven
 @pytest.mark.slow
-def test_whole_sessions_make_documents_whatever_they_say(sessions):
+def test_whole_sessions_make_documents_whatever_they_say(sessions: list[list[SentCommit]]) -> None:
     play = Play()
     for session in sessions:
         for tree, terminated, settled, sequence in session:

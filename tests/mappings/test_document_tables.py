@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mappings.definition import compile_definition, load_definition
-from mappings.definition.model import DOCUMENT_PARTS, PARTS_OF, RESOURCES, DocumentDefinition
+from mappings.definition.model import DOCUMENT_PARTS, PARTS_OF, RESOURCES, DocumentDefinition, DocumentPart, Resource
 from tests.mappings.test_documents import SMALL, changed, faults, line_of
 
 STATE = """
@@ -47,12 +47,12 @@ type = "http://adlnet.gov/expapi/activities/objective"
 WHOLE = SMALL + STATE + ATTEMPTS + LEARNER + ITEM
 
 
-def documents(text):
+def documents(text: str) -> tuple[DocumentDefinition, ...]:
     """Return the documents that a mapping document describes."""
     return compile_definition(load_definition(text, "test.toml"), "test.toml").definition.documents
 
 
-def test_a_document_is_read_as_it_is_described():
+def test_a_document_is_read_as_it_is_described() -> None:
     assert documents(WHOLE) == (
         DocumentDefinition(
             "state",
@@ -81,13 +81,13 @@ def test_a_document_is_read_as_it_is_described():
 
 
 @pytest.mark.parametrize("text", [SMALL, SMALL + "\n[documents]\n"], ids=["no table", "an empty table"])
-def test_a_mapping_document_can_do_without_documents(text):
+def test_a_mapping_document_can_do_without_documents(text: str) -> None:
     assert documents(text) == ()
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
 @pytest.mark.parametrize("part", DOCUMENT_PARTS)
-def test_each_resource_holds_its_parts_and_no_others(resource, part):
+def test_each_resource_holds_its_parts_and_no_others(resource: Resource, part: DocumentPart) -> None:
     described = LEARNER if resource == "agents/profile" else STATE
     text = changed(f'"{described.split(chr(34))[1]}"', f'"{resource}"', described)
     text = changed('"learner_id"' if described is LEARNER else '"location", "total_time"', f'"{part}"', text)
@@ -200,7 +200,7 @@ STATES, LIST, PROFILE = "documents.state", "documents.attempts", "documents.lear
         ),
     ],
 )
-def test_a_fault_says_where_and_what(old, new, place, message):
+def test_a_fault_says_where_and_what(old: str, new: str, place: str, message: str) -> None:
     text = changed(old, new, WHOLE)
     (fault,) = faults(text)
 
@@ -213,14 +213,14 @@ def test_a_fault_says_where_and_what(old, new, place, message):
     ("table", "place"),
     [("documents = 7", "documents"), ("documents = [1]", "documents"), ("documents.state = 7", "documents.state")],
 )
-def test_documents_that_are_no_tables_are_a_fault(table, place):
+def test_documents_that_are_no_tables_are_a_fault(table: str, place: str) -> None:
     problems = faults(f"{table}\n{SMALL}")
 
     assert (problems[0].place, problems[0].message[:16]) == (place, "must be a table,")
 
 
 @pytest.mark.parametrize("name", ["state", "learner"])
-def test_two_documents_of_one_place_are_a_fault(name):
+def test_two_documents_of_one_place_are_a_fault(name: str) -> None:
     described = {"state": STATE, "learner": LEARNER}[name]
     text = WHOLE + described.replace(f"[documents.{name}]", "[documents.again]")
     (fault,) = faults(text)
@@ -229,14 +229,14 @@ def test_two_documents_of_one_place_are_a_fault(name):
     assert fault.message == "has the resource, activity and id of an earlier document"
 
 
-def test_two_documents_of_one_activity_under_two_names_are_at_one_place():
+def test_two_documents_of_one_activity_under_two_names_are_at_one_place() -> None:
     same = SMALL[SMALL.index("[activities.sco]") : SMALL.index("[context]")].replace("sco", "lesson")
     again = STATE.replace("documents.state", "documents.again").replace('"sco"', '"lesson"')
 
     assert [fault.place for fault in faults(WHOLE + same + again)] == ["documents.again"]
 
 
-def test_documents_of_other_resources_activities_or_ids_have_places_of_their_own():
+def test_documents_of_other_resources_activities_or_ids_have_places_of_their_own() -> None:
     for old, new in (
         ("example.org/state", "example.org/other"),
         ('"sco"', '"attempt"'),
@@ -247,7 +247,7 @@ def test_documents_of_other_resources_activities_or_ids_have_places_of_their_own
         assert len(documents(WHOLE + again)) == 4, old
 
 
-def test_documents_without_a_place_are_not_told_to_share_one():
+def test_documents_without_a_place_are_not_told_to_share_one() -> None:
     bare = "\n[documents.{}]\n" + STATE.split("\n", 4)[-1]
     problems = faults(SMALL + bare.format("one") + bare.format("two"))
 

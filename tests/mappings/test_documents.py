@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
 
 from mappings.attempt.changes import Trigger
 from mappings.attempt.policy import EndsRetold, PassMarks, ResultPolicy
+from mappings.attempt.state import Ending
 from mappings.definition import DefinitionError, Fault, compile_definition, load_definition
 from mappings.definition.model import (
     CONTEXT_LISTS,
@@ -22,6 +24,7 @@ from mappings.definition.model import (
     ScaledScore,
 )
 from mappings.definition.placeholders import OF_ITEMS, OPTIONAL, VARIABLES, VERBATIM, Placeholder, needs, parse
+from mappings.described_enum import DescribedEnum
 from tests.mappings.statement_builders import DOCUMENTS, SHIPPED, TOLD
 
 SMALL = """\
@@ -65,27 +68,27 @@ once = "attempt"
 """
 
 
-def faults(text):
+def faults(text: str) -> tuple[Fault, ...]:
     """Return what is wrong with a document."""
     with pytest.raises(DefinitionError) as caught:
         load_definition(text, "test.toml")
     return caught.value.faults
 
 
-def line_of(text, words):
+def line_of(text: str, words: str) -> int:
     """Return the number of the one line that begins so."""
     (number,) = [at for at, line in enumerate(text.splitlines(), 1) if line.startswith(words)]
     return number
 
 
-def changed(old, new, text=SMALL):
+def changed(old: str, new: str, text: str = SMALL) -> str:
     """Return a document with one place changed."""
     assert text.count(old) == 1, old
     return text.replace(old, new)
 
 
 @pytest.mark.parametrize("text", [*DOCUMENTS.values(), SMALL], ids=[*DOCUMENTS, "small"])
-def test_a_sound_document_loads_and_compiles(text):
+def test_a_sound_document_loads_and_compiles(text: str) -> None:
     compiled = compile_definition(load_definition(text, "test.toml"), "test.toml")
 
     all_rules = [rule for rules in compiled.rules.values() for rule in rules]
@@ -96,25 +99,25 @@ def test_a_sound_document_loads_and_compiles(text):
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_a_shipped_document_is_named_as_its_file(name):
+def test_a_shipped_document_is_named_as_its_file(name: str) -> None:
     assert load_definition(DOCUMENTS[name], name).name == name
 
 
-def test_the_scorm_profile_has_a_rule_for_every_trigger_but_the_learners_place():
+def test_the_scorm_profile_has_a_rule_for_every_trigger_but_the_learners_place() -> None:
     compiled = compile_definition(load_definition(SHIPPED, "scorm-profile.toml"), "scorm-profile.toml")
 
     assert list(compiled.rules) == TOLD
     assert (compiled.definition.name, compiled.definition.language) == ("scorm-profile", "en-US")
 
 
-def test_a_document_is_known_by_the_hash_of_its_text():
+def test_a_document_is_known_by_the_hash_of_its_text() -> None:
     document = load_definition(SHIPPED, "scorm-profile.toml")
 
     assert document.text == SHIPPED
     assert document.content_hash == hashlib.sha256(SHIPPED.encode()).hexdigest()
 
 
-def test_all_faults_are_told_at_once_in_the_order_of_the_file():
+def test_all_faults_are_told_at_once_in_the_order_of_the_file() -> None:
     text = SMALL
     for old, new in [
         ('name = "small"', 'name = "Small One"'),
@@ -144,7 +147,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_file():
     ]
 
 
-def test_an_error_lists_every_fault_with_its_line_and_place():
+def test_an_error_lists_every_fault_with_its_line_and_place() -> None:
     with pytest.raises(DefinitionError, match=r"broken.toml is not a usable .*:\n  line 2, mapping\.name: "):
         load_definition(changed('name = "small"', 'name = ""'), "broken.toml")
 
@@ -202,7 +205,7 @@ def test_an_error_lists_every_fault_with_its_line_and_place():
         ('once = "attempt"', "once = 2026-01-31", "rules[0].once", "must be text, not datetime.date(2026, 1, 31)"),
     ],
 )
-def test_a_fault_says_where_and_what(old, new, place, message):
+def test_a_fault_says_where_and_what(old: str, new: str, place: str, message: str) -> None:
     (fault,) = faults(changed(old, new))
 
     assert fault.place == place
@@ -217,14 +220,14 @@ def test_a_fault_says_where_and_what(old, new, place, message):
         ("category = []", "category = []\nextension = {}", "extensions"),
     ],
 )
-def test_an_unknown_key_is_told_with_all_that_could_be_meant(old, new, meant):
+def test_an_unknown_key_is_told_with_all_that_could_be_meant(old: str, new: str, meant: str) -> None:
     """Optional ones too: a misspelt key is most often one that is not there under its right name."""
     (fault,) = faults(changed(old, new))
 
     assert meant in re.split(r"[ ,]+", fault.message)
 
 
-def test_two_rules_of_one_name_are_a_fault():
+def test_two_rules_of_one_name_are_a_fault() -> None:
     rule = SMALL[SMALL.index("[[rules]]") :]
     (fault,) = faults(SMALL + rule)
 
@@ -232,7 +235,7 @@ def test_two_rules_of_one_name_are_a_fault():
     assert fault.message == "is the name of an earlier rule too: completed"
 
 
-def test_rules_without_names_are_not_told_to_share_one():
+def test_rules_without_names_are_not_told_to_share_one() -> None:
     rule = SMALL[SMALL.index("[[rules]]") :].replace('name = "completed"\n', "")
     problems = faults(SMALL[: SMALL.index("[[rules]]")] + rule + rule)
 
@@ -251,13 +254,13 @@ def test_rules_without_names_are_not_told_to_share_one():
         ("", "rules", "is missing: an array of tables is needed"),
     ],
 )
-def test_a_document_without_rules_is_a_fault(rules, place, message):
+def test_a_document_without_rules_is_a_fault(rules: str, place: str, message: str) -> None:
     (fault,) = faults(rules + "\n" + SMALL[: SMALL.index("[[rules]]")])
 
     assert (fault.place, fault.message) == (place, message)
 
 
-def test_an_empty_document_lists_every_table_that_is_missing():
+def test_an_empty_document_lists_every_table_that_is_missing() -> None:
     places = {fault.place for fault in faults("")}
 
     assert places >= {"mapping", "iris", "status", "actor", "activities", "context", "verbs", "rules"}
@@ -273,14 +276,14 @@ def test_an_empty_document_lists_every_table_that_is_missing():
         (SHIPPED.replace('once = "session"\n', "once = session\n", 1), line_of(SHIPPED, 'name = "resumed"') + 4),
     ],
 )
-def test_a_syntax_error_tells_its_line(text, line):
+def test_a_syntax_error_tells_its_line(text: str, line: int) -> None:
     (fault,) = faults(text)
 
     assert (fault.place, fault.line) == ("file", line)
     assert fault.message.startswith("is not TOML: ")
 
 
-def test_a_syntax_error_at_the_end_of_the_file_says_so():
+def test_a_syntax_error_at_the_end_of_the_file_says_so() -> None:
     (fault,) = faults('[mapping]\nname = "small')
 
     assert (fault.place, fault.line) == ("file", 0)
@@ -288,18 +291,20 @@ def test_a_syntax_error_at_the_end_of_the_file_says_so():
 
 
 @pytest.mark.parametrize("value", ["[" * 5_000, "9" * 5_000], ids=["nesting", "digits"])
-def test_what_no_toml_reader_takes_is_a_fault_too(value):
+def test_what_no_toml_reader_takes_is_a_fault_too(value: str) -> None:
     (fault,) = faults(f"[mapping]\nname = {value}\n")
 
     assert fault.place == "file"
 
 
-def _pairs(text):
+def _pairs(text: str) -> Iterator[tuple[int, str, int]]:
     """Return line number, path and header's line of every `key = value` of a document."""
     table, header, count, rule = "", 0, 0, re.compile(r"\[+([^\]]*)\]+")
     for at, line in enumerate(text.splitlines(), 1):
         if line.startswith("["):
-            table, header = rule.match(line).group(1).replace('"', ""), at
+            match = rule.match(line)
+            assert match is not None, line
+            table, header = match[1].replace('"', ""), at
             if line.startswith("[["):
                 table, count = f"{table}[{count}]", count + 1
         elif " = " in line and not line.startswith("#"):
@@ -315,7 +320,7 @@ _OPTIONAL_KEYS = re.compile(
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 @pytest.mark.slow
-def test_every_wrong_value_is_told_with_its_line(name):
+def test_every_wrong_value_is_told_with_its_line(name: str) -> None:
     misplaced = []
     for at, place, _ in _pairs(DOCUMENTS[name]):
         lines = DOCUMENTS[name].splitlines()
@@ -329,7 +334,7 @@ def test_every_wrong_value_is_told_with_its_line(name):
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_missing_key_is_told_with_the_line_of_its_table(name):
+def test_every_missing_key_is_told_with_the_line_of_its_table(name: str) -> None:
     misplaced = []
     for at, place, header in _pairs(DOCUMENTS[name]):
         if _OPTIONAL_KEYS.fullmatch(place) is None:
@@ -343,7 +348,7 @@ def test_every_missing_key_is_told_with_the_line_of_its_table(name):
 
 
 @pytest.mark.parametrize("header", ["[[rules]]  # the first one", "[[ rules ]]", '[["rules"]]'])
-def test_a_header_in_another_spelling_keeps_the_lines_right(header):
+def test_a_header_in_another_spelling_keeps_the_lines_right(header: str) -> None:
     rule = SMALL[SMALL.index("[[rules]]") :]
     text = changed("[[rules]]", header) + rule.replace('"completed"\n', '"again"\n', 1).replace('"sco"', "7")
 
@@ -351,11 +356,11 @@ def test_a_header_in_another_spelling_keeps_the_lines_right(header):
 
 
 @pytest.mark.parametrize("name", VARIABLES)
-def test_every_place_can_be_used(name):
+def test_every_place_can_be_used(name: str) -> None:
     assert parse(f"a{{{name}}}b{{ {name} |c}}") == ("a", Placeholder(name), "b", Placeholder(name, "c"))
 
 
-def test_places_that_may_be_empty_or_verbatim_are_places():
+def test_places_that_may_be_empty_or_verbatim_are_places() -> None:
     assert set(VARIABLES) >= OPTIONAL | VERBATIM | OF_ITEMS
 
 
@@ -369,25 +374,26 @@ def test_places_that_may_be_empty_or_verbatim_are_places():
         ("", set()),
     ],
 )
-def test_a_text_needs_the_optional_places_that_have_no_fallback(text, optional):
+def test_a_text_needs_the_optional_places_that_have_no_fallback(text: str, optional: set[str]) -> None:
     assert needs(parse(text)) == optional
 
 
 @pytest.mark.parametrize("text", ["{", "}", "{}", "{lms}", "{lms.name", "lms.name}", "{{lms.name}}", "{a|b|c}", "{|x}"])
-def test_a_text_with_braces_that_mean_nothing_is_refused(text):
+def test_a_text_with_braces_that_mean_nothing_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"brace stands alone|is not known"):
         parse(text)
 
 
 @pytest.mark.parametrize("words", [CONTEXT_LISTS, DOCUMENT_PARTS, ENDINGS, RESOURCES, VARIABLES])
-def test_every_word_of_a_document_is_explained(words):
+def test_every_word_of_a_document_is_explained(words: dict[Ending | str, str]) -> None:
     assert all(text.strip() for text in words.values())
 
 
 @pytest.mark.parametrize(
     "words", [EndsRetold, Once, Overlap, PassMarks, ResultPart, ResultPolicy, ScaledScore, Trigger]
 )
-def test_every_member_is_its_word_and_explained(words):
+def test_every_member_is_its_word_and_explained(words: type[DescribedEnum]) -> None:
     assert all(word.meaning.strip() for word in words)
-    assert [words(str(word)) for word in words] == list(words)
-    assert msgspec.json.decode(msgspec.json.encode(list(words)), type=list[words]) == list(words)
+    by_value: Callable[[str], DescribedEnum] = words
+    assert [by_value(str(word)) for word in words] == list(words)
+    assert [msgspec.json.decode(msgspec.json.encode(word), type=words) for word in words] == list(words)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.mappings.statement_builders import DOCUMENTS, compiled, everything
-from tests.mappings.test_session_properties import statements_of
+from tests.mappings.test_session_properties import SentCommit, statements_of
 
 ROOT = Path(__file__).parents[2]
 SEEDS = range(10)
-JOURNAL = [
+JOURNAL: list[list[SentCommit]] = [
     [
         (
             {

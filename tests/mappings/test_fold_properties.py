@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from mappings.attempt import ReceivedCommit
 from mappings.attempt.field_order import REORDER_WINDOW
 from tests.mappings.builders import DAY, MINUTE, NOON, SECOND, Play, page, received_commit
 
@@ -19,22 +22,22 @@ _PAGES = st.lists(
 )
 
 
-def session_of(pages, kind):
+def session_of(pages: list[tuple[int, str, int]], kind: str) -> list[ReceivedCommit]:
     """Return the arrivals of a session, each as its client would tell them apart, the last one as such."""
     arrived = []
     for count, (number, status, raw) in enumerate(pages, 1):
         tree = page(number, status, 10 + count, **{"core.score.raw": str(raw)})
-        options = {
+        ways: dict[str, dict[str, Any]] = {
             "numbered": {"sequence": count},
             "counted per page": {"sequence": count, "restarts": True, "full": True},
             "keyed": {"key": f"k{count}"},
             "timed": {"full": True},
-        }[kind]
-        arrived.append(received_commit(tree, terminated=count == len(pages) or None, **options))
+        }
+        arrived.append(received_commit(tree, terminated=count == len(pages) or None, **ways[kind]))
     return arrived
 
 
-def outcome(play):
+def outcome(play: Play) -> tuple[object, ...]:
     """Return what a session came to: what is known, how it ended, the time spent, and the set of its changes."""
     attempt, session = play.attempt, play.session
     return (
@@ -47,7 +50,9 @@ def outcome(play):
 @pytest.mark.parametrize("kind", ["numbered", "counted per page", "keyed", "timed"])
 @given(pages=_PAGES, data=st.data())
 @proven
-def test_duplicates_change_nothing_wherever_they_arrive(kind, pages, data):
+def test_duplicates_change_nothing_wherever_they_arrive(
+    kind: str, pages: list[tuple[int, str, int]], data: st.DataObject
+) -> None:
     commits = session_of(pages, kind)
     once, often = Play(), Play()
     for count, commit in enumerate(commits, 1):
@@ -61,7 +66,9 @@ def test_duplicates_change_nothing_wherever_they_arrive(kind, pages, data):
 
 @given(pages=_PAGES, data=st.data())
 @proven
-def test_nothing_reached_is_ever_taken_back_whatever_the_order(pages, data):
+def test_nothing_reached_is_ever_taken_back_whatever_the_order(
+    pages: list[tuple[int, str, int]], data: st.DataObject
+) -> None:
     commits = session_of(pages, "numbered")
     play, latest = Play(), max(range(len(pages)))
     for commit in data.draw(st.permutations(commits)):
@@ -79,7 +86,7 @@ def test_nothing_reached_is_ever_taken_back_whatever_the_order(pages, data):
 
 @given(pages=_PAGES, data=st.data())
 @proven
-def test_no_status_ever_has_another_commits_score(pages, data):
+def test_no_status_ever_has_another_commits_score(pages: list[tuple[int, str, int]], data: st.DataObject) -> None:
     """Whatever the order commits arrive in: success and score are a pair that one of them had."""
     play, pairs = Play(), {(_success(status), raw) for _, status, raw in pages}
     for commit in data.draw(st.permutations(session_of(pages, "numbered"))):
@@ -88,13 +95,15 @@ def test_no_status_ever_has_another_commits_score(pages, data):
         assert (_success(play.known.success_status), play.known.score_raw) in pairs, commit
 
 
-def _success(status):
+def _success(status: str | None) -> str | None:
     return status if status in {"passed", "failed"} else None
 
 
 @given(pages=_PAGES, data=st.data())
 @proven
-def test_the_order_of_a_sessions_commits_does_not_change_what_was_reached(pages, data):
+def test_the_order_of_a_sessions_commits_does_not_change_what_was_reached(
+    pages: list[tuple[int, str, int]], data: st.DataObject
+) -> None:
     in_order, scrambled = Play(), Play()
     commits = session_of(pages, "numbered")
     for commit in commits:
@@ -118,7 +127,7 @@ def test_the_order_of_a_sessions_commits_does_not_change_what_was_reached(pages,
     _PAGES, st.lists(st.tuples(st.integers(-DAY, DAY), st.none() | st.integers(-DAY, 2 * DAY)), min_size=5, max_size=5)
 )
 @proven
-def test_dates_never_run_backwards(pages, clocks):
+def test_dates_never_run_backwards(pages: list[tuple[int, str, int]], clocks: list[tuple[int, int | None]]) -> None:
     """Even where the server's clock does, and whatever the client says."""
     play, dates = Play(), []
     for (number, status, _), (moved, committed) in zip(pages, clocks, strict=False):
@@ -131,5 +140,5 @@ def test_dates_never_run_backwards(pages, clocks):
     assert dates == sorted(dates)
 
 
-def test_the_reorder_window_is_short_enough_for_a_learner_who_loads_a_page_again():
+def test_the_reorder_window_is_short_enough_for_a_learner_who_loads_a_page_again() -> None:
     assert MINUTE > REORDER_WINDOW >= 10 * SECOND

@@ -13,6 +13,7 @@ from mappings.attempt import AttemptState, SessionState
 from mappings.attempt.changes import Change, Trigger
 from mappings.cmi.interactions import interaction
 from mappings.definition import compile_definition, load_definition
+from mappings.definition.compiled import CompiledMapping
 from mappings.generation.statements import generate_statements
 from mappings.xapi.fast_checks import is_sound_activity, is_sound_result
 from mappings.xapi.statement_validator import StatementValidator
@@ -44,7 +45,7 @@ results = st.fixed_dictionaries(
 
 @given(results | _ODD)
 @proven
-def test_a_result_is_sound_at_first_sight_only_where_nothing_is_wrong_with_it(result):
+def test_a_result_is_sound_at_first_sight_only_where_nothing_is_wrong_with_it(result: object) -> None:
     assert not is_sound_result(msgspec.json.encode(result)) or not list(check_result(result, "result"))
 
 
@@ -72,11 +73,11 @@ activities = st.fixed_dictionaries(
 
 @given(activities | _ODD)
 @proven
-def test_an_activity_is_sound_at_first_sight_only_where_nothing_is_wrong_with_it(activity):
+def test_an_activity_is_sound_at_first_sight_only_where_nothing_is_wrong_with_it(activity: object) -> None:
     assert not is_sound_activity(msgspec.json.encode(activity)) or not list(check_activity(activity, "object"))
 
 
-def test_a_usual_interaction_is_sound_at_first_sight():
+def test_a_usual_interaction_is_sound_at_first_sight() -> None:
     definition = {
         "type": "http://adlnet.gov/expapi/activities/cmi.interaction",
         "description": {"en-US": "Which?"},
@@ -102,7 +103,7 @@ def test_a_usual_interaction_is_sound_at_first_sight():
         {"extensions": {"https://lms.example.org/xapi/extensions/cmi": {"weighting": "1"}}},
     ],
 )
-def test_usual_results_are_sound_at_first_sight(result):
+def test_usual_results_are_sound_at_first_sight(result: dict[str, Any]) -> None:
     assert is_sound_result(msgspec.json.encode(result))
 
 
@@ -115,7 +116,7 @@ _OF_A_KIND = {
 }
 
 
-def _problem(mapping, who):
+def _problem(mapping: CompiledMapping, who: dict[str, str]) -> tuple[str | None, list[str]]:
     (generated,) = generate_statements(
         mapping, facts(**who), AttemptState(), SessionState(number=1), [change_of("completion.completed")], NOON
     ).statements
@@ -130,7 +131,9 @@ def _problem(mapping, who):
 @proven
 @pytest.mark.parametrize("name", DOCUMENTS)
 @pytest.mark.slow
-def test_a_statement_passes_after_others_of_its_rule_only_where_it_would_pass_alone(name, several):
+def test_a_statement_passes_after_others_of_its_rule_only_where_it_would_pass_alone(
+    name: str, several: list[dict[str, str]]
+) -> None:
     mapping = compile_definition(load_definition(DOCUMENTS[name], name), name)
     assert _problem(mapping, {})[0] is None
     for who in several:
@@ -151,7 +154,9 @@ def test_a_statement_passes_after_others_of_its_rule_only_where_it_would_pass_al
         ),
     ],
 )
-def test_a_document_that_puts_ids_where_not_any_text_will_do_has_each_session_judged(old, new, who):
+def test_a_document_that_puts_ids_where_not_any_text_will_do_has_each_session_judged(
+    old: str, new: str, who: dict[str, str]
+) -> None:
     assert old in SHIPPED
     sound = {"learner_id": "11111111-1111-4111-8111-111111111111", "activity_id": "a1"}
     mapping = compile_definition(load_definition(SHIPPED.replace(old, new), "test.toml"), "test.toml")
@@ -160,7 +165,7 @@ def test_a_document_that_puts_ids_where_not_any_text_will_do_has_each_session_ju
     assert (problem is None) == (whole == [])
 
 
-def test_a_context_with_a_fault_is_refused_each_time_and_a_sound_one_beside_it_is_not():
+def test_a_context_with_a_fault_is_refused_each_time_and_a_sound_one_beside_it_is_not() -> None:
     validator = StatementValidator()
     change = Change(Trigger.INTERACTION_ANSWERED, about=interaction(ANSWER))
     (generated,) = generate_statements(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,29 +12,36 @@ from hypothesis import strategies as st
 from mappings.cmi.comments import Comment, new_comments
 from mappings.cmi.interactions import MAX_LIST_ITEMS, TYPES, Interaction, answer, interaction
 from mappings.cmi.objectives import Objective, objectives
-from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.snapshot import ScormVersion, Snapshot
 from mappings.cmi.tree import item as clean
 from tests.mappings.builders import numbered
 
 proven = settings(deadline=None, max_examples=150, derandomize=True, database=None)
 
 
-def old(kind, response, *patterns, **elements):
+def read(sent: dict[str, Any]) -> Interaction:
+    """Return an interaction that is an answer."""
+    reading = interaction(sent)
+    assert reading is not None
+    return reading
+
+
+def old(kind: str, response: str, *patterns: str, **elements: str) -> dict[str, Any]:
     """Return an interaction as SCORM 1.2 content sends it."""
     return item("student_response", kind, response, patterns, elements)
 
 
-def new(kind, response, *patterns, **elements):
+def new(kind: str, response: str, *patterns: str, **elements: str) -> dict[str, Any]:
     """Return an interaction as SCORM 2004 content sends it."""
     return item("learner_response", kind, response, patterns, elements)
 
 
-def item(key, kind, response, patterns, elements):
+def item(key: str, kind: str, response: str, patterns: tuple[str, ...], elements: dict[str, str]) -> dict[str, Any]:
     sent = {"id": "Q1", "type": kind, key: response} | elements
     return sent | {"correct_responses": numbered(*({"pattern": pattern} for pattern in patterns))} if patterns else sent
 
 
-TABLE = [
+TABLE: list[tuple[dict[str, Any], str, tuple[str, ...]]] = [
     (old("true-false", "t", "f"), "true", ("false",)),
     (old("true-false", "0", "1"), "false", ("true",)),
     (old("true-false", "true", "T"), "true", ("true",)),
@@ -88,13 +98,15 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("sent", "response", "patterns"), TABLE, ids=lambda value: str(value)[:60])
-def test_responses_and_patterns_are_written_with_xapis_delimiters(sent, response, patterns):
-    reading = interaction(sent)
+def test_responses_and_patterns_are_written_with_xapis_delimiters(
+    sent: dict[str, Any], response: str, patterns: tuple[str, ...]
+) -> None:
+    reading = read(sent)
 
     assert (reading.type, reading.response, reading.patterns) == (sent["type"], response, patterns)
 
 
-def test_every_type_is_in_the_table():
+def test_every_type_is_in_the_table() -> None:
     assert {sent["type"] for sent, _, _ in TABLE} == TYPES
 
 
@@ -109,8 +121,8 @@ def test_every_type_is_in_the_table():
         ("fill in the blank", "other"),
     ],
 )
-def test_a_type_that_xapi_does_not_know_is_other(sent, kind):
-    reading = interaction(old(sent, "x"))
+def test_a_type_that_xapi_does_not_know_is_other(sent: str, kind: str) -> None:
+    reading = read(old(sent, "x"))
 
     assert reading.type == kind
     assert reading.cmi.get("type", "") == sent
@@ -136,8 +148,10 @@ def test_a_type_that_xapi_does_not_know_is_other(sent, kind):
     ],
 )
 @pytest.mark.parametrize("build", [old, new])
-def test_a_result_is_a_verdict_or_a_score(build, result, success, raw):
-    reading = interaction(build("choice", "a", result=result))
+def test_a_result_is_a_verdict_or_a_score(
+    build: Callable[..., dict[str, Any]], result: str, *, success: bool | None, raw: float | None
+) -> None:
+    reading = read(build("choice", "a", result=result))
 
     assert (reading.success, reading.raw) == (success, raw)
     assert reading.cmi.get("result", "") == result
@@ -156,11 +170,11 @@ def test_a_result_is_a_verdict_or_a_score(build, result, success, raw):
     ],
 )
 @pytest.mark.parametrize("build", [old, new])
-def test_the_latency_is_the_duration(build, latency, duration):
-    assert interaction(build("choice", "a", latency=latency)).duration == duration
+def test_the_latency_is_the_duration(build: Callable[..., dict[str, Any]], latency: str, duration: int | None) -> None:
+    assert read(build("choice", "a", latency=latency)).duration == duration
 
 
-def test_scorms_own_words_are_kept():
+def test_scorms_own_words_are_kept() -> None:
     reading = interaction(
         old("choice", "a", weighting="2", result="wrong", time="12:30:00", latency="00:00:05")
         | {"objectives": {"0": {"id": "O1"}, "1": {"id": ""}, "2": {"id": "O2"}}}
@@ -177,8 +191,8 @@ def test_scorms_own_words_are_kept():
     )
 
 
-def test_scorm_2004s_own_words_are_kept():
-    reading = interaction(new("likert", "agree", timestamp="2026-01-31T12:00:00", description="Well?", weighting="0"))
+def test_scorm_2004s_own_words_are_kept() -> None:
+    reading = read(new("likert", "agree", timestamp="2026-01-31T12:00:00", description="Well?", weighting="0"))
 
     assert reading.description == "Well?"
     assert reading.cmi == {"id": "Q1", "type": "likert", "weighting": "0", "timestamp": "2026-01-31T12:00:00"}
@@ -198,7 +212,7 @@ def test_scorm_2004s_own_words_are_kept():
     ],
     ids=str,
 )
-def test_what_has_no_id_or_no_response_is_no_answer(sent):
+def test_what_has_no_id_or_no_response_is_no_answer(sent: dict[str, Any]) -> None:
     assert interaction(sent) is None
     assert answer(sent) is None
 
@@ -225,22 +239,24 @@ LIKERT = "".join(f"{letter}____{number}___" for number, letter in enumerate("ABC
         ({"id": "a b#c", "type": "x", "learner_response": "y", "result": "correct"}, "a b#c", "other", "y", True),
     ],
 )
-def test_what_real_content_sends_is_told(sent, id_, kind, response, success):
-    for reading in (interaction(sent), interaction(clean(sent))):
+def test_what_real_content_sends_is_told(
+    sent: dict[str, Any], id_: str, kind: str, response: str, *, success: bool | None
+) -> None:
+    for reading in (read(sent), read(clean(sent))):
         assert (reading.id, reading.type, reading.response, reading.success) == (id_, kind, response, success)
         assert reading.cmi["id"] == id_
 
 
 @pytest.mark.parametrize("sent", [new("choice", "", result="correct"), old("choice", "", result="wrong")])
-def test_a_result_before_any_response_says_nothing_of_the_learner(sent):
+def test_a_result_before_any_response_says_nothing_of_the_learner(sent: dict[str, str]) -> None:
     """Numbas sets `incorrect` up at the launch."""
     assert interaction(sent) is None
     assert answer(sent) is None
 
 
-def test_patterns_of_scorm_12_are_rewritten_with_its_responses():
+def test_patterns_of_scorm_12_are_rewritten_with_its_responses() -> None:
     sent = {"id": "Q1", "type": "matching", "student_response": "1.a", "result": "wrong", "time": "12:30:00"}
-    reading = interaction(sent | {"correct_responses": {"0": {"pattern": "{1.a,2.b}"}}})
+    reading = read(sent | {"correct_responses": {"0": {"pattern": "{1.a,2.b}"}}})
 
     assert reading.patterns == ("1[.]a[,]2[.]b",)
 
@@ -265,7 +281,7 @@ _COLLECTIONS = st.dictionaries(st.sampled_from(["0", "1", "2"]), _ITEMS, max_siz
 @given(_ITEMS)
 @proven
 @pytest.mark.slow
-def test_no_item_makes_reading_an_interaction_fail(sent):
+def test_no_item_makes_reading_an_interaction_fail(sent: dict[str, Any]) -> None:
     for item_sent in (sent, clean(sent)):
         reading = interaction(item_sent)
         assert (reading is None) == (answer(item_sent) is None)
@@ -275,7 +291,7 @@ def test_no_item_makes_reading_an_interaction_fail(sent):
 @given(_COLLECTIONS, st.sampled_from([None, "1.2", "2004"]))
 @proven
 @pytest.mark.slow
-def test_no_item_makes_reading_objectives_fail(sent, version):
+def test_no_item_makes_reading_objectives_fail(sent: dict[str, Any], version: ScormVersion) -> None:
     for items in (sent, {index: clean(sent_item) for index, sent_item in sent.items()}):
         assert all(
             isinstance(objective, Objective) and id_ == objective.id
@@ -286,7 +302,9 @@ def test_no_item_makes_reading_objectives_fail(sent, version):
 @given(_COLLECTIONS, _COLLECTIONS, st.none() | st.text(max_size=5), st.none() | st.text(max_size=5))
 @proven
 @pytest.mark.slow
-def test_no_item_makes_finding_comments_fail(before, after, old_text, new_text):
+def test_no_item_makes_finding_comments_fail(
+    before: dict[str, Any], after: dict[str, Any], old_text: str | None, new_text: str | None
+) -> None:
     comments = new_comments(
         Snapshot(comments=old_text, comments_from_learner=before),
         Snapshot(comments=new_text, comments_from_learner=after),
@@ -297,7 +315,7 @@ def test_no_item_makes_finding_comments_fail(before, after, old_text, new_text):
 
 @pytest.mark.timeout(30)  # a pattern that goes back over every blank takes minutes
 @pytest.mark.parametrize("text", [" " * 64_000, " " * 32_000 + ":" + " " * 31_000 + "x", "1" * 64_000, ":" * 64_000])
-def test_patterns_of_numbers_take_no_longer_than_their_length(text):
+def test_patterns_of_numbers_take_no_longer_than_their_length(text: str) -> None:
     sent = {str(number): {"pattern": f" {text} "} for number in range(30)}
 
     reading = interaction({"id": "i", "type": "numeric", "learner_response": "1", "correct_responses": sent})
@@ -306,7 +324,7 @@ def test_patterns_of_numbers_take_no_longer_than_their_length(text):
     assert all("[:]" not in pattern for pattern in reading.patterns)
 
 
-def test_no_more_patterns_and_objectives_are_told_than_an_lrs_can_use():
+def test_no_more_patterns_and_objectives_are_told_than_an_lrs_can_use() -> None:
     sent = {str(number): {"pattern": f"p{number}", "id": f"o{number}"} for number in range(2_000)}
 
     reading = interaction({"id": "i", "learner_response": "a", "correct_responses": sent, "objectives": sent})

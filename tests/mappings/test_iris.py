@@ -47,19 +47,19 @@ OWN_IRIS = [
 
 
 @pytest.mark.parametrize("text", NO_IRIS)
-def test_what_an_lrs_refuses_is_no_iri(text):
+def test_what_an_lrs_refuses_is_no_iri(text: str) -> None:
     assert not is_iri(text)
     assert not is_own_iri(text)
 
 
 @pytest.mark.parametrize("text", OWN_IRIS)
-def test_iris_of_an_lms_are_taken_as_they_are(text):
+def test_iris_of_an_lms_are_taken_as_they_are(text: str) -> None:
     assert is_iri(text)
     assert is_own_iri(text)
 
 
 @pytest.mark.parametrize("text", ["unit:5", "course:1/2", "a:b", "C:\\x", "12:30", "http:///x"])
-def test_an_id_with_a_colon_is_an_id(text):
+def test_an_id_with_a_colon_is_an_id(text: str) -> None:
     assert not is_own_iri(text)
 
 
@@ -68,13 +68,13 @@ def test_an_id_with_a_colon_is_an_id(text):
     | st.text('htps:/ab "<>{}|\\^`\t', max_size=12)
 )
 @proven
-def test_every_iri_of_an_lms_is_an_iri(text):
+def test_every_iri_of_an_lms_is_an_iri(text: str) -> None:
     """An id that is taken as it is must be one that no LRS refuses."""
     assert is_iri(text) or not is_own_iri(text)
 
 
 @pytest.mark.parametrize("mark", list('"<>{}|\\^`\x00\x7f '))
-def test_a_host_never_begins_with_what_no_iri_may_hold(mark):
+def test_a_host_never_begins_with_what_no_iri_may_hold(mark: str) -> None:
     assert not is_own_iri(f"https://{mark}lms.example.org/x")
 
 
@@ -96,7 +96,7 @@ def test_a_host_never_begins_with_what_no_iri_may_hold(mark):
         ("urn:x:a[1]", "urn:x:a%5B1%5D"),
     ],
 )
-def test_what_an_iri_cannot_hold_is_escaped(text, sent):
+def test_what_an_iri_cannot_hold_is_escaped(text: str, sent: str) -> None:
     assert not is_iri(text) or text == sent
     assert own_iri(text) == sent
     assert is_iri(sent)
@@ -107,7 +107,7 @@ def test_what_an_iri_cannot_hold_is_escaped(text, sent):
     ["https://?x=1", "https://#f", "https://", "http://:80/x", "http://ex.org:99999/x", "http://ex.org:port/x", "http://[::1/x",
      "http://u@/x", "http://a]b/x"],
 )  # fmt: skip
-def test_what_no_escape_makes_an_iri_is_an_id(text):
+def test_what_no_escape_makes_an_iri_is_an_id(text: str) -> None:
     assert own_iri(text) is None
     assert not is_iri(text)
 
@@ -117,7 +117,7 @@ def test_what_no_escape_makes_an_iri_is_an_id(text):
     | st.text(max_size=20)
 )
 @proven
-def test_one_judge_decides_what_is_made_and_what_is_taken(text):
+def test_one_judge_decides_what_is_made_and_what_is_taken(text: str) -> None:
     iri = own_iri(text)
 
     assert iri is None or is_iri(iri)
@@ -129,18 +129,18 @@ def test_one_judge_decides_what_is_made_and_what_is_taken(text):
 
 
 @pytest.mark.parametrize("tag", ["en", "en-US", "de-CH-1996", "zh-Hant-TW", "sl-rozaj-biske"])
-def test_language_tags_are_known_by_their_form(tag):
+def test_language_tags_are_known_by_their_form(tag: str) -> None:
     assert is_language(tag)
 
 
 @pytest.mark.parametrize("tag", ["", "e", "en_US", "en-", "-en", "en US", "englishlanguage", "ën", "en-US_x", "en\n"])
-def test_what_has_not_the_form_is_no_language_tag(tag):
+def test_what_has_not_the_form_is_no_language_tag(tag: str) -> None:
     assert not is_language(tag)
 
 
 @given(st.text(st.characters(codec="utf-8")))
 @proven
-def test_an_encoded_id_is_one_segment_of_an_iri_and_decodes_back(text):
+def test_an_encoded_id_is_one_segment_of_an_iri_and_decodes_back(text: str) -> None:
     encoded = percent_encode(text)
 
     assert unquote(encoded) == text
@@ -158,13 +158,13 @@ def test_an_encoded_id_is_one_segment_of_an_iri_and_decodes_back(text):
         (4_102_444_799_999, "2099-12-31T23:59:59.999Z"),
     ],
 )
-def test_a_date_is_written_with_its_zone_and_milliseconds(milliseconds, text):
+def test_a_date_is_written_with_its_zone_and_milliseconds(milliseconds: int, text: str) -> None:
     assert rfc3339(milliseconds) == text
 
 
 @given(st.integers(NOON, NOON + 10**12), st.integers(0, 10_000))
 @proven
-def test_dates_sort_as_the_times_they_tell(milliseconds, later):
+def test_dates_sort_as_the_times_they_tell(milliseconds: int, later: int) -> None:
     first, second = rfc3339(milliseconds), rfc3339(milliseconds + later)
 
     assert first[-4:-1] == f"{milliseconds % 1000:03d}"

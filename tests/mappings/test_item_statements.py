@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from typing import Any
 
 import pytest
 import tincan
@@ -13,6 +14,7 @@ from mappings.cmi.comments import Comment
 from mappings.cmi.interactions import TYPES, interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.scores import Score
+from mappings.cmi.snapshot import ScormVersion, SuccessStatus
 from mappings.definition import DefinitionError, load_definition
 from tests.mappings.builders import numbered
 from tests.mappings.statement_builders import ATTEMPT, ODD_IDS, SHIPPED, compiled, encoded, tell
@@ -24,7 +26,15 @@ PARENT = [OBJECT]
 PARENTED = CONTEXT | {"contextActivities": CONTEXT["contextActivities"] | {"parent": PARENT}}
 
 
-def golden(rule, verb, activity, result, *, item_id=None, context=PARENTED):
+def golden(
+    rule: str,
+    verb: str,
+    activity: dict[str, Any],
+    result: dict[str, Any],
+    *,
+    item_id: str | None = None,
+    context: dict[str, Any] = PARENTED,
+) -> dict[str, Any]:
     """Return a statement in full; `own` is the item's id where the statement is about one."""
     name = rule if item_id is None else f"{rule}\n{item_id}"
     occurrence = "attempt" if rule in {"objective-completed", "objective-passed", "objective-failed"} else "1"
@@ -39,7 +49,7 @@ def golden(rule, verb, activity, result, *, item_id=None, context=PARENTED):
     }
 
 
-def question(kind, *patterns):
+def question(kind: str, *patterns: str) -> dict[str, Any]:
     """Return the activity of the interaction Q1."""
     definition = {
         "type": "http://adlnet.gov/expapi/activities/cmi.interaction",
@@ -184,11 +194,23 @@ ANSWERS = [
     ("kind", "version", "response", "patterns", "elements", "activity", "result"), ANSWERS, ids=str
 )
 def test_an_answer_makes_the_statement_of_the_scorm_profile(
-    kind, version, response, patterns, elements, activity, result
-):
+    kind: str,
+    version: ScormVersion,
+    response: str,
+    patterns: list[str],
+    elements: dict[str, str],
+    activity: dict[str, Any],
+    result: dict[str, Any],
+) -> None:
     key = "student_response" if version == "1.2" else "learner_response"
-    sent = {"id": "Q1", "type": kind, key: response, "weighting": "1"} | elements
-    sent["correct_responses"] = numbered(*({"pattern": pattern} for pattern in patterns))
+    numbered_patterns = numbered(*({"pattern": pattern} for pattern in patterns))
+    sent = {
+        "id": "Q1",
+        "type": kind,
+        key: response,
+        "weighting": "1",
+        "correct_responses": numbered_patterns,
+    } | elements
     (statement,) = tell(Change(Trigger.INTERACTION_ANSWERED, about=interaction(sent)))
     own_words = {"id": "Q1", "type": kind, "weighting": "1"} | {
         name: value for name, value in elements.items() if name == "result"
@@ -199,7 +221,7 @@ def test_an_answer_makes_the_statement_of_the_scorm_profile(
     )
 
 
-def test_every_type_has_its_golden_statement():
+def test_every_type_has_its_golden_statement() -> None:
     assert {kind for kind, *_ in ANSWERS} == TYPES
 
 
@@ -213,7 +235,7 @@ OBJECTIVE_ACTIVITY = {
     },
 }
 SCORE = {"scaled": 0.5, "raw": 5, "min": 0, "max": 10}
-ABOUT_OBJECTIVES = {
+ABOUT_OBJECTIVES: dict[str, dict[str, Any]] = {
     "scored": {"score": SCORE},
     "progressed": {
         "score": {"scaled": 0.29},
@@ -225,14 +247,14 @@ ABOUT_OBJECTIVES = {
 
 
 @pytest.mark.parametrize("verb", ABOUT_OBJECTIVES)
-def test_an_objective_makes_the_statements_of_the_scorm_profile(verb):
+def test_an_objective_makes_the_statements_of_the_scorm_profile(verb: str) -> None:
     (statement,) = tell(f"objective.{verb}")
 
     assert statement == golden(f"objective-{verb}", verb, OBJECTIVE_ACTIVITY, ABOUT_OBJECTIVES[verb], item_id="O 1")
 
 
-def test_an_objective_that_failed_makes_the_statement_of_the_scorm_profile():
-    about = Objective("O 1", "Knows fire", success_status="failed", score=Score(scaled=-0.5))
+def test_an_objective_that_failed_makes_the_statement_of_the_scorm_profile() -> None:
+    about = Objective("O 1", "Knows fire", success_status=SuccessStatus.FAILED, score=Score(scaled=-0.5))
     (statement,) = tell(Change(Trigger.OBJECTIVE_FAILED, about=about))
     result = {"success": False, "score": {"scaled": -0.5}}
 
@@ -246,13 +268,13 @@ def test_an_objective_that_failed_makes_the_statement_of_the_scorm_profile():
         (Comment("0", "Dull", {"location": "p1"}), {"response": "Dull", "extensions": {CMI: {"location": "p1"}}}),
     ],
 )
-def test_a_comment_makes_the_statement_of_the_scorm_profile(comment, result):
+def test_a_comment_makes_the_statement_of_the_scorm_profile(comment: Comment, result: dict[str, Any]) -> None:
     (statement,) = tell(Change(Trigger.COMMENT_MADE, about=comment))
 
     assert statement == golden("commented", "commented", OBJECT, result, context=CONTEXT)
 
 
-def test_an_interaction_is_described_where_the_content_did():
+def test_an_interaction_is_described_where_the_content_did() -> None:
     (statement,) = tell("interaction.answered")
 
     assert statement["object"]["definition"]["description"] == {"en-US": "Which?"}
@@ -260,7 +282,7 @@ def test_an_interaction_is_described_where_the_content_did():
 
 
 @pytest.mark.parametrize("item_id", [*ODD_IDS, "scormdriver:Test_Your_Knowledge_A_52-year-old_…", " "], ids=ascii)
-def test_any_id_of_an_item_becomes_an_iri_and_an_interactions_is_told_as_it_is_too(item_id):
+def test_any_id_of_an_item_becomes_an_iri_and_an_interactions_is_told_as_it_is_too(item_id: str) -> None:
     answer = interaction({"id": item_id, "type": "other", "learner_response": item_id, "description": item_id})
     answered, passed = tell(
         Change(Trigger.INTERACTION_ANSWERED, about=answer),
@@ -273,7 +295,7 @@ def test_any_id_of_an_item_becomes_an_iri_and_an_interactions_is_told_as_it_is_t
 
 
 @pytest.mark.parametrize("item_id", ["urn:ADL:objective-id-0001", "https://skills.example.org/o/1?a=b", "tag:x,2026:ü"])
-def test_an_objectives_id_that_is_an_iri_stays_one_and_an_interactions_does_not(item_id):
+def test_an_objectives_id_that_is_an_iri_stays_one_and_an_interactions_does_not(item_id: str) -> None:
     answer = interaction({"id": item_id, "type": "other", "learner_response": "a"})
     answered, passed, other = tell(
         Change(Trigger.INTERACTION_ANSWERED, about=answer),
@@ -286,7 +308,7 @@ def test_an_objectives_id_that_is_an_iri_stays_one_and_an_interactions_does_not(
     assert answered["object"]["id"] == f"{SCO}/interactions/{encoded(item_id)}"
 
 
-def test_items_of_one_commit_are_told_each_as_itself():
+def test_items_of_one_commit_are_told_each_as_itself() -> None:
     first = interaction({"id": "Q1", "type": "choice", "learner_response": "a", "description": "One?"})
     second = interaction({"id": "Q2", "type": "numeric", "learner_response": "4"})
     statements = tell(
@@ -304,7 +326,7 @@ def test_items_of_one_commit_are_told_each_as_itself():
 
 
 @pytest.mark.parametrize("trigger", ["interaction.answered", "objective.passed", "comment.made"])
-def test_tincan_reads_back_what_was_meant(trigger):
+def test_tincan_reads_back_what_was_meant(trigger: str) -> None:
     (sent,) = tell(trigger)
     statement = tincan.Statement.from_json(json.dumps(sent))
     definition, meant = statement.object.definition, sent["object"]["definition"]
@@ -337,7 +359,7 @@ def test_tincan_reads_back_what_was_meant(trigger):
         ('object = "objective"', 'object = "interaction"', "rules[3].object"),
     ],
 )
-def test_an_item_where_there_may_be_none_is_a_fault(old, new, place):
+def test_an_item_where_there_may_be_none_is_a_fault(old: str, new: str, place: str) -> None:
     """Found when the document is loaded: a statement with nothing to fill it would come too late."""
     with pytest.raises(DefinitionError) as caught:
         load_definition(SHIPPED.replace(old, new, 1), "test.toml")
@@ -345,7 +367,7 @@ def test_an_item_where_there_may_be_none_is_a_fault(old, new, place):
     assert [fault.place for fault in caught.value.faults] == place.split()
 
 
-def test_a_report_that_looks_for_answered_can_have_it():
+def test_a_report_that_looks_for_answered_can_have_it() -> None:
     text = SHIPPED.replace("expapi/verbs/responded", "expapi/verbs/answered")
     (statement,) = tell("interaction.answered", mapping=compiled(text))
 

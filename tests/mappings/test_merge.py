@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mappings.cmi.merge import merge, raises_status
 from mappings.cmi.parser import parse_cmi
-from mappings.cmi.snapshot import COLLECTIONS, EMPTY, SESSION_FIELDS, Snapshot
+from mappings.cmi.snapshot import COLLECTIONS, EMPTY, SESSION_FIELDS, Snapshot, SuccessStatus
 from mappings.cmi.tree import unflatten
-from tests.mappings.builders import Play, delta, flatten, page, scorm_12, scorm_2004, spelled_out, stored_items
+from tests.mappings.builders import Build, Play, delta, flatten, page, scorm_12, scorm_2004, spelled_out, stored_items
 
 proven = settings(deadline=None, max_examples=70, derandomize=True, database=None)
 
@@ -76,7 +80,7 @@ ELEMENTS = {
 flat_snapshots = st.fixed_dictionaries({}, optional={name: st.sampled_from(texts) for name, texts in ELEMENTS.items()})
 
 
-def after(known, *deltas, older=False):
+def after(known: Snapshot, *deltas: Mapping[str, Any], older: bool = False) -> Snapshot:
     """Return what is known after trees of elements, one after the other."""
     for elements in deltas:
         known = merge(known, parse_cmi(delta(elements)).snapshot, older=older)
@@ -85,7 +89,7 @@ def after(known, *deltas, older=False):
 
 @pytest.mark.parametrize("unset", ["", None, {}, []], ids=repr)
 @pytest.mark.parametrize("build", [scorm_12, scorm_2004])
-def test_an_unset_value_never_erases_a_known_one(build, unset):
+def test_an_unset_value_never_erases_a_known_one(build: Build, unset: str | dict[str, Any] | list[Any] | None) -> None:
     known = merge(EMPTY, parse_cmi(build({"objectives.0.id": "o1", "suspend_data": "x"})).snapshot)
     blank = unflatten(dict.fromkeys(flatten(build({"objectives.0.id": "", "suspend_data": ""})), unset))
 
@@ -93,7 +97,7 @@ def test_an_unset_value_never_erases_a_known_one(build, unset):
 
 
 @pytest.mark.parametrize("build", [scorm_12, scorm_2004])
-def test_an_absent_value_never_erases_a_known_one(build):
+def test_an_absent_value_never_erases_a_known_one(build: Build) -> None:
     known = merge(EMPTY, parse_cmi(build({"objectives.0.id": "o1", "suspend_data": "x"})).snapshot)
 
     assert after(known, {"launch_data": "ld"}) == msgspec.structs.replace(known, launch_data="ld")
@@ -101,12 +105,12 @@ def test_an_absent_value_never_erases_a_known_one(build):
 
 @given(known_snapshots)
 @proven
-def test_an_empty_commit_changes_nothing(known):
+def test_an_empty_commit_changes_nothing(known: Snapshot) -> None:
     assert merge(known, EMPTY) is known
     assert merge(known, EMPTY, older=True) is known
 
 
-def test_a_delta_changes_its_own_element_only():
+def test_a_delta_changes_its_own_element_only() -> None:
     known = after(EMPTY, {"core.lesson_location": "p2", "core.score.raw": "85"}, {"core.lesson_location": "p3"})
 
     assert (known.location, known.score_raw) == ("p3", 85)
@@ -120,12 +124,12 @@ def test_a_delta_changes_its_own_element_only():
         ("success_status", SUCCESS, (True,)),
     ],
 )
-def test_a_status_never_goes_back(field, words, ways):
+def test_a_status_never_goes_back(field: str, words: list[str], ways: tuple[bool, ...]) -> None:
     """Success, which belongs to a score, is decided about before a newer commit is merged."""
     for low, before in enumerate(words):
         for high, after in enumerate(words):
             for older in ways:
-                known = merge(Snapshot(**{field: before}), Snapshot(**{field: after}), older=older)
+                known = merge(replace(EMPTY, **{field: before}), replace(EMPTY, **{field: after}), older=older)
 
                 assert getattr(known, field) == words[max(low, high)]
 
@@ -142,7 +146,7 @@ def test_a_status_never_goes_back(field, words, ways):
         (["browsed", "not attempted"], "incomplete", None),
     ],
 )
-def test_scorm_12s_statuses_latch(statuses, completion, success):
+def test_scorm_12s_statuses_latch(statuses: list[str], completion: str, success: str | None) -> None:
     """The sequences that real content sends, wire format 3.5."""
     play = Play()
     for number, status in enumerate(statuses):
@@ -152,24 +156,27 @@ def test_scorm_12s_statuses_latch(statuses, completion, success):
     assert (known.completion_status, known.success_status) == (completion, success)
 
 
-def test_an_older_commit_fills_in_what_is_not_known():
+def test_an_older_commit_fills_in_what_is_not_known() -> None:
     known = after(Snapshot(score_raw=85), {"core.score.raw": "40", "core.score.max": "100"}, older=True)
 
     assert (known.score_raw, known.score_max) == (85, 100)
 
 
-def test_an_older_commit_still_raises_a_status():
-    assert after(Snapshot(success_status="failed"), {"success_status": "passed"}, older=True).success_status == "passed"
+def test_an_older_commit_still_raises_a_status() -> None:
+    assert (
+        after(Snapshot(success_status=SuccessStatus.FAILED), {"success_status": "passed"}, older=True).success_status
+        == "passed"
+    )
 
 
 @pytest.mark.parametrize("field", sorted(SESSION_FIELDS))
-def test_an_older_commit_says_nothing_of_the_sessions_end(field):
-    assert merge(EMPTY, Snapshot(**{field: "suspend"}), older=True) == EMPTY
+def test_an_older_commit_says_nothing_of_the_sessions_end(field: str) -> None:
+    assert merge(EMPTY, replace(EMPTY, **{field: "suspend"}), older=True) == EMPTY
 
 
 @given(known_snapshots, snapshots)
 @proven
-def test_an_older_commit_replaces_nothing(known, update):
+def test_an_older_commit_replaces_nothing(known: Snapshot, update: Snapshot) -> None:
     merged = merge(known, update, older=True)
 
     for field in Snapshot.__struct_fields__:
@@ -182,26 +189,26 @@ def test_an_older_commit_replaces_nothing(known, update):
             assert leaf in ("", {}) or leaves[name] == leaf
 
 
-@given(known_snapshots, snapshots, st.booleans())
+@given(known=known_snapshots, update=snapshots, older=st.booleans())
 @proven
-def test_merging_twice_is_merging_once(known, update, older):
+def test_merging_twice_is_merging_once(known: Snapshot, update: Snapshot, *, older: bool) -> None:
     once = merge(known, update, older=older)
 
     assert merge(once, update, older=older) is once
 
 
-@given(known_snapshots, snapshots, st.booleans())
+@given(known=known_snapshots, update=snapshots, older=st.booleans())
 @proven
-def test_merging_changes_neither_of_the_two(known, update, older):
+def test_merging_changes_neither_of_the_two(known: Snapshot, update: Snapshot, *, older: bool) -> None:
     before, sent = msgspec.json.encode(known), msgspec.json.encode(update)
     merge(known, update, older=older)
 
     assert (msgspec.json.encode(known), msgspec.json.encode(update)) == (before, sent)
 
 
-@given(known_snapshots, snapshots, st.booleans())
+@given(known=known_snapshots, update=snapshots, older=st.booleans())
 @proven
-def test_times_are_never_merged(known, update, older):
+def test_times_are_never_merged(known: Snapshot, update: Snapshot, *, older: bool) -> None:
     """They are added up per session, where they can start again."""
     merged = merge(known, update, older=older)
 
@@ -210,14 +217,14 @@ def test_times_are_never_merged(known, update, older):
 
 @given(known_snapshots, snapshots)
 @proven
-def test_raises_status_tells_what_merging_does(known, update):
+def test_raises_status_tells_what_merging_does(known: Snapshot, update: Snapshot) -> None:
     merged = merge(known, update, older=True)
     statuses = ("lesson_status", "completion_status", "success_status")
 
     assert raises_status(known, update) == any(getattr(merged, status) != getattr(known, status) for status in statuses)
 
 
-def test_items_merge_element_by_element():
+def test_items_merge_element_by_element() -> None:
     """Clients that send single elements give an interaction's id and its result in different commits."""
     known = after(
         EMPTY,
@@ -232,7 +239,7 @@ def test_items_merge_element_by_element():
     }
 
 
-def test_a_changed_item_is_an_edit_unless_it_is_older():
+def test_a_changed_item_is_an_edit_unless_it_is_older() -> None:
     edited = after(EMPTY, {"interactions.0.result": "wrong"}, {"interactions.0.result": "correct"})
     filled = after(edited, {"interactions.0.result": "wrong", "interactions.0.id": "Q1"}, older=True)
 
@@ -240,7 +247,7 @@ def test_a_changed_item_is_an_edit_unless_it_is_older():
 
 
 @pytest.mark.parametrize("junk", ["x", [], {}, None, 5])
-def test_items_that_are_none_are_left_out(junk):
+def test_items_that_are_none_are_left_out(junk: object) -> None:
     assert after(EMPTY, {"interactions": {"0": junk}}).interactions is None
 
 
@@ -252,7 +259,7 @@ def test_items_that_are_none_are_left_out(junk):
         ({"id": "Q1", "objectives": {"0": {"id": "o1"}}}, {"objectives": ""}),
     ],
 )
-def test_an_older_item_of_another_shape_replaces_nothing(before, sent):
+def test_an_older_item_of_another_shape_replaces_nothing(before: dict[str, Any], sent: dict[str, Any]) -> None:
     known = Snapshot(interactions=stored_items({"0": before}))
 
     assert merge(known, Snapshot(interactions=stored_items({"0": sent})), older=True) == known
@@ -260,7 +267,9 @@ def test_an_older_item_of_another_shape_replaces_nothing(before, sent):
 
 @pytest.mark.parametrize("unset", ["", {}, []], ids=repr)
 @pytest.mark.parametrize("before", ["5", {"raw": "5"}], ids=repr)
-def test_an_unset_part_of_an_item_erases_nothing(before, unset):
+def test_an_unset_part_of_an_item_erases_nothing(
+    before: str | dict[str, str], unset: str | dict[str, Any] | list[Any]
+) -> None:
     known = Snapshot(objectives={"0": {"id": "o1", "score": before}})
 
     assert merge(known, Snapshot(objectives={"0": {"score": unset}})) == known
@@ -268,8 +277,8 @@ def test_an_unset_part_of_an_item_erases_nothing(before, unset):
 
 @given(flat_snapshots, st.lists(st.integers(0, 3), min_size=len(ELEMENTS), max_size=len(ELEMENTS)))
 @proven
-def test_a_snapshot_cut_into_deltas_is_the_same_as_the_whole(flat, places):
-    deltas = [{}, {}, {}, {}]
+def test_a_snapshot_cut_into_deltas_is_the_same_as_the_whole(flat: dict[str, str], places: list[int]) -> None:
+    deltas: list[dict[str, str]] = [{}, {}, {}, {}]
     for place, (name, text) in zip(places, flat.items(), strict=False):
         deltas[place][name] = text
     known = EMPTY
@@ -286,7 +295,9 @@ def test_a_snapshot_cut_into_deltas_is_the_same_as_the_whole(flat, places):
 
 @given(st.lists(flat_snapshots, min_size=1, max_size=4), st.data())
 @proven
-def test_a_repeated_older_commit_changes_nothing_wherever_it_arrives(sent, data):
+def test_a_repeated_older_commit_changes_nothing_wherever_it_arrives(
+    sent: list[dict[str, str]], data: st.DataObject
+) -> None:
     # whether an older commit raises success is decided before it is merged
     nothing = {"lesson_status": None, "success_status": None}
     snapshots_sent = [msgspec.structs.replace(parse_cmi(unflatten(flat)).snapshot, **nothing) for flat in sent]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 import tincan
@@ -12,11 +13,13 @@ from mappings.attempt.changes import Change, Trigger
 from mappings.cmi.interactions import interaction
 from mappings.cmi.objectives import Objective
 from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.tree import Tree
 from mappings.definition import DefinitionError, load_definition
+from mappings.definition.compiled import CompiledMapping
 from mappings.definition.model import CONTEXT_LISTS
 from mappings.generation.item_activities import MAX_OBJECTIVE_BYTES, MAX_OBJECTIVES
 from mappings.generation.statements import generate_statements
-from tests.mappings.builders import Play, numbered, scorm_12, scorm_2004
+from tests.mappings.builders import Build, Play, numbered, scorm_12, scorm_2004
 from tests.mappings.statement_builders import ANSWER, DOCUMENTS, ODD_IDS, SHIPPED, compiled, facts, judged, tell
 
 SCO = "https://lms.example.org/courses/7/235"
@@ -26,19 +29,19 @@ LISTS = {"scorm-profile": "other", "cmi5": "parent"}
 """Where the shipped documents have objectives."""
 
 
-def answered(*named, item_id="Q1"):
+def answered(*named: str, item_id: str = "Q1") -> Change:
     """Return the change that an interaction of these objectives was answered."""
     objectives = numbered(*({"id": objective_id} for objective_id in named))
     return Change(Trigger.INTERACTION_ANSWERED, about=interaction(ANSWER | {"id": item_id, "objectives": objectives}))
 
 
-def listed(statement, place="other"):
+def listed(statement: dict[str, Any], place: str = "other") -> list[dict[str, Any]]:
     """Return the objectives in a list of a statement's context activities."""
     activities = statement["context"]["contextActivities"].get(place, [])
     return [activity for activity in activities if activity["definition"]["type"] == TYPE]
 
 
-def activity(name, **definition):
+def activity(name: str, **definition: Any) -> dict[str, Any]:
     """Return an objective's activity."""
     return {
         "objectType": "Activity",
@@ -47,7 +50,7 @@ def activity(name, **definition):
     }
 
 
-def statements_of(play, mapping, tree):
+def statements_of(play: Play, mapping: CompiledMapping, tree: Tree) -> list[dict[str, Any]]:
     """Return the statements about answers of one commit."""
     done = play.send(tree, full=True)
     generated = generate_statements(mapping, facts(), done.attempt, done.session, done.changes, done.at)
@@ -57,20 +60,20 @@ def statements_of(play, mapping, tree):
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_a_shipped_document_tells_each_objective_where_its_profile_has_it(name):
+def test_a_shipped_document_tells_each_objective_where_its_profile_has_it(name: str) -> None:
     (statement,) = tell(answered("O1", "O2"), mapping=compiled(DOCUMENTS[name]))
 
     assert listed(statement, LISTS[name]) == [activity("O1"), activity("O2")]
 
 
-def test_every_shipped_document_that_tells_interactions_tells_their_objectives():
-    telling = {name for name, text in DOCUMENTS.items() if compiled(text).rules.get("interaction.answered")}
+def test_every_shipped_document_that_tells_interactions_tells_their_objectives() -> None:
+    telling = {name for name, text in DOCUMENTS.items() if compiled(text).rules.get(Trigger.INTERACTION_ANSWERED)}
 
     assert telling == set(LISTS)
 
 
 @pytest.mark.parametrize("place", CONTEXT_LISTS)
-def test_objectives_stand_behind_the_activities_that_their_list_has_already(place):
+def test_objectives_stand_behind_the_activities_that_their_list_has_already(place: str) -> None:
     mapping = compiled(SHIPPED.replace(KEY, f'objectives = {{ as = "objective", in = "{place}" }}'))
     (bare,), (statement,) = tell(answered(), mapping=mapping), tell(answered("O1", "O2"), mapping=mapping)
     before, after = (body["context"]["contextActivities"] for body in (bare, statement))
@@ -79,7 +82,7 @@ def test_objectives_stand_behind_the_activities_that_their_list_has_already(plac
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_an_interaction_without_objectives_is_told_as_without_the_key(name):
+def test_an_interaction_without_objectives_is_told_as_without_the_key(name: str) -> None:
     text = DOCUMENTS[name]
     without = re.sub(r"(?m)^objectives = .*\n", "", text)
 
@@ -90,14 +93,14 @@ def test_an_interaction_without_objectives_is_told_as_without_the_key(name):
 
 
 @pytest.mark.parametrize("objective_id", [*ODD_IDS, "urn:adapt:objective:c-05", " "], ids=ascii)
-def test_an_objective_with_any_id_is_the_activity_that_statements_about_it_speak_of(objective_id):
+def test_an_objective_with_any_id_is_the_activity_that_statements_about_it_speak_of(objective_id: str) -> None:
     statement, passed = tell(answered(objective_id), Change(Trigger.OBJECTIVE_PASSED, about=Objective(objective_id)))
 
     assert listed(statement) == [passed["object"]]
 
 
 @pytest.mark.parametrize("objective_id", [*ODD_IDS, "O1"], ids=ascii)
-def test_an_objective_is_described_as_the_content_described_it(objective_id):
+def test_an_objective_is_described_as_the_content_described_it(objective_id: str) -> None:
     snapshot = Snapshot(
         objectives=numbered({"id": "another", "description": "No"}, {"id": objective_id, "description": objective_id})
     )
@@ -110,13 +113,13 @@ def test_an_objective_is_described_as_the_content_described_it(objective_id):
     assert listed(statement) == [passed["object"], activity("unknown")]
 
 
-def test_an_objective_named_twice_is_told_once():
+def test_an_objective_named_twice_is_told_once() -> None:
     (statement,) = tell(answered("O2", "O1", "O2", "O1"))
 
     assert listed(statement) == [activity("O2"), activity("O1")]
 
 
-def test_answers_of_one_commit_have_each_their_own_objectives():
+def test_answers_of_one_commit_have_each_their_own_objectives() -> None:
     counts = [2, 0, 1, 250, 0]
     statements = tell(
         *(answered(*(f"O{n}" for n in range(count)), item_id=f"Q{at}") for at, count in enumerate(counts)),
@@ -127,7 +130,7 @@ def test_answers_of_one_commit_have_each_their_own_objectives():
 
 
 @pytest.mark.parametrize(("build", "description"), [(scorm_12, {}), (scorm_2004, {"description": {"en-US": "Fire"}})])
-def test_what_content_set_is_told(build, description):
+def test_what_content_set_is_told(build: Build, description: dict[str, Any]) -> None:
     play, mapping = Play(), compiled()
     named = numbered({"id": "O1"}, {"id": ""}, {})
     answer = {"id": "Q1", "type": "choice", "learner_response": "a", "result": "correct", "objectives": named}
@@ -139,7 +142,7 @@ def test_what_content_set_is_told(build, description):
     assert listed(statement) == [activity("O1", **description)]
 
 
-def test_tincan_reads_back_what_was_meant():
+def test_tincan_reads_back_what_was_meant() -> None:
     (sent,) = tell(answered("O 1", "O/2"))
     other = tincan.Statement.from_json(json.dumps(sent)).context.context_activities.other
 
@@ -161,7 +164,7 @@ def test_tincan_reads_back_what_was_meant():
         ('objectives = { as = "objective", in = "other", at = "1" }', "rules[2].objectives.at", "is not known here"),
     ],
 )
-def test_objectives_that_cannot_be_told_are_a_fault(changed_key, place, message):
+def test_objectives_that_cannot_be_told_are_a_fault(changed_key: str, place: str, message: str) -> None:
     with pytest.raises(DefinitionError) as caught:
         load_definition(SHIPPED.replace(KEY, changed_key), "test.toml")
     (fault,) = caught.value.faults
@@ -172,7 +175,7 @@ def test_objectives_that_cannot_be_told_are_a_fault(changed_key, place, message)
 
 
 @pytest.mark.parametrize("trigger", ["objective.passed", "attempt.started", "comment.made"])
-def test_only_interactions_name_objectives(trigger):
+def test_only_interactions_name_objectives(trigger: str) -> None:
     rule = f'[[rules]]\nname = "more"\nwhen = "{trigger}"\nverb = "passed"\nobject = "sco"\nonce = "change"\n{KEY}\n'
     with pytest.raises(DefinitionError) as caught:
         load_definition(f"{SHIPPED}\n{rule}", "test.toml")
@@ -181,18 +184,17 @@ def test_only_interactions_name_objectives(trigger):
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_objectives_beyond_those_that_are_remembered_are_told_alike(times):
+def test_objectives_beyond_those_that_are_remembered_are_told_alike(times: int) -> None:
     mapping = compiled(SHIPPED)
     named = [f"O{number}" for number in range(2 * MAX_OBJECTIVES)] + ["O" * MAX_OBJECTIVE_BYTES]
-    statement = None
-    for _ in range(times):
-        (statement,) = tell(answered(*named), mapping=mapping)
+    statements = [tell(answered(*named), mapping=mapping) for _ in range(times)]
+    ((*_, statement),) = statements[-1:]
     assert listed(statement) == [activity(name) for name in named]
     bound = mapping.bind(facts())
     assert len(bound.objective_activities) == MAX_OBJECTIVES
 
 
-def test_an_objective_that_is_described_anew_is_told_by_its_new_description():
+def test_an_objective_that_is_described_anew_is_told_by_its_new_description() -> None:
     mapping, play = compiled(), Play()
     activities = []
     for count, words in enumerate(("One", "Two"), 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,9 @@ from mappings.attempt.changes import Change, Trigger
 from mappings.cmi.interactions import interaction
 from mappings.cmi.snapshot import Snapshot
 from mappings.definition import compile_definition, load_definition
-from mappings.generation.documents import generate_documents
-from mappings.generation.statements import generate_statements
+from mappings.definition.compiled import CompiledMapping
+from mappings.generation.documents import DocumentContent, generate_documents
+from mappings.generation.statements import Statement, generate_statements
 from tests.mappings.builders import NOON
 from tests.mappings.statement_builders import ANSWER, ENROLLMENT, SHIPPED, facts, reached
 
@@ -24,7 +26,7 @@ OF_SESSIONS = SHIPPED.replace(
     'course = "{lms.base}/courses/{course.id}"', 'course = "{lms.base}/{session.id}/{learner.name|nobody}/{course.id}"'
 )
 WITH_PERCENTS = SHIPPED.replace('course_id = "{course.id}"', 'course_id = "100 %, %b, %s and {course.id}"')
-WHO = [
+WHO: list[dict[str, Any]] = [
     {},
     {"learner_id": "u43", "learner_name": ""},
     {"session_id": OTHER, "attempt_number": 3},
@@ -37,7 +39,7 @@ WHO = [
 ]
 
 
-def output_for(mapping, who):
+def output_for(mapping: CompiledMapping, who: dict[str, Any]) -> tuple[tuple[Statement, ...], list[DocumentContent]]:
     """Return all that a mapping makes for these facts: statements with their problems, and documents."""
     attempt, session = (
         reached(Snapshot(score_raw=80, mode="normal", suspend_data="x")),
@@ -57,7 +59,7 @@ def output_for(mapping, who):
 
 
 @pytest.mark.parametrize("text", [SHIPPED, OF_LEARNERS, OF_SESSIONS, WITH_PERCENTS])
-def test_what_is_told_of_a_session_does_not_depend_on_who_was_told_of_before(text):
+def test_what_is_told_of_a_session_does_not_depend_on_who_was_told_of_before(text: str) -> None:
     document = load_definition(text, "test.toml")
     alone = [output_for(compile_definition(document, "test.toml"), who) for who in WHO]
     shared = compile_definition(document, "test.toml")
@@ -67,7 +69,7 @@ def test_what_is_told_of_a_session_does_not_depend_on_who_was_told_of_before(tex
         assert output_for(shared, WHO[other]) == alone[other]
 
 
-def test_an_iri_can_be_made_of_what_differs_from_learner_to_learner():
+def test_an_iri_can_be_made_of_what_differs_from_learner_to_learner() -> None:
     mapping = compile_definition(load_definition(OF_LEARNERS, "test.toml"), "test.toml")
     bodies = [output_for(mapping, {"learner_id": learner_id})[0][0].body for learner_id in ("u42", "u43")]
 
@@ -75,7 +77,7 @@ def test_an_iri_can_be_made_of_what_differs_from_learner_to_learner():
     assert ["/u43/" in bodies[0], "/u42/" in bodies[1]] == [False, False]
 
 
-def test_a_percent_sign_of_the_document_s_own_stays_what_it_is():
+def test_a_percent_sign_of_the_document_s_own_stays_what_it_is() -> None:
     mapping = compile_definition(load_definition(WITH_PERCENTS, "test.toml"), "test.toml")
 
     assert '"course_id":"100 %, %b, %s and 7"' in output_for(mapping, {})[0][0].body

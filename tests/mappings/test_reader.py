@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from mappings.cmi.parser import parse_cmi
-from mappings.cmi.snapshot import COLLECTIONS, EMPTY, Snapshot
-from mappings.cmi.tree import unflatten
+from mappings.cmi.snapshot import COLLECTIONS, EMPTY, CompletionStatus, LessonStatus, ScormVersion, Snapshot
+from mappings.cmi.tree import Tree, unflatten
 from tests.mappings.builders import delta, flatten, scorm_12, scorm_2004, spelled_out
 
 SCORM_12 = {
@@ -61,7 +64,7 @@ SCORM_2004 = {
 BOTH = [*SCORM_12.items(), *SCORM_2004.items()]
 
 
-def snapshot_of(tree, **options):
+def snapshot_of(tree: Tree, **options: Any) -> Snapshot:
     """Return what a tree that is sound says."""
     reading = parse_cmi(tree, **options)
     assert reading.warnings == ()
@@ -69,7 +72,7 @@ def snapshot_of(tree, **options):
 
 
 @pytest.mark.parametrize(("element", "case"), BOTH, ids=[f"{name}={case[0]}" for name, case in BOTH])
-def test_every_element_is_read_flat_and_nested(element, case):
+def test_every_element_is_read_flat_and_nested(element: str, case: tuple[str, str, str | float]) -> None:
     text, field, value = case
     nested, flat = snapshot_of(delta({element: text})), snapshot_of(unflatten({f"cmi.{element}": text}))
 
@@ -79,7 +82,7 @@ def test_every_element_is_read_flat_and_nested(element, case):
 
 
 @pytest.mark.parametrize(("elements", "version"), [(SCORM_12, "1.2"), (SCORM_2004, "2004")])
-def test_a_whole_snapshot_is_read_at_once(elements, version):
+def test_a_whole_snapshot_is_read_at_once(elements: dict[str, Any], version: ScormVersion) -> None:
     snapshot = snapshot_of(delta({name: text for name, (text, _, _) in elements.items()}))
 
     assert {field: getattr(snapshot, field) for _, field, _ in elements.values()} == {
@@ -88,22 +91,22 @@ def test_a_whole_snapshot_is_read_at_once(elements, version):
     assert snapshot.scorm_version == version
 
 
-def test_every_field_of_a_snapshot_can_be_read():
+def test_every_field_of_a_snapshot_can_be_read() -> None:
     read_here = {field for _, (_, field, _) in BOTH}
 
     assert set(Snapshot.__struct_fields__) - read_here == {"scorm_version", "nav_request", *COLLECTIONS}
 
 
 @pytest.mark.parametrize("build", [scorm_12, scorm_2004])
-def test_an_untouched_snapshot_says_the_same_flat_and_nested(build):
+def test_an_untouched_snapshot_says_the_same_flat_and_nested(build: Callable[[], Tree]) -> None:
     assert snapshot_of(unflatten(flatten(build()))) == snapshot_of(build())
 
 
-def test_an_untouched_scorm_12_snapshot_says_little():
+def test_an_untouched_scorm_12_snapshot_says_little() -> None:
     assert snapshot_of(scorm_12()) == Snapshot(
         scorm_version="1.2",
-        lesson_status="not attempted",
-        completion_status="not attempted",
+        lesson_status=LessonStatus.NOT_ATTEMPTED,
+        completion_status=CompletionStatus.NOT_ATTEMPTED,
         credit="credit",
         entry="ab-initio",
         mode="normal",
@@ -112,7 +115,7 @@ def test_an_untouched_scorm_12_snapshot_says_little():
     )
 
 
-def test_collections_keep_items_as_sent_and_leave_keywords_out():
+def test_collections_keep_items_as_sent_and_leave_keywords_out() -> None:
     tree = delta({"interactions": {"0": {"id": "Q1"}, "_count": "1", "_children": "id,type"}, "objectives": {}})
     snapshot = snapshot_of(tree)
 
@@ -120,7 +123,7 @@ def test_collections_keep_items_as_sent_and_leave_keywords_out():
     assert snapshot.objectives is None
 
 
-def test_collections_sent_as_lists_are_numbered():
+def test_collections_sent_as_lists_are_numbered() -> None:
     snapshot = snapshot_of(delta({"objectives": [{"id": "a"}, {"id": "b"}]}))
 
     assert snapshot.objectives == {"0": {"id": "a"}, "1": {"id": "b"}}
@@ -130,19 +133,19 @@ def test_collections_sent_as_lists_are_numbered():
 @pytest.mark.parametrize(
     "element", ["core.score", "core.exit", "core.score.raw", "suspend_data", "interactions", "core"]
 )
-def test_what_is_empty_is_not_set(element, empty):
+def test_what_is_empty_is_not_set(element: str, empty: str | dict[str, Any] | list[Any] | None) -> None:
     assert snapshot_of(delta({element: empty})) == EMPTY or snapshot_of(delta({element: empty})) == Snapshot(
         scorm_version="1.2"
     )
 
 
 @pytest.mark.parametrize("element", ["core.score.raw", "core.session_time", "core.lesson_status", "progress_measure"])
-def test_spaces_where_a_value_belongs_are_not_set(element):
+def test_spaces_where_a_value_belongs_are_not_set(element: str) -> None:
     assert snapshot_of(delta({element: "  "})).score_raw is None
 
 
 @pytest.mark.parametrize("tree", [{}, {"cmi": None}, {"cmi": []}, {"cmi": {}}, {"adl": 1}], ids=repr)
-def test_a_tree_without_cmi_data_says_nothing(tree):
+def test_a_tree_without_cmi_data_says_nothing(tree: Tree) -> None:
     assert snapshot_of(tree) == EMPTY
 
 
@@ -171,14 +174,14 @@ def test_a_tree_without_cmi_data_says_nothing(tree):
         (delta({"comments_from_lms": ""}), None),
     ],
 )
-def test_the_version_is_told_by_what_only_one_of_them_has(tree, version):
+def test_the_version_is_told_by_what_only_one_of_them_has(tree: Tree, version: ScormVersion) -> None:
     """Wire format 3.1. Elements that both have say nothing, and the session keeps its version."""
     assert parse_cmi(tree).snapshot.scorm_version == version
 
 
 @pytest.mark.parametrize("declared", ["1.2", "2004"])
 @pytest.mark.parametrize("build", [scorm_12, scorm_2004, dict])
-def test_a_declared_version_wins_over_the_looks(build, declared):
+def test_a_declared_version_wins_over_the_looks(build: Callable[[], Tree], declared: ScormVersion) -> None:
     assert snapshot_of(build(), declared=declared).scorm_version == declared
 
 
@@ -193,14 +196,16 @@ def test_a_declared_version_wins_over_the_looks(build, declared):
         ("failed", None, "failed"),
     ],
 )
-def test_scorm_12s_one_status_tells_completion_and_success(status, completion, success):
+def test_scorm_12s_one_status_tells_completion_and_success(
+    status: str, completion: str | None, success: str | None
+) -> None:
     """Passed implies completed; failed says nothing of completion (wire format 3.5)."""
     snapshot = snapshot_of(delta({"core.lesson_status": status}))
 
     assert (snapshot.completion_status, snapshot.success_status) == (completion, success)
 
 
-def test_a_completion_that_is_told_wins_over_the_one_that_follows():
+def test_a_completion_that_is_told_wins_over_the_one_that_follows() -> None:
     snapshot = snapshot_of(delta({"core.lesson_status": "passed", "completion_status": "incomplete"}))
 
     assert (snapshot.completion_status, snapshot.success_status) == ("incomplete", "passed")
@@ -226,7 +231,7 @@ def test_a_completion_that_is_told_wins_over_the_one_that_follows():
         ("core.lesson_mode", "Browse", "mode", "browse"),
     ],
 )
-def test_words_are_understood_in_every_spelling(element, spelling, field, word):
+def test_words_are_understood_in_every_spelling(element: str, spelling: str, field: str, word: str) -> None:
     assert getattr(snapshot_of(delta({element: spelling})), field) == word
 
 
@@ -258,7 +263,7 @@ def test_words_are_understood_in_every_spelling(element, spelling, field, word):
     ],
     ids=repr,
 )
-def test_scores_are_read_leniently(sent, raw):
+def test_scores_are_read_leniently(sent: float | str, raw: float) -> None:
     value = snapshot_of(delta({"core.score.raw": sent})).score_raw
 
     assert value == raw
@@ -274,7 +279,7 @@ def test_scores_are_read_leniently(sent, raw):
         ("completion_threshold", ["0", "1"]),
     ],
 )
-def test_the_bounds_of_a_measure_belong_to_it(element, bounds):
+def test_the_bounds_of_a_measure_belong_to_it(element: str, bounds: list[str]) -> None:
     field = element.replace(".", "_")
 
     assert [getattr(snapshot_of(delta({element: bound})), field) for bound in bounds] == [
@@ -293,11 +298,13 @@ def test_the_bounds_of_a_measure_belong_to_it(element, bounds):
         ("location", " spaced ", "location", " spaced "),
     ],
 )
-def test_json_numbers_and_booleans_are_text_where_text_belongs(element, sent, field, value):
+def test_json_numbers_and_booleans_are_text_where_text_belongs(
+    element: str, sent: float | str, field: str, value: str
+) -> None:
     assert getattr(snapshot_of(delta({element: sent})), field) == value
 
 
-def test_keywords_of_scorm_say_nothing():
+def test_keywords_of_scorm_say_nothing() -> None:
     assert snapshot_of(delta({"_version": "3.4", "core._children": "x", "core.score._children": "raw"})) == Snapshot(
         scorm_version="1.2"
     )
@@ -316,5 +323,5 @@ def test_keywords_of_scorm_say_nothing():
         (None, None),
     ],
 )
-def test_a_navigation_request_is_read(adl, request_):
+def test_a_navigation_request_is_read(adl: str | dict[str, Any] | None, request_: str | None) -> None:
     assert snapshot_of({"adl": adl}).nav_request == request_

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
 from mappings.cmi.merge import merge
 from mappings.cmi.parser import parse_cmi
 from mappings.cmi.render import LaunchValues, render
-from mappings.cmi.snapshot import EMPTY, CompletionStatus, LessonStatus, Snapshot, SuccessStatus
+from mappings.cmi.snapshot import EMPTY, CompletionStatus, LessonStatus, ScormVersion, Snapshot, SuccessStatus
 from tests.mappings.builders import delta, flatten, stored_items
 
-WHO = {"learner_id": "u42", "learner_name": "Doe, Jane", "entry": "resume", "total_time": 33_025}
+WHO: dict[str, Any] = {"learner_id": "u42", "learner_name": "Doe, Jane", "entry": "resume", "total_time": 33_025}
 
 SCORM_12 = {
     "core.lesson_status": "passed",
@@ -57,7 +59,7 @@ SCORM_2004 = {
 
 
 @pytest.mark.parametrize(("version", "elements"), [("1.2", SCORM_12), ("2004", SCORM_2004)])
-def test_a_player_is_given_back_every_element_as_text(version, elements):
+def test_a_player_is_given_back_every_element_as_text(version: ScormVersion, elements: dict[str, str]) -> None:
     snapshot = merge(EMPTY, parse_cmi(delta(elements)).snapshot)
     given = flatten(render(snapshot, version, LaunchValues(**WHO)))
 
@@ -65,14 +67,14 @@ def test_a_player_is_given_back_every_element_as_text(version, elements):
 
 
 @pytest.mark.parametrize(("version", "elements"), [("1.2", SCORM_12), ("2004", SCORM_2004)])
-def test_what_a_player_is_given_reads_as_what_was_known(version, elements):
+def test_what_a_player_is_given_reads_as_what_was_known(version: ScormVersion, elements: dict[str, str]) -> None:
     snapshot = merge(EMPTY, parse_cmi(delta(elements)).snapshot)
     again = merge(EMPTY, parse_cmi({"cmi": render(snapshot, version, LaunchValues(**WHO))}).snapshot)
 
     assert replace(again, entry=None, mode=None, credit=None) == snapshot
 
 
-def test_a_new_attempt_is_told_who_the_learner_is_and_little_else():
+def test_a_new_attempt_is_told_who_the_learner_is_and_little_else() -> None:
     who = WHO | {"entry": "ab-initio", "total_time": 0, "mode": None, "credit": None}
 
     assert render(EMPTY, "1.2", LaunchValues(**who)) == {
@@ -97,11 +99,11 @@ def test_a_new_attempt_is_told_who_the_learner_is_and_little_else():
 
 
 @pytest.mark.parametrize(("version", "time"), [("1.2", "0000:05:30.25"), ("2004", "PT5M30.25S")])
-def test_the_time_of_all_sessions_is_told_in_the_versions_own_format(version, time):
+def test_the_time_of_all_sessions_is_told_in_the_versions_own_format(version: ScormVersion, time: str) -> None:
     assert time in flatten(render(EMPTY, version, LaunchValues(**WHO))).values()
 
 
-def test_interactions_of_earlier_sessions_are_given_back_where_content_can_read_them():
+def test_interactions_of_earlier_sessions_are_given_back_where_content_can_read_them() -> None:
     """SCORM 2004 RTE 4.2.9: they last as long as the attempt. SCORM 1.2's can only be written."""
     item = {"id": "Q1", "learner_response": "a"}
     snapshot = Snapshot(scorm_version="2004", interactions=stored_items({"0": item}))
@@ -110,7 +112,7 @@ def test_interactions_of_earlier_sessions_are_given_back_where_content_can_read_
     assert "interactions" not in render(snapshot, "1.2", LaunchValues(**WHO))
 
 
-def test_the_last_sessions_exit_and_times_are_not_given_back():
+def test_the_last_sessions_exit_and_times_are_not_given_back() -> None:
     snapshot = Snapshot(exit="suspend", nav_request="suspendAll", session_time=5)
 
     assert render(snapshot, "2004", LaunchValues(**WHO)) == render(EMPTY, "2004", LaunchValues(**WHO))
@@ -128,5 +130,5 @@ def test_the_last_sessions_exit_and_times_are_not_given_back():
         (Snapshot(lesson_status=LessonStatus.BROWSED, completion_status=CompletionStatus.INCOMPLETE), "browsed"),
     ],
 )
-def test_an_attempt_begun_in_scorm_2004_is_told_in_scorm_12s_one_status(snapshot, status):
+def test_an_attempt_begun_in_scorm_2004_is_told_in_scorm_12s_one_status(snapshot: Snapshot, status: str) -> None:
     assert render(snapshot, "1.2", LaunchValues(**WHO))["core"]["lesson_status"] == status

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from mappings.attempt import AttemptState, SessionState
 from mappings.attempt.changes import Change, Trigger
 from mappings.attempt.enrollment import EnrollmentState
-from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.snapshot import CompletionStatus, Snapshot, SuccessStatus
 from mappings.definition.conditions import MAX_ANSWERS, compile_condition
 from mappings.generation.statements import generate_statements
 from tests.mappings.builders import NOON
@@ -38,7 +38,7 @@ ONCE = SHIPPED.replace(
 )
 
 
-def test_a_rule_of_once_an_enrollment_speaks_once_in_all_attempts():
+def test_a_rule_of_once_an_enrollment_speaks_once_in_all_attempts() -> None:
     assert ONCE != SHIPPED
     mapping, enrollment, rule_names = compiled(ONCE), EnrollmentState(), []
     for number, uid in enumerate((ATTEMPT, ENROLLMENT, OTHER), 1):
@@ -58,7 +58,7 @@ def test_a_rule_of_once_an_enrollment_speaks_once_in_all_attempts():
     assert enrollment == EnrollmentState(("completed",))
 
 
-def test_of_items_each_is_told_once_an_enrollment():
+def test_of_items_each_is_told_once_an_enrollment() -> None:
     text = SHIPPED.replace('when = "objective.passed"', 'when = "objective.passed"\n#').replace(
         'result = ["success", "score"]\nonce = "attempt"', 'result = ["success", "score"]\nonce = "enrollment"'
     )
@@ -78,8 +78,12 @@ def test_of_items_each_is_told_once_an_enrollment():
         ("browse", None, False),
     ],
 )
-def test_the_shipped_rules_tell_no_completion_success_or_score_of_what_does_not_count(mode, credit, speaks):
-    snapshot = Snapshot(completion_status="completed", success_status="passed", score_scaled=0.9)
+def test_the_shipped_rules_tell_no_completion_success_or_score_of_what_does_not_count(
+    mode: str | None, credit: str | None, *, speaks: bool
+) -> None:
+    snapshot = Snapshot(
+        completion_status=CompletionStatus.COMPLETED, success_status=SuccessStatus.PASSED, score_scaled=0.9
+    )
     triggers = [
         "objective.scored", "objective.completed", "objective.passed", "objective.failed", "score.changed",
         "completion.completed", "success.passed", "success.failed", "session.terminated",
@@ -105,7 +109,7 @@ def test_the_shipped_rules_tell_no_completion_success_or_score_of_what_does_not_
         assert bodies["terminated-without-credit"]["result"] == {"duration": "PT5M30.25S"}
 
 
-def test_a_condition_of_few_answers_is_worked_out_once_for_each_and_remembers_a_bounded_number():
+def test_a_condition_of_few_answers_is_worked_out_once_for_each_and_remembers_a_bounded_number() -> None:
     condition = compile_condition('session.mode == "normal" && !enrollment.passed')
 
     for number in range(MAX_ANSWERS * 2):
@@ -129,11 +133,11 @@ def test_a_condition_of_few_answers_is_worked_out_once_for_each_and_remembers_a_
         ("true", False),
     ],
 )
-def test_only_a_condition_that_asks_for_words_alone_has_few_answers(text, is_settled):
+def test_only_a_condition_that_asks_for_words_alone_has_few_answers(text: str, *, is_settled: bool) -> None:
     assert compile_condition(text).is_settled == is_settled
 
 
-def test_a_condition_can_ask_for_attributes():
+def test_a_condition_can_ask_for_attributes() -> None:
     text = SHIPPED.replace(
         'when = "attempt.started"\n', 'when = "attempt.started"\nif = "learner.attributes.department == \'Sales\'"\n'
     )
@@ -143,7 +147,7 @@ def test_a_condition_can_ask_for_attributes():
     assert len(tell("attempt.started", mapping=mapping, learner_attributes='{"department":"Sales"}')) == 1
 
 
-def test_statements_of_a_session_are_told_with_the_facts_of_now():
+def test_statements_of_a_session_are_told_with_the_facts_of_now() -> None:
     text = changed("category = []", 'category = []\nextensions = {"x:d" = "{learner.attributes.d}"}')
     mapping = compiled(text)
     values = []
@@ -161,13 +165,13 @@ def test_statements_of_a_session_are_told_with_the_facts_of_now():
     assert values == ["1", "2"]
 
 
-def test_the_smallest_document_tells_the_attempts_number():
+def test_the_smallest_document_tells_the_attempts_number() -> None:
     (statement,) = tell("completion.completed", mapping=compiled(DOCUMENTS["minimal"]), attempt_number=3)
 
     assert statement["context"]["extensions"] == {"https://lms.example.org/xapi/extensions/attempt": 3}
 
 
-def test_a_session_that_goes_on_after_its_end_was_told_is_another_one_to_rules_and_statements():
+def test_a_session_that_goes_on_after_its_end_was_told_is_another_one_to_rules_and_statements() -> None:
     mapping = compiled(DOCUMENTS["cmi5"])
     attempt, session, statements = AttemptState(), SessionState(), []
     for changes in (

@@ -11,13 +11,19 @@ from hypothesis import strategies as st
 
 from mappings.cmi.parser import parse_cmi
 from mappings.cmi.scores import Score, score, score_warning
-from mappings.cmi.snapshot import Snapshot
+from mappings.cmi.snapshot import ScormVersion, Snapshot
 from tests.mappings.builders import scorm_12, scorm_2004
 
 proven = settings(deadline=None, max_examples=150, derandomize=True, database=None)
 
 
-def of(version, raw=None, low=None, high=None, scaled=None):
+def of(
+    version: ScormVersion | None,
+    raw: float | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    scaled: float | None = None,
+) -> Snapshot:
     """Return a snapshot with a score."""
     return Snapshot(scorm_version=version, score_raw=raw, score_min=low, score_max=high, score_scaled=scaled)
 
@@ -42,7 +48,9 @@ def of(version, raw=None, low=None, high=None, scaled=None):
         (85, 100, 100, Score(scaled=0.85, raw=85)),
     ],
 )
-def test_a_scorm_12_score_is_scaled_by_its_range_or_by_a_hundred(raw, low, high, expected):
+def test_a_scorm_12_score_is_scaled_by_its_range_or_by_a_hundred(
+    raw: float, low: int | None, high: int | None, expected: Score
+) -> None:
     """Wire format 3.3. An impossible range is no range."""
     assert score(of("1.2", raw, low, high)) == expected
 
@@ -64,12 +72,14 @@ def test_a_scorm_12_score_is_scaled_by_its_range_or_by_a_hundred(raw, low, high,
         (11, 0, 10, 0.5, Score(scaled=0.5)),
     ],
 )
-def test_a_scorm_2004_score_is_scaled_as_given_or_by_its_range(raw, low, high, scaled, expected):
+def test_a_scorm_2004_score_is_scaled_as_given_or_by_its_range(
+    raw: int | None, low: int | None, high: int | None, scaled: float | None, expected: Score
+) -> None:
     assert score(of("2004", raw, low, high, scaled)) == expected
 
 
 @pytest.mark.parametrize("snapshot", [of("1.2"), of("1.2", high=100), of("2004", low=0, high=10), of(None, low=0)])
-def test_a_range_alone_is_no_score(snapshot):
+def test_a_range_alone_is_no_score(snapshot: Snapshot) -> None:
     """Players send SCORM 1.2's `max` as 100 though the content never set it (wire format 1.2.5)."""
     assert score(snapshot) is None
     assert score_warning(snapshot) is None
@@ -87,10 +97,11 @@ def test_a_range_alone_is_no_score(snapshot):
         (of("2004", -1, 0), "cmi.score.raw", "must be at least 0; the score is left out"),
     ],
 )
-def test_a_score_out_of_range_is_left_out_and_told(snapshot, element, message):
+def test_a_score_out_of_range_is_left_out_and_told(snapshot: Snapshot, element: str, message: str) -> None:
     warning = score_warning(snapshot)
 
     assert score(snapshot) is None
+    assert warning is not None
     assert (warning.code, warning.element, warning.message) == ("score-out-of-range", element, message)
     assert warning.value == str(snapshot.score_raw)
 
@@ -102,31 +113,34 @@ def test_a_score_out_of_range_is_left_out_and_told(snapshot, element, message):
         (of("2004", 8, 10, 0.5), "cmi.score.max", "must be above cmi.score.min, which is 10; the range is left out"),
     ],
 )
-def test_an_impossible_range_is_left_out_and_told(snapshot, element, message):
+def test_an_impossible_range_is_left_out_and_told(snapshot: Snapshot, element: str, message: str) -> None:
     warning = score_warning(snapshot)
 
+    assert warning is not None
     assert (warning.code, warning.element) == ("score-range", element)
     assert warning.message.startswith(message)
 
 
-def test_a_score_that_is_left_out_beside_its_range_is_told_too():
+def test_a_score_that_is_left_out_beside_its_range_is_told_too() -> None:
     snapshot = of("1.2", 150, 50, 40)
+    warning = score_warning(snapshot)
 
     assert score(snapshot) is None
-    assert "score" in score_warning(snapshot).message.rpartition(";")[2]
+    assert warning is not None
+    assert "score" in warning.message.rpartition(";")[2]
 
 
 @pytest.mark.parametrize("snapshot", [of("1.2", 85), of("1.2", 0, 0, 100), of("2004", 85), of("2004", 5, 0, 10, 0.5)])
-def test_a_sound_score_finds_nothing(snapshot):
+def test_a_sound_score_finds_nothing(snapshot: Snapshot) -> None:
     assert score_warning(snapshot) is None
 
 
-def test_a_default_maximum_from_a_player_is_no_score():
+def test_a_default_maximum_from_a_player_is_no_score() -> None:
     assert score(parse_cmi(scorm_12()).snapshot) is None
     assert score(parse_cmi(scorm_2004()).snapshot) is None
 
 
-def test_a_score_as_json_holds_nothing_that_is_not_known():
+def test_a_score_as_json_holds_nothing_that_is_not_known() -> None:
     assert msgspec.json.encode(score(of("1.2", 85))) == b'{"scaled":0.85,"raw":85}'
 
 
@@ -136,7 +150,7 @@ _SCALED = st.none() | st.floats(-1, 1) | st.sampled_from([-1, 0, 1])
 
 @given(st.builds(of, st.sampled_from([None, "1.2", "2004"]), _REAL, _REAL, _REAL, _SCALED))
 @proven
-def test_every_score_obeys_xapis_rules(snapshot):
+def test_every_score_obeys_xapis_rules(snapshot: Snapshot) -> None:
     """Scaled in -1..1, min < max, raw within both, all of them finite numbers, and not a range alone."""
     value = score(snapshot)
     if value is None:
@@ -153,16 +167,17 @@ def test_every_score_obeys_xapis_rules(snapshot):
 
 
 @pytest.mark.parametrize("raw", [-1e308, 0, 1e308])
-def test_a_range_too_wide_to_subtract_gives_a_finite_share(raw):
+def test_a_range_too_wide_to_subtract_gives_a_finite_share(raw: float) -> None:
     """Both bounds are numbers that SCORM 2004 allows; their difference is no number that JSON has."""
     value = score(of("2004", raw, -1e308, 1e308))
 
+    assert value is not None
     assert value.scaled is None or value.scaled == {-1e308: 0, 0: 0.5, 1e308: 1}[raw]
 
 
 @given(st.builds(of, st.sampled_from([None, "1.2", "2004"]), _REAL, _REAL, _REAL, _SCALED))
 @proven
-def test_a_raw_score_that_is_not_told_is_warned_of(snapshot):
+def test_a_raw_score_that_is_not_told_is_warned_of(snapshot: Snapshot) -> None:
     value = score(snapshot)
 
     if snapshot.score_raw is not None and (value is None or value.raw is None):
@@ -171,13 +186,17 @@ def test_a_raw_score_that_is_not_told_is_warned_of(snapshot):
 
 @given(st.sampled_from(["1.2", "2004"]), st.integers(0, 1000), st.integers(0, 1000))
 @proven
-def test_more_points_never_scale_to_less(version, first, other):
-    low, high = (score(of(version, points / 10, 0, 100)).scaled for points in sorted((first, other)))
+def test_more_points_never_scale_to_less(version: ScormVersion, first: int, other: int) -> None:
+    low, high = (score(of(version, points / 10, 0, 100)) for points in sorted((first, other)))
 
-    assert low <= high
+    assert low is not None
+    assert high is not None
+    assert low.scaled is not None
+    assert high.scaled is not None
+    assert low.scaled <= high.scaled
 
 
-def test_a_score_is_written_as_it_was_told_whatever_equal_one_came_before():
+def test_a_score_is_written_as_it_was_told_whatever_equal_one_came_before() -> None:
     """1 and 1.0 are equal, and a score that was told before is remembered."""
     for raw in (1, 1.0, 1, 1.0):
         assert repr(score(of("2004", raw))) == repr(Score(raw=raw))

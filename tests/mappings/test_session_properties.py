@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.generation.statements import generate_statements
+from mappings.definition.compiled import CompiledMapping
+from mappings.generation.statements import Statement, generate_statements
 from tests.mappings.builders import NOON, Play, delta, scorm_12
 from tests.mappings.statement_builders import DOCUMENTS, compiled, facts, judged
 
@@ -17,7 +20,7 @@ _SCORES = st.sampled_from(["", "0", "50", "85,5", "101", "-1", "1e308", "NaN"])
 _STATUSES = st.sampled_from(["", "passed", "failed", "completed", "incomplete", "unknown", "Passed", "nonsense"])
 
 
-def some(**parts):
+def some(**parts: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     """Return items of which each part may be missing."""
     return st.fixed_dictionaries({}, optional=parts)
 
@@ -44,7 +47,7 @@ _OBJECTIVES = some(
 _COMMENTS = some(comment=st.sampled_from(["", " ", "Dull"]), location=st.just("p1"), timestamp=st.just("then"))
 
 
-def some_of(items):
+def some_of(items: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, dict[str, Any]]]:
     """Return a collection of few items."""
     return st.dictionaries(st.sampled_from(["0", "1", "2"]), items, max_size=3)
 
@@ -64,10 +67,14 @@ _TREES = some(
 _COMMITS = st.tuples(_TREES, st.sampled_from([None, None, True]), st.booleans(), st.none() | st.integers(1, 4))
 SESSIONS = st.lists(st.lists(_COMMITS, max_size=5), min_size=1, max_size=3)
 
+SentCommit = tuple[dict[str, Any], bool | None, bool, int | None]
+"""Elements by dotted name, whether the commit is the last one, whether it is settled, and its number."""
 
-def statements_of(sessions, mapping, *, full=False):
+
+def statements_of(sessions: list[list[SentCommit]], mapping: CompiledMapping, *, full: bool = False) -> list[Statement]:
     """Return the statements of an attempt, from its journal."""
-    play, statements = Play(policy=mapping.definition.status), []
+    play = Play(policy=mapping.definition.status)
+    statements: list[Statement] = []
     for count, session in enumerate(sessions):
         who = facts(session_id=f"22222222-2222-4222-8222-00000000000{count}", activity_id="unit 5")
         for tree, terminated, settled, sequence in session:
@@ -90,7 +97,9 @@ def statements_of(sessions, mapping, *, full=False):
 @given(sessions=SESSIONS, full=st.booleans())
 @proven
 @pytest.mark.slow
-def test_everything_told_is_valid_and_has_an_id_of_its_own(name, sessions, full):
+def test_everything_told_is_valid_and_has_an_id_of_its_own(
+    name: str, sessions: list[list[SentCommit]], *, full: bool
+) -> None:
     generated = statements_of(sessions, compiled(DOCUMENTS[name]), full=full)
     statements = [judged(statement.body) for statement in generated]
 
@@ -102,7 +111,7 @@ def test_everything_told_is_valid_and_has_an_id_of_its_own(name, sessions, full)
 @given(SESSIONS)
 @proven
 @pytest.mark.slow
-def test_the_same_journal_gives_the_same_bytes(sessions):
+def test_the_same_journal_gives_the_same_bytes(sessions: list[list[SentCommit]]) -> None:
     first, again = (statements_of(sessions, compiled()) for _ in range(2))
 
     assert [statement.body for statement in first] == [statement.body for statement in again]
@@ -111,7 +120,7 @@ def test_the_same_journal_gives_the_same_bytes(sessions):
 @given(SESSIONS, st.sampled_from(["objective-completed", "objective-passed", "objective-failed", "completed"]))
 @proven
 @pytest.mark.slow
-def test_what_is_told_once_an_attempt_is_told_once_of_each_object(sessions, rule):
+def test_what_is_told_once_an_attempt_is_told_once_of_each_object(sessions: list[list[SentCommit]], rule: str) -> None:
     objects = [
         judged(statement.body)["object"]["id"]
         for statement in statements_of(sessions, compiled())
@@ -124,7 +133,7 @@ def test_what_is_told_once_an_attempt_is_told_once_of_each_object(sessions, rule
 @given(SESSIONS)
 @proven
 @pytest.mark.slow
-def test_no_objective_fails_after_it_passed(sessions):
+def test_no_objective_fails_after_it_passed(sessions: list[list[SentCommit]]) -> None:
     passed = set()
     for statement in statements_of(sessions, compiled()):
         objective = judged(statement.body)["object"]["id"]
@@ -133,9 +142,9 @@ def test_no_objective_fails_after_it_passed(sessions):
             passed.add(objective)
 
 
-def rules(text, *statuses, key="core.lesson_status"):
+def rules(text: str, *statuses: str, key: str = "core.lesson_status") -> list[str]:
     """Return the rules that spoke of statuses which came one after the other."""
-    sessions = [[(dict.fromkeys([key], status), None, True, None) for status in statuses]]
+    sessions: list[list[SentCommit]] = [[({key: status}, None, True, None) for status in statuses]]
     return [statement.rule for statement in statements_of(sessions, compiled(text))]
 
 
@@ -143,16 +152,16 @@ FAILED_COMPLETES = DOCUMENTS["scorm-profile"].replace("failed_completes = false"
 
 
 @pytest.mark.slow
-def test_failed_completes_where_the_document_says_so():
+def test_failed_completes_where_the_document_says_so() -> None:
     assert rules(FAILED_COMPLETES, "failed") == ["initialized", "completed", "failed"]
     assert rules(DOCUMENTS["scorm-profile"], "failed") == ["initialized", "failed"]
 
 
 @pytest.mark.slow
-def test_an_attempt_that_failed_and_passed_is_completed_once():
+def test_an_attempt_that_failed_and_passed_is_completed_once() -> None:
     assert rules(FAILED_COMPLETES, "failed", "incomplete", "passed") == ["initialized", "completed", "failed", "passed"]
 
 
 @pytest.mark.slow
-def test_failed_completes_speaks_of_scorm_12_only():
+def test_failed_completes_speaks_of_scorm_12_only() -> None:
     assert rules(FAILED_COMPLETES, "failed", key="success_status") == ["initialized", "failed"]

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from mappings.attempt import AttemptState, SessionState
 from mappings.attempt.changes import Change, Trigger, ending_change
-from mappings.cmi.snapshot import Snapshot
+from mappings.attempt.state import Ending
+from mappings.cmi.snapshot import ScormVersion, Snapshot
+from mappings.cmi.tree import Tree
 from mappings.definition import DefinitionError
-from mappings.generation.statements import generate_statements
+from mappings.definition.compiled import CompiledMapping
+from mappings.generation.statements import Statement, generate_statements
 from tests.mappings.builders import DAY, MINUTE, NOON, Play, delta, scorm_12
 from tests.mappings.statement_builders import ENROLLMENT, SHIPPED, TOLD, change_of, compiled, facts, judged, tell
 
@@ -22,11 +25,11 @@ proven = settings(deadline=None, max_examples=80, derandomize=True, database=Non
 class Teller:
     """A play whose changes are told, as the service tells them."""
 
-    def __init__(self, play=None, mapping=None, **changes):
+    def __init__(self, play: Play | None = None, mapping: CompiledMapping | None = None, **changes: Any) -> None:
         self.play, self.mapping, self.context = play or Play(), mapping or compiled(), facts(**changes)
-        self.statements = []
+        self.statements: list[Statement] = []
 
-    def send(self, tree, **options):
+    def send(self, tree: Tree, **options: Any) -> list[str]:
         """Fold a commit and return the rules that spoke."""
         done = self.play.send(tree, **options)
         generated = generate_statements(self.mapping, self.context, done.attempt, done.session, done.changes, done.at)
@@ -34,12 +37,12 @@ class Teller:
         self.statements += generated.statements
         return [statement.rule for statement in generated.statements]
 
-    def next_session(self):
+    def next_session(self) -> Teller:
         """Return a teller of the attempt's next session."""
         return Teller(self.play.next_session(), self.mapping, session_id=ENROLLMENT)
 
 
-def with_rule(name, when, once, result):
+def with_rule(name: str, when: str, once: str, result: str) -> CompiledMapping:
     """Return the shipped document with one more rule at its end."""
     rule = f"""
 [[rules]]
@@ -53,7 +56,7 @@ result = {result}
     return compiled(SHIPPED + rule)
 
 
-def test_no_changes_make_no_statements_and_leave_the_states_alone():
+def test_no_changes_make_no_statements_and_leave_the_states_alone() -> None:
     attempt, session = AttemptState(), SessionState()
     generated = generate_statements(compiled(), facts(), attempt, session, (), NOON)
 
@@ -62,7 +65,7 @@ def test_no_changes_make_no_statements_and_leave_the_states_alone():
     assert generated.session is session
 
 
-def test_statements_come_in_the_order_of_the_changes_with_positions_from_one():
+def test_statements_come_in_the_order_of_the_changes_with_positions_from_one() -> None:
     generated = generate_statements(
         compiled(), facts(), AttemptState(), SessionState(), [change_of(trigger) for trigger in TOLD], NOON
     )
@@ -78,7 +81,7 @@ def test_statements_come_in_the_order_of_the_changes_with_positions_from_one():
     assert (generated.attempt.statements, generated.attempt.timestamp) == (17, NOON)
 
 
-def test_a_rule_of_once_an_attempt_speaks_once():
+def test_a_rule_of_once_an_attempt_speaks_once() -> None:
     teller = Teller()
     teller.send(delta({"core.lesson_status": "passed", "core.exit": "suspend"}), terminated=True)
     again = generate_statements(
@@ -93,7 +96,7 @@ def test_a_rule_of_once_an_attempt_speaks_once():
     assert again.statements == ()
 
 
-def test_a_rule_of_once_a_session_speaks_in_each_session_once():
+def test_a_rule_of_once_a_session_speaks_in_each_session_once() -> None:
     first = Teller()
     assert first.send(delta({"core.exit": "suspend"}), terminated=True) == ["initialized", "suspended"]
     second = first.next_session()
@@ -106,7 +109,7 @@ def test_a_rule_of_once_a_session_speaks_in_each_session_once():
     assert len({statement.id for statement in first.statements + second.statements}) == 4
 
 
-def test_a_rule_of_every_change_speaks_at_each_with_an_id_of_its_own():
+def test_a_rule_of_every_change_speaks_at_each_with_an_id_of_its_own() -> None:
     teller = Teller()
     for raw in ("40", "85", "40"):
         teller.send(delta({"core.score.raw": raw}), at=NOON + int(raw) * MINUTE)
@@ -116,7 +119,7 @@ def test_a_rule_of_every_change_speaks_at_each_with_an_id_of_its_own():
     assert len({statement.id for statement in scored}) == 3
 
 
-def test_making_statements_again_from_the_same_journal_gives_the_same_statements():
+def test_making_statements_again_from_the_same_journal_gives_the_same_statements() -> None:
     """What a replay does, and a process that was killed before it could answer."""
     commits = [
         ({"core.lesson_status": "incomplete"}, {}),
@@ -131,7 +134,7 @@ def test_making_statements_again_from_the_same_journal_gives_the_same_statements
     assert first.statements == again.statements
 
 
-def test_two_rules_of_one_trigger_both_speak_in_the_documents_order():
+def test_two_rules_of_one_trigger_both_speak_in_the_documents_order() -> None:
     mapping = with_rule("graded", "score.changed", "session", '["score", "completion"]')
     teller = Teller(mapping=mapping)
 
@@ -139,7 +142,7 @@ def test_two_rules_of_one_trigger_both_speak_in_the_documents_order():
     assert teller.send(delta({"core.score.raw": "90"})) == ["scored"]
 
 
-def test_a_change_without_a_rule_is_not_told():
+def test_a_change_without_a_rule_is_not_told() -> None:
     head, *rules = SHIPPED.split("[[rules]]")
     mapping = compiled(head + "[[rules]]" + next(rule for rule in rules if 'name = "completed"' in rule))
     teller = Teller(mapping=mapping)
@@ -147,14 +150,14 @@ def test_a_change_without_a_rule_is_not_told():
     assert teller.send(delta({"core.lesson_status": "passed", "core.score.raw": "85"})) == ["completed"]
 
 
-def test_a_duplicate_is_told_nothing_of():
+def test_a_duplicate_is_told_nothing_of() -> None:
     teller = Teller()
     teller.send(delta({"core.score.raw": "85"}))
 
     assert teller.send(delta({"core.score.raw": "85"})) == []
 
 
-def test_statements_are_never_dated_before_the_attempts_last_one():
+def test_statements_are_never_dated_before_the_attempts_last_one() -> None:
     teller = Teller()
     teller.send(delta({"core.score.raw": "40"}))
     teller.send(delta({"core.score.raw": "85"}), committed_at=NOON - DAY)
@@ -171,7 +174,7 @@ def test_statements_are_never_dated_before_the_attempts_last_one():
         ("tag:{learner.id},{registration}", f"tag:u42,{'3' * 8}-3333-4333-8333-{'3' * 12}"),
     ],
 )
-def test_an_activitys_iri_can_be_made_of_any_place_that_is_an_id(template, expected):
+def test_an_activitys_iri_can_be_made_of_any_place_that_is_an_id(template: str, expected: str) -> None:
     """The SCORM Profile's own is `<course>/<sco>`."""
     mapping = compiled(SHIPPED.replace('"{course.base}/{activity.id}"', f'"{template}"'))
     (statement,) = tell("attempt.started", mapping=mapping)
@@ -179,13 +182,13 @@ def test_an_activitys_iri_can_be_made_of_any_place_that_is_an_id(template, expec
     assert statement["object"]["id"] == expected
 
 
-def test_an_activitys_iri_falls_back_where_a_name_is_empty():
+def test_an_activitys_iri_falls_back_where_a_name_is_empty() -> None:
     mapping = compiled(SHIPPED.replace('"{course.base}/{activity.id}"', '"{lms.base}/{activity.name|unnamed}"'))
 
     assert tell("attempt.started", mapping=mapping, activity_name="")[0]["object"]["id"].endswith("/unnamed")
 
 
-def test_what_becomes_part_of_an_iri_is_encoded_wherever_it_stands():
+def test_what_becomes_part_of_an_iri_is_encoded_wherever_it_stands() -> None:
     text = SHIPPED.replace('home_page = "{lms.home_page}"', 'home_page = "{lms.base}/{lms.name}"')
     mapping = compiled(text.replace('"{lms.base}/xapi/extensions/scorm"', '"{lms.base}/{lms.name}/scorm"'))
     (statement,) = tell("attempt.started", mapping=mapping)
@@ -203,14 +206,14 @@ def test_what_becomes_part_of_an_iri_is_encoded_wherever_it_stands():
         ("{course.iri}/a", "{activity.iri}/c"),
     ],
 )
-def test_a_document_whose_iris_go_in_circles_is_refused(activity, course):
+def test_a_document_whose_iris_go_in_circles_is_refused(activity: str, course: str) -> None:
     """Filled with nothing they would be no IRIs, and every statement refused by every LRS."""
     text = SHIPPED.replace('activity = "{lms.base}/activities/{activity.id}"', f'activity = "{activity}"')
     with pytest.raises(DefinitionError, match=r"iris\."):
         compiled(text.replace('course = "{lms.base}/courses/{course.id}"', f'course = "{course}"'))
 
 
-def test_names_and_words_of_a_document_may_hold_anything_json_can():
+def test_names_and_words_of_a_document_may_hold_anything_json_can() -> None:
     text = SHIPPED.replace('{ en-US = "completed" }', '{ en-US = "said \\"done\\" \\\\ 😀", de = "abgeschlossen" }')
     mapping = compiled(text.replace('name = "{learner.name}"', 'name = "{learner.name} \\"{lms.name}\\""'))
     (statement,) = tell("completion.completed", mapping=mapping)
@@ -219,7 +222,7 @@ def test_names_and_words_of_a_document_may_hold_anything_json_can():
     assert statement["actor"]["name"] == 'Doe, Jane "Example LMS"'
 
 
-def test_a_fallback_stands_where_a_name_is_empty():
+def test_a_fallback_stands_where_a_name_is_empty() -> None:
     mapping = compiled(SHIPPED.replace('name = "{learner.name}"', 'name = "{learner.name|somebody}"'))
 
     assert tell("attempt.started", mapping=mapping, learner_name="")[0]["actor"]["name"] == "somebody"
@@ -254,7 +257,9 @@ _COMMITS = st.fixed_dictionaries(
     st.sampled_from(["1.2", "2004", None]),
 )
 @settings(proven, max_examples=100)
-def test_whatever_is_committed_no_lrs_refuses_what_leaves(commits, declared):
+def test_whatever_is_committed_no_lrs_refuses_what_leaves(
+    commits: list[tuple[dict[str, Any], bool | None, int | None, int]], declared: ScormVersion | None
+) -> None:
     teller = Teller(activity_id="unit 5")
     for changes, terminated, sequence, moved in commits:
         teller.send(
@@ -273,7 +278,7 @@ def test_whatever_is_committed_no_lrs_refuses_what_leaves(commits, declared):
     assert [statement.position for statement in teller.statements] == list(range(1, len(ids) + 1))
 
 
-def test_a_whole_session_of_a_player_is_told_as_the_scorm_profile_asks():
+def test_a_whole_session_of_a_player_is_told_as_the_scorm_profile_asks() -> None:
     teller = Teller()
     teller.send(scorm_12({"core.lesson_status": "incomplete"}), full=True)
     teller.send(scorm_12({"core.lesson_status": "incomplete", "core.score.raw": "40"}), full=True)
@@ -292,13 +297,13 @@ def test_a_whole_session_of_a_player_is_told_as_the_scorm_profile_asks():
 
 
 @pytest.mark.parametrize("spent", [0, 1, 99, 360_000])
-def test_the_duration_is_the_sessions_and_not_the_attempts(spent):
+def test_the_duration_is_the_sessions_and_not_the_attempts(spent: int) -> None:
     generated = generate_statements(
         compiled(),
         facts(),
         AttemptState(snapshot=Snapshot(), total_time=10**6),
         SessionState(time_spent=spent, time_known=True),
-        [ending_change("terminated", SessionState(time_spent=spent, time_known=True))],
+        [ending_change(Ending.TERMINATED, SessionState(time_spent=spent, time_known=True))],
         NOON,
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import tincan
 
+from mappings.attempt.changes import Trigger
 from mappings.cmi.snapshot import CompletionStatus, Snapshot, SuccessStatus
 from mappings.cmi.times import read_time
 from mappings.generation.results import PROGRESS
@@ -114,7 +115,7 @@ NOT_ABOUT_THE_SCO = {"interaction", "objective", "comment", "course"}
 ABOUT_THE_SCO = [trigger for trigger in TOLD if trigger.split(".")[0] not in NOT_ABOUT_THE_SCO]
 
 
-def golden(verb, occurrence, result):
+def golden(verb: str, occurrence: str, result: dict[str, Any] | None) -> dict[str, Any]:
     """Return a statement in full."""
     result_part = {} if result is None else {"result": result}
     return {
@@ -128,20 +129,20 @@ def golden(verb, occurrence, result):
 
 
 @pytest.mark.parametrize("trigger", GOLDEN)
-def test_each_change_makes_the_statement_of_the_scorm_profile(trigger):
+def test_each_change_makes_the_statement_of_the_scorm_profile(trigger: str) -> None:
     (statement,) = tell(trigger, known=KNOWN, spent=33_025)
 
     assert statement == golden(*GOLDEN[trigger])
 
 
-def test_a_failure_makes_the_statement_of_the_scorm_profile():
+def test_a_failure_makes_the_statement_of_the_scorm_profile() -> None:
     snapshot = Snapshot(scorm_version="1.2", success_status=SuccessStatus.FAILED, score_raw=40)
     (statement,) = tell("success.failed", known=snapshot)
 
     assert statement == golden("failed", "attempt", {"success": False, "score": {"scaled": 0.4, "raw": 40}})
 
 
-def test_a_completed_course_makes_a_statement_about_the_course():
+def test_a_completed_course_makes_a_statement_about_the_course() -> None:
     (statement,) = tell("course.completed", known=KNOWN)
     course = CONTEXT["contextActivities"]["grouping"][0]
 
@@ -151,7 +152,7 @@ def test_a_completed_course_makes_a_statement_about_the_course():
     }
 
 
-def test_every_trigger_has_its_golden_statement():
+def test_every_trigger_has_its_golden_statement() -> None:
     assert {*GOLDEN, "success.failed"} == set(ABOUT_THE_SCO)
 
 
@@ -171,28 +172,28 @@ def test_every_trigger_has_its_golden_statement():
         (Snapshot(score_max=100), {"duration": "PT0S"}),
     ],
 )
-def test_a_result_holds_what_is_known_and_nothing_else(snapshot, result):
+def test_a_result_holds_what_is_known_and_nothing_else(snapshot: Snapshot, result: dict[str, Any]) -> None:
     (statement,) = tell("session.terminated", known=snapshot)
 
     assert statement["result"] == result
 
 
 @pytest.mark.parametrize("trigger", ["score.changed", "progress.changed", "completion.completed"])
-def test_a_result_of_which_nothing_is_known_is_left_out(trigger):
+def test_a_result_of_which_nothing_is_known_is_left_out(trigger: str) -> None:
     (statement,) = tell(trigger)
 
     assert "result" not in statement
 
 
 @pytest.mark.parametrize(("measure", "per_cent"), [(0, 0), (0.29, 29), (0.57, 57), (0.999, 99), (1, 100)])
-def test_progress_is_told_in_whole_per_cent_and_never_rounded_up(measure, per_cent):
+def test_progress_is_told_in_whole_per_cent_and_never_rounded_up(measure: float, per_cent: int) -> None:
     (statement,) = tell("progress.changed", known=Snapshot(progress_measure=measure))
 
     assert statement["result"] == {"score": {"scaled": measure}, "extensions": {PROGRESS: per_cent}}
 
 
 @pytest.mark.parametrize("trigger", ABOUT_THE_SCO)
-def test_tincan_reads_back_what_was_meant(trigger):
+def test_tincan_reads_back_what_was_meant(trigger: Trigger) -> None:
     (sent,) = tell(trigger, known=KNOWN, spent=33_025)
     body = next(line for line in everything().splitlines() if sent["id"] in line)
     statement = tincan.Statement.from_json(body)
@@ -220,7 +221,7 @@ def test_tincan_reads_back_what_was_meant(trigger):
         assert result.duration == spent
 
 
-def test_statement_ids_are_uuid5_and_never_change():
+def test_statement_ids_are_uuid5_and_never_change() -> None:
     """Written down: another way of making ids would tell the past of every attempt twice."""
     (statement,) = tell("completion.completed")
 
@@ -228,23 +229,20 @@ def test_statement_ids_are_uuid5_and_never_change():
     assert uuid.UUID(statement["id"]).version == 5
 
 
-def test_statement_ids_differ_by_lms_attempt_rule_and_occurrence():
-    ids = [
-        tell(trigger, **changes)[0]["id"]
-        for trigger in TOLD
-        for changes in ({}, {"lms": "lms-2"}, {"attempt_id": ENROLLMENT}, {"session_id": ENROLLMENT})
-    ]
+def test_statement_ids_differ_by_lms_attempt_rule_and_occurrence() -> None:
+    others: list[dict[str, Any]] = [{}, {"lms": "lms-2"}, {"attempt_id": ENROLLMENT}, {"session_id": ENROLLMENT}]
+    ids = [tell(trigger, **changes)[0]["id"] for trigger in TOLD for changes in others]
 
     # only resumed, suspended, terminated and abandoned count by session
     assert len(set(ids)) == len(TOLD) * 3 + 4
 
 
 @pytest.mark.parametrize("change", [{"learner_name": "X"}, {"activity_name": ""}, {"home_page": "https://x.org"}])
-def test_statement_ids_do_not_change_with_names(change):
+def test_statement_ids_do_not_change_with_names(change: dict[str, Any]) -> None:
     assert tell("completion.completed", **change)[0]["id"] == tell("completion.completed")[0]["id"]
 
 
-def test_compiling_again_gives_the_same_bytes():
+def test_compiling_again_gives_the_same_bytes() -> None:
     before = everything()
     compiled.cache_clear()
 
@@ -252,9 +250,11 @@ def test_compiling_again_gives_the_same_bytes():
 
 
 @pytest.mark.parametrize("flags", list(itertools.product([True, False], repeat=4)), ids=str)
-def test_names_that_the_lms_did_not_tell_are_left_out(flags):
+def test_names_that_the_lms_did_not_tell_are_left_out(flags: tuple[bool, bool, bool, bool]) -> None:
     names = {"learner_name": "Doe", "activity_name": "Fire", "course_name": "Safety", "activity_type": "urn:x:quiz"}
-    given = {key: value if tell_it else "" for (key, value), tell_it in zip(names.items(), flags, strict=True)}
+    given: dict[str, Any] = {
+        key: value if tell_it else "" for (key, value), tell_it in zip(names.items(), flags, strict=True)
+    }
     (statement,) = tell("attempt.started", **given)
     sco, course = statement["object"]["definition"], statement["context"]["contextActivities"]["grouping"][0]
 
@@ -264,7 +264,7 @@ def test_names_that_the_lms_did_not_tell_are_left_out(flags):
     assert sco["type"] == (given["activity_type"] or "http://adlnet.gov/expapi/activities/lesson")
 
 
-def test_an_lms_without_courses_gives_its_activities_as_courses():
+def test_an_lms_without_courses_gives_its_activities_as_courses() -> None:
     (statement,) = tell("attempt.started", course_id="", course_name="")
     course = statement["context"]["contextActivities"]["grouping"][0]
 
@@ -276,7 +276,7 @@ def test_an_lms_without_courses_gives_its_activities_as_courses():
 @pytest.mark.parametrize(
     "home_page", ["https://lms.example.org", "https://lms.example.org/", "https://lms.example.org//"]
 )
-def test_the_home_page_is_told_as_registered_and_joined_without_its_slash(home_page):
+def test_the_home_page_is_told_as_registered_and_joined_without_its_slash(home_page: str) -> None:
     (statement,) = tell("attempt.started", home_page=home_page)
 
     assert statement["actor"]["account"]["homePage"] == home_page
@@ -284,7 +284,7 @@ def test_the_home_page_is_told_as_registered_and_joined_without_its_slash(home_p
 
 
 @pytest.mark.parametrize("own_id", ODD_IDS, ids=ascii)
-def test_any_id_becomes_an_iri_and_is_told_as_it_is_too(own_id):
+def test_any_id_becomes_an_iri_and_is_told_as_it_is_too(own_id: str) -> None:
     (statement,) = tell("attempt.started", activity_id=own_id, course_id=own_id, learner_id=own_id)
     part = encoded(own_id)
     course, attempt = statement["context"]["contextActivities"]["grouping"]
@@ -306,7 +306,7 @@ def test_any_id_becomes_an_iri_and_is_told_as_it_is_too(own_id):
         ("urn:uuid:44444444-4444-4444-8444-444444444444", "?"),
     ],
 )
-def test_an_activity_id_that_is_an_iri_is_taken_as_it_is(iri, joint):
+def test_an_activity_id_that_is_an_iri_is_taken_as_it_is(iri: str, joint: str) -> None:
     (statement,) = tell("attempt.started", activity_id=iri, course_id=iri)
     course, attempt = statement["context"]["contextActivities"]["grouping"]
 
@@ -317,7 +317,7 @@ def test_an_activity_id_that_is_an_iri_is_taken_as_it_is(iri, joint):
 @pytest.mark.parametrize(
     "own_id", ['https://"x/y', 'https://"x"/y', "https://{x/y", "https://<b>/x", "https://a b/x", "tag:"]
 )
-def test_an_id_that_only_looks_like_an_iri_is_encoded(own_id):
+def test_an_id_that_only_looks_like_an_iri_is_encoded(own_id: str) -> None:
     """Nothing an LRS would refuse ever leaves."""
     (statement,) = tell("attempt.started", activity_id=own_id)
 
@@ -325,14 +325,14 @@ def test_an_id_that_only_looks_like_an_iri_is_encoded(own_id):
 
 
 @pytest.mark.parametrize("name", [own_id for own_id in ODD_IDS if own_id.strip()], ids=ascii)
-def test_any_name_is_told_as_it_is(name):
+def test_any_name_is_told_as_it_is(name: str) -> None:
     (statement,) = tell("attempt.started", learner_name=name, activity_name=name, course_name=name)
 
     assert statement["actor"]["name"] == name
     assert statement["object"]["definition"]["name"] == {"en-US": name}
 
 
-def test_a_statement_is_dated_to_the_millisecond():
+def test_a_statement_is_dated_to_the_millisecond() -> None:
     (statement,) = tell("attempt.started", at=NOON + 7)
 
     assert statement["timestamp"] == "2026-01-31T12:00:00.007Z"

@@ -25,7 +25,7 @@ times = st.integers(0, MAX_TIME)
         ("8760:00:00.00", 365 * 24 * 360_000),
     ],
 )
-def test_a_scorm_12_timespan_is_read_to_the_hundredth(text, centiseconds):
+def test_a_scorm_12_timespan_is_read_to_the_hundredth(text: str, centiseconds: int) -> None:
     """`CMITimespan`, wire format 3.2."""
     assert read_time(text) == centiseconds
 
@@ -43,7 +43,7 @@ def test_a_scorm_12_timespan_is_read_to_the_hundredth(text, centiseconds):
         ("P0Y0M0DT0H0M1.01S", 101),
     ],
 )
-def test_a_scorm_2004_duration_is_read_to_the_hundredth(text, centiseconds):
+def test_a_scorm_2004_duration_is_read_to_the_hundredth(text: str, centiseconds: int) -> None:
     assert read_time(text) == centiseconds
 
 
@@ -65,7 +65,7 @@ def test_a_scorm_2004_duration_is_read_to_the_hundredth(text, centiseconds):
         (" 00:00:12 \n", 1_200),
     ],
 )
-def test_timespans_beyond_the_standard_are_understood(text, centiseconds):
+def test_timespans_beyond_the_standard_are_understood(text: str, centiseconds: int) -> None:
     """`.5` is half a second: Moodle reads it as five hundredths, ten times too little."""
     assert read_time(text) == centiseconds
 
@@ -96,7 +96,7 @@ def test_timespans_beyond_the_standard_are_understood(text, centiseconds):
         ("P1M1D", 31 * 24 * 360_000),
     ],
 )
-def test_durations_beyond_the_standard_are_understood(text, centiseconds):
+def test_durations_beyond_the_standard_are_understood(text: str, centiseconds: int) -> None:
     """A year counts 365 days and a month 30."""
     assert read_time(text) == centiseconds
 
@@ -142,7 +142,7 @@ def test_durations_beyond_the_standard_are_understood(text, centiseconds):
         "PT1\u017f",
     ],
 )
-def test_what_is_no_time_is_refused(text):
+def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(CmiTimeError, match="neither HHHH"):
         read_time(text)
 
@@ -151,18 +151,18 @@ def test_what_is_no_time_is_refused(text):
     "text",
     ["9999:99:99.99", "8784:00:00.01", "99999999:00:00", "P1Y2D", "P2Y", "P999999999999Y", "PT999999999999H"],
 )
-def test_a_time_longer_than_a_year_is_a_placeholder_and_refused(text):
+def test_a_time_longer_than_a_year_is_a_placeholder_and_refused(text: str) -> None:
     """`9999:99:99.99` is content's word for «unlimited»."""
     with pytest.raises(CmiTimeError, match="longer than a year"):
         read_time(text)
 
 
-def test_the_longest_time_is_a_leap_year():
+def test_the_longest_time_is_a_leap_year() -> None:
     assert read_time("8784:00:00.00") == read_time("P366D") == MAX_TIME
 
 
 @pytest.mark.parametrize("text", ["9" * 5_000 + ":00:00", "PT" + "9" * 5_000 + "S", "PT0." + "1" * 5_000 + "S"])
-def test_numbers_of_thousands_of_digits_are_refused_and_not_multiplied(text):
+def test_numbers_of_thousands_of_digits_are_refused_and_not_multiplied(text: str) -> None:
     with pytest.raises(CmiTimeError):
         read_time(text)
 
@@ -184,7 +184,9 @@ def test_numbers_of_thousands_of_digits_are_refused_and_not_multiplied(text):
         (36 * 360_000, "PT36H"),
     ],
 )
-def test_a_duration_is_written_with_hours_minutes_seconds_and_two_decimals_at_most(centiseconds, text):
+def test_a_duration_is_written_with_hours_minutes_seconds_and_two_decimals_at_most(
+    centiseconds: int, text: str
+) -> None:
     """Never days or weeks: LRSs compare durations as text, and clients differ in what a day is."""
     assert duration(centiseconds) == text
 
@@ -199,25 +201,25 @@ def test_a_duration_is_written_with_hours_minutes_seconds_and_two_decimals_at_mo
         (MAX_TIME, "8784:00:00.00"),
     ],
 )
-def test_a_timespan_is_written_in_full(centiseconds, text):
+def test_a_timespan_is_written_in_full(centiseconds: int, text: str) -> None:
     assert timespan(centiseconds) == text
 
 
 @given(times)
 @proven
-def test_a_written_duration_reads_back(centiseconds):
+def test_a_written_duration_reads_back(centiseconds: int) -> None:
     assert read_time(duration(centiseconds)) == centiseconds
 
 
 @given(times)
 @proven
-def test_a_written_timespan_reads_back(centiseconds):
+def test_a_written_timespan_reads_back(centiseconds: int) -> None:
     assert read_time(timespan(centiseconds)) == centiseconds
 
 
 @given(times)
 @proven
-def test_reading_and_writing_settles_at_once(centiseconds):
+def test_reading_and_writing_settles_at_once(centiseconds: int) -> None:
     once = duration(read_time(timespan(centiseconds)))
 
     assert duration(read_time(once)) == once
@@ -225,7 +227,7 @@ def test_reading_and_writing_settles_at_once(centiseconds):
 
 @given(times)
 @proven
-def test_isodate_reads_a_written_duration_alike(centiseconds):
+def test_isodate_reads_a_written_duration_alike(centiseconds: int) -> None:
     assert isodate.parse_duration(duration(centiseconds)) == timedelta(milliseconds=10 * centiseconds)
 
 
@@ -239,7 +241,7 @@ _PARTS = st.tuples(
 
 @given(_PARTS)
 @proven
-def test_durations_without_years_and_months_mean_what_isodate_says(parts):
+def test_durations_without_years_and_months_mean_what_isodate_says(parts: tuple[str | None, ...]) -> None:
     days, *clock = parts
     text = "P" + (days or "") + ("T" + "".join(filter(None, clock)) if any(clock) else "")
     if text == "P":
@@ -250,7 +252,7 @@ def test_durations_without_years_and_months_mean_what_isodate_says(parts):
 
 @given(st.text(max_size=30) | st.text("PTYMWDHS0123456789.:,", max_size=30))
 @proven
-def test_any_text_is_read_within_bounds_or_refused(text):
+def test_any_text_is_read_within_bounds_or_refused(text: str) -> None:
     try:
         centiseconds = read_time(text)
     except CmiTimeError:

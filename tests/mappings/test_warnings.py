@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -11,14 +13,14 @@ from mappings.cmi import names, parser
 from mappings.cmi.names import KEYWORDS
 from mappings.cmi.parser import parse_cmi
 from mappings.cmi.spelling import distance, nearest
-from mappings.cmi.tree import MAX_ITEMS, unflatten
+from mappings.cmi.tree import MAX_ITEMS, Tree, unflatten
 from mappings.cmi.warnings import MAX_NAME_LENGTH, MAX_WARNINGS, WarningCode
-from tests.mappings.builders import DAY, NOON, SECOND, Play, delta, numbered, scorm_12, scorm_2004
+from tests.mappings.builders import DAY, NOON, SECOND, Build, Play, delta, numbered, scorm_12, scorm_2004
 
 proven = settings(deadline=None, max_examples=200, derandomize=True, database=None)
 
 
-def warnings_of(tree):
+def warnings_of(tree: Tree) -> list[tuple[str, str]]:
     """Return element and code of each warning that a commit gets, in their order."""
     return [(warning.element, warning.code.value) for warning in Play().send(tree).warnings]
 
@@ -41,7 +43,7 @@ def warnings_of(tree):
         ("x" * 100_000, "was not read"),
     ],
 )
-def test_an_element_that_scorm_does_not_have_is_warned_of_with_the_one_that_was_meant(element, meant):
+def test_an_element_that_scorm_does_not_have_is_warned_of_with_the_one_that_was_meant(element: str, meant: str) -> None:
     for tree in (delta({element: "x"}), unflatten({f"cmi.{element}": "x"})):
         (warning,) = parse_cmi(tree).warnings
         assert (warning.code, warning.element) == (
@@ -62,14 +64,14 @@ def test_an_element_that_scorm_does_not_have_is_warned_of_with_the_one_that_was_
         ("student_response", "cmi.interactions.n (SCORM 1.2)"),
     ],
 )
-def test_an_element_outside_its_group_is_warned_of_with_its_group(element, where):
+def test_an_element_outside_its_group_is_warned_of_with_its_group(element: str, where: str) -> None:
     (warning,) = parse_cmi(delta({element: "x"})).warnings
 
     assert (warning.code, warning.element) == ("misplaced-element", f"cmi.{element}")
     assert warning.message == f"belongs in the group {where} and was not read here"
 
 
-def test_a_name_that_lacks_its_beginning_is_warned_of():
+def test_a_name_that_lacks_its_beginning_is_warned_of() -> None:
     tree = unflatten(
         {"cmi.core.exit": "suspend", "core.lesson_status": "passed", "adl.nav.reqest": "continue", "foo": "1"}
     )
@@ -82,7 +84,7 @@ def test_a_name_that_lacks_its_beginning_is_warned_of():
 
 
 @pytest.mark.parametrize("value", ["", None, {}, []], ids=repr)
-def test_what_is_empty_is_never_warned_of(value):
+def test_what_is_empty_is_never_warned_of(value: str | dict[str, Any] | list[Any] | None) -> None:
     assert (
         warnings_of(
             delta({"nonsense": value, "core.nonsense": value, "interactions.0": {"id": "q", "nonsense": value}})
@@ -91,8 +93,8 @@ def test_what_is_empty_is_never_warned_of(value):
     )
 
 
-def test_every_element_that_is_read_is_known_to_scorm():
-    def check(group):
+def test_every_element_that_is_read_is_known_to_scorm() -> None:
+    def check(group: parser._NameGroup) -> None:
         assert {*group.elements, *group.groups} <= names.names(group.path.removesuffix("."))
         for below in group.groups.values():
             check(below)
@@ -109,7 +111,7 @@ ITEM = {
 
 
 @pytest.mark.parametrize("group", [group for group in names._ALL if group.startswith("cmi")])
-def test_nothing_that_scorm_or_aicc_has_is_called_unknown(group):
+def test_nothing_that_scorm_or_aicc_has_is_called_unknown(group: str) -> None:
     values = {"type": "choice", "status": "passed", "result": "correct", "latency": "PT1S", "exit": "suspend"}
     flat = {
         f"{group}.{name}".replace(".n", ".0"): values.get(name, "0")
@@ -122,7 +124,7 @@ def test_nothing_that_scorm_or_aicc_has_is_called_unknown(group):
 
 
 @pytest.mark.parametrize("build", [scorm_12, scorm_2004])
-def test_a_whole_snapshot_of_a_player_is_not_warned_of(build):
+def test_a_whole_snapshot_of_a_player_is_not_warned_of(build: Build) -> None:
     assert (
         warnings_of(build({"_version": "1.0", "core._children": "x"} if build is scorm_12 else {"_version": "1.0"}))
         == []
@@ -155,7 +157,9 @@ def test_a_whole_snapshot_of_a_player_is_not_warned_of(build):
         ({"id": "q", "learner_response": 5, "timestamp": "2026-01-01T00:00:00", "description": ""}, []),
     ],
 )
-def test_an_interaction_that_cannot_be_used_is_warned_of(item, problems):
+def test_an_interaction_that_cannot_be_used_is_warned_of(
+    item: str | dict[str, Any], problems: list[tuple[str, str]]
+) -> None:
     expected = [(f"cmi.interactions.0.{name}".removesuffix("."), code) for name, code in problems]
 
     assert warnings_of(delta({"interactions": {"0": item}})) == expected
@@ -178,7 +182,7 @@ def test_an_interaction_that_cannot_be_used_is_warned_of(item, problems):
         ({"id": "o", "status": "", "score": {"raw": "", "min": "", "max": "100"}}, []),
     ],
 )
-def test_an_objective_that_cannot_be_used_is_warned_of(item, problems):
+def test_an_objective_that_cannot_be_used_is_warned_of(item: dict[str, Any], problems: list[tuple[str, str]]) -> None:
     tree = delta({"objectives": {"0": item}, "core.lesson_location": "1"})
 
     assert warnings_of(tree) == [(f"cmi.objectives.0.{name}", code) for name, code in problems]
@@ -186,7 +190,7 @@ def test_an_objective_that_cannot_be_used_is_warned_of(item, problems):
 
 @pytest.mark.parametrize("name", ["interactions", "objectives", "comments_from_learner", "comments_from_lms"])
 @pytest.mark.parametrize("index", ["-1", "first", "1.5", "", "٣", str(MAX_ITEMS), "9" * 5_000])
-def test_an_index_that_is_none_is_warned_of(name, index):
+def test_an_index_that_is_none_is_warned_of(name: str, index: str) -> None:
     item = {"comment": "x"} if name.startswith("comments") else {"id": "q"}
     (warning,) = Play().send(delta({name: {index: item, "_count": "1", "0": item}})).warnings
 
@@ -194,7 +198,7 @@ def test_an_index_that_is_none_is_warned_of(name, index):
     assert warning.element.startswith(f"cmi.{name}.{index}"[:100])
 
 
-def test_an_item_that_is_repeated_by_every_snapshot_is_warned_of_once():
+def test_an_item_that_is_repeated_by_every_snapshot_is_warned_of_once() -> None:
     play, items = Play(), numbered({"learner_response": "a"}, {"id": "q", "latency": "soon"})
     for place in range(3):
         codes = {
@@ -204,7 +208,7 @@ def test_an_item_that_is_repeated_by_every_snapshot_is_warned_of_once():
         assert codes == ({"missing-id", "bad-time"} if place == 0 else set())
 
 
-def test_elements_that_are_set_one_by_one_may_have_their_id_last():
+def test_elements_that_are_set_one_by_one_may_have_their_id_last() -> None:
     play = Play()
     for element in ("type", "learner_response", "result", "id"):
         answer = play.send(
@@ -221,7 +225,7 @@ def test_elements_that_are_set_one_by_one_may_have_their_id_last():
     ]
 
 
-def test_an_objective_without_an_id_is_told_at_the_end_of_one_by_one():
+def test_an_objective_without_an_id_is_told_at_the_end_of_one_by_one() -> None:
     play = Play()
     assert play.send(delta({"objectives.0.status": "passed"}), settled=False).warnings == ()
 
@@ -229,7 +233,7 @@ def test_an_objective_without_an_id_is_told_at_the_end_of_one_by_one():
     assert (warning.element, warning.code.value) == ("cmi.objectives.0.id", "missing-id")
 
 
-def test_an_answer_has_no_more_warnings_than_it_may_and_says_that_there_are_more():
+def test_an_answer_has_no_more_warnings_than_it_may_and_says_that_there_are_more() -> None:
     many = {f"nonsense{place}": "x" for place in range(10_000)}
     items = {str(place): {"latency": "soon", "result": "x"} for place in range(MAX_ITEMS)}
     for tree in (delta(many), delta({"interactions": items}), delta({"interactions": {"0": {"id": "q"} | many}})):
@@ -238,20 +242,20 @@ def test_an_answer_has_no_more_warnings_than_it_may_and_says_that_there_are_more
         assert WarningCode.MORE_WARNINGS not in [warning.code for warning in warnings[:-1]], tree
 
 
-def test_a_comment_of_scorm_12_loses_its_nul_characters():
+def test_a_comment_of_scorm_12_loses_its_nul_characters() -> None:
     reading = parse_cmi(delta({"comments": "a\0b"}))
 
     assert (reading.snapshot.comments, [warning.code.value for warning in reading.warnings]) == ("ab", ["nul-removed"])
 
 
-def test_suspend_data_keeps_every_character():
+def test_suspend_data_keeps_every_character() -> None:
     assert parse_cmi(delta({"suspend_data": "a\0b"})).snapshot.suspend_data == "a\0b"
 
 
 @pytest.mark.parametrize(
     "number", ["1,234", "1,234.5", "1.234,5", "1,234,567", "1.234.567", "1 234", "1'234", "12\u00a0345,6", "-1,000"]
 )
-def test_a_thousands_separator_is_warned_of_and_the_number_left_out(number):
+def test_a_thousands_separator_is_warned_of_and_the_number_left_out(number: str) -> None:
     reading = parse_cmi(delta({"core.score.raw": number}))
 
     assert [warning.code.value for warning in reading.warnings] == ["thousands-separator"]
@@ -261,7 +265,7 @@ def test_a_thousands_separator_is_warned_of_and_the_number_left_out(number):
 @pytest.mark.parametrize(
     ("number", "value"), [("85,5", 85.5), ("0,125", 0.125), ("1.234", 1.234), ("1234", 1234), ("1234,567", 1234.567)]
 )
-def test_a_decimal_comma_is_read(number, value):
+def test_a_decimal_comma_is_read(number: str, value: float) -> None:
     reading = parse_cmi(delta({"core.score.raw": number}))
 
     assert (reading.snapshot.score_raw, reading.warnings) == (value, ())
@@ -270,7 +274,7 @@ def test_a_decimal_comma_is_read(number, value):
 @pytest.mark.parametrize(
     ("sequences", "codes"), [((1, 5, 3), ["sequence-went-back"]), ((1, 2, 2), ["sequence-repeated"]), ((1, 2, 3), [])]
 )
-def test_a_count_that_falls_back_is_warned_of(sequences, codes):
+def test_a_count_that_falls_back_is_warned_of(sequences: tuple[int, int, int], codes: list[str]) -> None:
     play = Play()
     for number in sequences[:-1]:
         assert play.send(delta({"core.lesson_location": f"p{number}"}), sequence=number).warnings == ()
@@ -280,7 +284,7 @@ def test_a_count_that_falls_back_is_warned_of(sequences, codes):
     assert all((warning.element, warning.value) == ("sequence", str(sequences[-1])) for warning in warnings)
 
 
-def _whole_distance(first, second):
+def _whole_distance(first: str, second: str) -> int:
     """Work the same distance out without a limit."""
     rows = [[*range(len(second) + 1)]]
     for row, letter in enumerate(first, 1):
@@ -297,7 +301,7 @@ def _whole_distance(first, second):
 @given(st.text("abc", max_size=7), st.text("abc", max_size=7), st.integers(0, 3))
 @example("raw", "rwa", 1)
 @proven
-def test_a_bounded_distance_is_the_whole_one_within_its_bound(first, second, limit):
+def test_a_bounded_distance_is_the_whole_one_within_its_bound(first: str, second: str, limit: int) -> None:
     assert distance(first, second, limit) == min(_whole_distance(first, second), limit + 1)
 
 
@@ -306,14 +310,14 @@ def test_a_bounded_distance_is_the_whole_one_within_its_bound(first, second, lim
     st.data(),
 )
 @proven
-def test_one_letter_that_is_wrong_never_hides_what_was_meant(name, data):
+def test_one_letter_that_is_wrong_never_hides_what_was_meant(name: str, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(name) - 1))
     wrong = data.draw(st.sampled_from([name[:place] + name[place + 1 :], name[:place] + "~" + name[place:]]))
 
     assert nearest(wrong, [name]) == name
 
 
-def test_keywords_are_known_everywhere():
+def test_keywords_are_known_everywhere() -> None:
     assert all(names.names(group) >= KEYWORDS for group in names._ALL)
 
 
@@ -327,7 +331,7 @@ def test_keywords_are_known_everywhere():
         (NOON - DAY, NOON - DAY, []),
     ],
 )
-def test_a_time_before_the_launch_is_warned_of(launched_at, committed_at, codes):
+def test_a_time_before_the_launch_is_warned_of(launched_at: int, committed_at: int, codes: list[str]) -> None:
     play = Play(session=SessionState(number=1, launched_at=launched_at))
     warnings = play.send(delta({"core.lesson_location": "1"}), at=NOON + SECOND, committed_at=committed_at).warnings
 
@@ -336,7 +340,7 @@ def test_a_time_before_the_launch_is_warned_of(launched_at, committed_at, codes)
 
 @pytest.mark.parametrize("group", ["interactions", "objectives", "comments_from_learner"])
 @pytest.mark.parametrize("name", ["core", "suspend_data", "nav", "interactions", "score", "exit", "n", "cmi"])
-def test_an_item_may_hold_the_name_of_any_element_and_is_warned_of(group, name):
+def test_an_item_may_hold_the_name_of_any_element_and_is_warned_of(group: str, name: str) -> None:
     play = Play()
     done = play.send(delta({group: numbered({"id": "Q", name: "x"})}))
 

@@ -12,7 +12,7 @@ from tests.mappings.document_builders import NAMES, OTHER, PARTS_12, PARTS_2004,
 from tests.mappings.statement_builders import ATTEMPT, SHIPPED, compiled
 
 
-def test_each_part_of_scorm_12_is_told_where_the_profile_has_it():
+def test_each_part_of_scorm_12_is_told_where_the_profile_has_it() -> None:
     attempt = after(scorm_12(PARTS_12 | {"core.session_time": "00:10:00.5"}))
 
     assert bodies(attempt, attempts=[(ATTEMPT, 2)]) == {
@@ -40,7 +40,7 @@ def test_each_part_of_scorm_12_is_told_where_the_profile_has_it():
     }
 
 
-def test_each_part_of_scorm_2004_is_told_where_the_profile_has_it():
+def test_each_part_of_scorm_2004_is_told_where_the_profile_has_it() -> None:
     attempt = after(scorm_2004(PARTS_2004 | {"session_time": "PT10M"}))
     preferences = {"audio_level": 0.5, "language": "de-CH", "delivery_speed": 1, "audio_captioning": -1}
 
@@ -65,7 +65,7 @@ def test_each_part_of_scorm_2004_is_told_where_the_profile_has_it():
     }
 
 
-def test_every_part_belongs_to_a_resource_and_is_told_by_the_scorm_profile():
+def test_every_part_belongs_to_a_resource_and_is_told_by_the_scorm_profile() -> None:
     assert frozenset().union(*PARTS_OF.values()) == set(DOCUMENT_PARTS)
     assert {part for document in compiled().definition.documents for part in document.content} == set(DOCUMENT_PARTS)
 
@@ -87,7 +87,7 @@ def test_every_part_belongs_to_a_resource_and_is_told_by_the_scorm_profile():
         (Snapshot(comments_from_lms={"0": {"timestamp": "soon"}}), "attempt-state", "comments_from_lms"),
     ],
 )
-def test_what_the_shape_has_no_room_for_is_left_out(snapshot, name, part):
+def test_what_the_shape_has_no_room_for_is_left_out(snapshot: Snapshot, name: str, part: str) -> None:
     assert part not in bodies(snapshot)[name]
 
 
@@ -106,27 +106,27 @@ def test_what_the_shape_has_no_room_for_is_left_out(snapshot, name, part):
         Snapshot(suspend_data=""),
     ],
 )
-def test_a_document_that_would_say_nothing_is_none(snapshot):
+def test_a_document_that_would_say_nothing_is_none(snapshot: Snapshot) -> None:
     assert set(bodies(snapshot)) == {"attempt-state", "agent-profile"}
 
 
-def test_of_preferences_those_are_told_that_fit():
+def test_of_preferences_those_are_told_that_fit() -> None:
     snapshot = Snapshot(audio_level=-1, language="xx_YY", delivery_speed=2, audio_captioning=0)
 
     assert bodies(snapshot)["agent-profile"]["preferences"] == {"delivery_speed": 2, "audio_captioning": 0}
 
 
 @pytest.mark.parametrize("language", ["de", "gsw", "de-CH", "zho-CHN", "sr-RS-Latn"])
-def test_a_language_that_the_profile_knows_is_told(language):
+def test_a_language_that_the_profile_knows_is_told(language: str) -> None:
     assert bodies(Snapshot(language=language))["attempt-state"]["preferences"] == {"language": language}
 
 
 @pytest.mark.parametrize(("mastery", "scaled"), [(0, 0), (80, 0.8), (57.5, 0.575), (100, 1)])
-def test_a_mastery_score_is_per_cent(mastery, scaled):
+def test_a_mastery_score_is_per_cent(mastery: float, scaled: float) -> None:
     assert bodies(Snapshot(mastery_score=mastery))["activity-profile"] == {"scaled_passing_score": scaled}
 
 
-def test_a_scaled_passing_score_wins_over_a_mastery_score():
+def test_a_scaled_passing_score_wins_over_a_mastery_score() -> None:
     snapshot = Snapshot(scaled_passing_score=0, mastery_score=80)
 
     assert bodies(snapshot)["activity-profile"] == {"scaled_passing_score": 0}
@@ -136,13 +136,13 @@ def test_a_scaled_passing_score_wins_over_a_mastery_score():
     ("time", "seconds"),
     [("00:30:00", 1800), ("PT1H", 3600), ("PT0.25S", 0.25), ("00:00:01.5", 1.5), ("P1D", 86400)],
 )
-def test_a_time_limit_is_in_seconds(time, seconds):
+def test_a_time_limit_is_in_seconds(time: str, seconds: float) -> None:
     (limit,) = bodies(Snapshot(max_time_allowed=time))["activity-profile"].values()
 
     assert (limit, type(limit)) == (seconds, type(seconds))
 
 
-def test_the_lms_s_comments_are_a_text_in_scorm_12_and_a_list_in_scorm_2004():
+def test_the_lms_s_comments_are_a_text_in_scorm_12_and_a_list_in_scorm_2004() -> None:
     of_12 = after(delta({"comments_from_lms": "One text"}), declared="1.2")
     of_2004 = after(delta({"comments_from_lms": [{"comment": "First"}, {"comment": "Second", "location": "p2"}]}))
 
@@ -153,7 +153,7 @@ def test_the_lms_s_comments_are_a_text_in_scorm_12_and_a_list_in_scorm_2004():
     ]
 
 
-def test_the_lms_s_comments_are_in_the_order_of_their_numbers():
+def test_the_lms_s_comments_are_in_the_order_of_their_numbers() -> None:
     sent = {str(number): {"comment": f"c{number}"} for number in (10, 2, 0, 11, 1)}
     comments = bodies(after(delta({"comments_from_lms": sent})))["attempt-state"]["comments_from_lms"]
 
@@ -161,7 +161,7 @@ def test_the_lms_s_comments_are_in_the_order_of_their_numbers():
 
 
 @pytest.mark.parametrize("timestamp", ["yesterday", "2026-01-31", "2026-01-31T12:00:00", "2026-02-30T12:00:00Z", ""])
-def test_a_comment_with_a_time_that_is_none_is_told_without_it(timestamp):
+def test_a_comment_with_a_time_that_is_none_is_told_without_it(timestamp: str) -> None:
     sent = {"0": {"comment": "Look", "timestamp": timestamp}}
 
     assert bodies(after(delta({"comments_from_lms": sent})))["attempt-state"]["comments_from_lms"] == [
@@ -169,24 +169,24 @@ def test_a_comment_with_a_time_that_is_none_is_told_without_it(timestamp):
     ]
 
 
-def test_a_comment_that_is_no_text_says_nothing():
+def test_a_comment_that_is_no_text_says_nothing() -> None:
     sent = {"0": {"comment": {"x": "y"}, "location": ["p1"]}, "1": {"comment": 7}}
 
     assert bodies(after(delta({"comments_from_lms": sent})))["attempt-state"]["comments_from_lms"] == [{"comment": "7"}]
 
 
-def test_a_learner_whose_name_is_not_known_has_none():
+def test_a_learner_whose_name_is_not_known_has_none() -> None:
     assert bodies(Snapshot(), learner_name="")["agent-profile"] == {"learner_id": "u42"}
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "😀 名前", "\u2028", '{"a":1}', " ", "s" * 64_000])
-def test_suspend_data_is_a_text_as_the_content_wrote_it(text):
+def test_suspend_data_is_a_text_as_the_content_wrote_it(text: str) -> None:
     document = contents(AttemptState(snapshot=Snapshot(suspend_data=text)))["adl-suspend-data"]
 
     assert (document.content_type, document.content.decode()) == ("text/plain", text)
 
 
-def test_the_attempts_are_told_in_the_order_given():
+def test_the_attempts_are_told_in_the_order_given() -> None:
     attempts = [(OTHER, 1), (ATTEMPT, 2)]
 
     assert bodies(Snapshot(), attempts=attempts)["activity-state"] == {
@@ -195,7 +195,7 @@ def test_the_attempts_are_told_in_the_order_given():
     assert "activity-state" not in bodies(Snapshot(), attempts=())
 
 
-def test_an_attempt_is_told_by_its_number_where_the_mapping_says_so():
+def test_an_attempt_is_told_by_its_number_where_the_mapping_says_so() -> None:
     text = SHIPPED.replace('"{activity.iri}{attempt.query}"', '"{activity.iri}/attempts/{attempt.number}"')
 
     assert bodies(Snapshot(), mapping=compiled(text), attempts=[(OTHER, 1), (ATTEMPT, 2)])["activity-state"] == {
@@ -228,7 +228,7 @@ def test_an_attempt_is_told_by_its_number_where_the_mapping_says_so():
         (PARTS_12, set()),
     ],
 )
-def test_what_a_commit_says_changes_only_the_documents_that_tell_it(elements, names):
+def test_what_a_commit_says_changes_only_the_documents_that_tell_it(elements: dict[str, str], names: set[str]) -> None:
     play = Play()
     before = bodies(play.send(delta(PARTS_12)).attempt, attempts=[(ATTEMPT, 2)])
     now = bodies(play.send(delta(elements), at=NOON + 1).attempt, attempts=[(ATTEMPT, 2)])
@@ -237,7 +237,7 @@ def test_what_a_commit_says_changes_only_the_documents_that_tell_it(elements, na
     assert {name for name in NAMES if before[name] != now[name]} == names
 
 
-def test_only_the_documents_asked_for_are_given():
+def test_only_the_documents_asked_for_are_given() -> None:
     attempt = after(scorm_2004(PARTS_2004))
 
     assert set(bodies(attempt, names={"agent-profile", "adl-suspend-data", "unknown"})) == {
@@ -247,7 +247,7 @@ def test_only_the_documents_asked_for_are_given():
     assert bodies(attempt, names=()) == {}
 
 
-def test_every_is_the_mapping_document_s():
+def test_every_is_the_mapping_document_s() -> None:
     text = SHIPPED.replace("every = 10", "every = 7", 1)
     documents = contents(AttemptState(), mapping=compiled(text), attempts=[(ATTEMPT, 1)])
 

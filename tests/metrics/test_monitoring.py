@@ -79,8 +79,8 @@ def test_every_metric_of_the_bridge_is_on_the_dashboard_or_is_none_to_draw() -> 
 
     assert {metric.name for metric in METRICS} - shown <= {
         "process_max_fds", "process_start_time_seconds", "scorm_bridge_counted_timestamp_seconds",
-        "scorm_bridge_queue_bytes", "scorm_bridge_task_failures_total", "scorm_bridge_task_runs_total",
-        "scorm_bridge_workers",
+        "scorm_bridge_mirror_bytes", "scorm_bridge_queue_bytes", "scorm_bridge_task_failures_total",
+        "scorm_bridge_task_runs_total", "scorm_bridge_workers",
     }  # fmt: skip
 
 

@@ -65,6 +65,7 @@ from tests.support.browser import Visitor, new_visitor
 from tests.support.browser_keys import PAGE, create_key
 from tests.support.browser_keys import PATH as BROWSER_SESSIONS
 from tests.support.lrs import serve_lrs
+from tests.support.recordings import call
 from tests.support.sql import scalar
 from tests.support.waiting import wait_until
 from tests.support.webhooks import add_endpoint, serve_receiver
@@ -241,6 +242,17 @@ async def _commit_from_a_page(bridge: Bridge, evidence: Evidence) -> None:
     data = json.dumps({"cmi": ELEMENTS, "sequence": 1})
     for path in (f"{address.path}?{address.query}", f"{address.path}?{address.query}&user={QUERY}"):
         async with bridge.client.post(path, data=data, headers=HEADERS | {"Origin": PAGE}) as response:
+            texts.append(await response.text())
+            assert response.status == 200, texts[-1]
+    calls = [
+        call(1, "GetValue", "cmi.core.student_name", answer=NAME, manner="tap"),
+        *(call(number, "SetValue", *pair) for number, pair in enumerate(ELEMENTS.items(), 2)),
+    ]
+    recording = json.dumps({"started_at": START, "made": len(calls), "calls": calls})
+    path = address.path.replace("/commits", "/calls")
+    for parameters in ("", f"&user={QUERY}"):
+        url = f"{path}?{address.query}{parameters}"
+        async with bridge.client.post(url, data=recording, headers=HEADERS | {"Origin": PAGE}) as response:
             texts.append(await response.text())
             assert response.status == 200, texts[-1]
     # any signature is as good as the one that is looked for
@@ -420,6 +432,7 @@ def _addresses(bridge: Bridge, path: str, erasure: str) -> list[str]:
     if not names:
         return [path, *(f"{path}?{query}" for query in _QUERIES.get(path, ()))]
     (report,) = bridge.reports(LEARNER_ID, "activity-native")
+    recorded = [{"session_id": str(scalar(bridge, "SELECT min(CAST(session_id AS text)) FROM recording_part"))}]
     first = "SELECT content_hash FROM mapping_version LIMIT 1"
     values = {
         "/statements/": [{"id": statement.id} for statement in report.statements],
@@ -427,6 +440,7 @@ def _addresses(bridge: Bridge, path: str, erasure: str) -> list[str]:
         "/enrollments/": [{"registration": report.attempt.enrollment.registration}],
         "/attempts/": [{"uuid": report.attempt.uuid}],
         "/commits/": [{"session_id": session.session_id, "number": "1"} for session in report.sessions],
+        "/sessions/": recorded,
         "/erasures/": [{"uuid": erasure}],
         "/targets/": [{"name": "everything"}],
         "/mappings/": [{"hash": str(scalar(bridge, first)), "id": "1"}],

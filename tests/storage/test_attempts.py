@@ -15,6 +15,7 @@ from storage.attempts import Attempt, Enrollment, Session
 from storage.change_set import ChangeSet
 from storage.engine import open_engine, reading, writing
 from storage.prepared import write
+from storage.states import SessionSource
 from storage.tables import enrollment
 from tests.storage.builders import (
     NOW,
@@ -347,11 +348,11 @@ def test_the_open_session_is_the_one_that_began_last_and_has_not_ended(engine: E
         third = add_session(connection, first.attempt, "s3", NOW + 2)
         third.ended, third.ended_at, third.changed = "suspended", NOW + 3, True
         save(connection, third)
-        assert attempts.open_session(connection, first.attempt) == second
+        assert attempts.open_session(connection, first.attempt, SessionSource.SERVER) == second
         for session in (first, second):
             session.ended, session.changed = "terminated", True
         save(connection, first, second)
-        assert attempts.open_session(connection, first.attempt) is None
+        assert attempts.open_session(connection, first.attempt, SessionSource.SERVER) is None
 
 
 def _load_in(connection: Connection, session_id: str) -> Session:

@@ -24,6 +24,7 @@ from bridge.audit.components.time_zone import local_time, zone_of
 from bridge.audit.dependencies import DEPENDENCIES
 from bridge.operations.audit_context import MAX_REASON_LENGTH, AuditAction
 from bridge.operations.target_status import describe_alarm_since
+from bridge.recordings.calls import CallManner
 from bridge.webhooks.event_types import WebhookEventType
 from mappings.attempt.commit import Disposition
 from mappings.definition.diff import DifferenceKind
@@ -50,8 +51,8 @@ NAVIGATION = (
 )
 
 _ENUMS: tuple[type[Enum], ...] = (
-    AuditAction, BackfillState, DeliveryState, DifferenceKind, Disposition, LearnerCase, Role, RuleOutcome, TokenScope,
-    TokenStatus, TryOutcome, WebhookEventType,
+    AuditAction, BackfillState, CallManner, DeliveryState, DifferenceKind, Disposition, LearnerCase, Role, RuleOutcome,
+    TokenScope, TokenStatus, TryOutcome, WebhookEventType,
 )  # fmt: skip
 """What templates compare with."""
 

@@ -12,6 +12,7 @@ from bridge.audit.access.auth_middleware import Route
 from bridge.audit.access.redaction import redact_answer, redact_mention, redact_name
 from bridge.audit.access.roles import Role, may_see_cmi, may_see_names
 from bridge.audit.components import commit_diff, rule_trace
+from bridge.audit.components.call_list import CallGroup, TimelineCalls, timeline_calls
 from bridge.audit.components.commit_diff import CommitDiff
 from bridge.audit.components.element_change import mark_lines
 from bridge.audit.components.json_view import chars_per_text, text_file, truncate_text, view_of
@@ -19,7 +20,7 @@ from bridge.audit.components.render import render_page
 from bridge.audit.components.request_params import next_position, not_found, position_param, uuid_param
 from bridge.audit.components.statement_view import StatementDescription, summarize
 from bridge.audit.dependencies import DEPENDENCIES
-from storage.queries import timeline
+from storage.queries import recordings, timeline
 from storage.queries.keyset import ResultPage
 from storage.queries.lookups import DocumentLine
 from storage.queries.timeline import JournaledCommit, TimelineCommit, TimelineDelivery, TimelineStatement
@@ -47,7 +48,10 @@ class StatementView(NamedTuple):
 
 
 class CommitView(NamedTuple):
-    """A commit; `opens` for the first of a session, whose number in the attempt and source follow."""
+    """A commit; `opens` for the first of a session, whose number in the attempt and source follow.
+
+    `calls` are those that were recorded before it, `calls_behind` those behind the last commit of its session.
+    """
 
     line: TimelineCommit
     session: int
@@ -55,6 +59,8 @@ class CommitView(NamedTuple):
     opens: bool
     diff: CommitDiff
     statements: list[StatementView]
+    calls: CallGroup | None = None
+    calls_behind: CallGroup | None = None
 
 
 class DocumentView(NamedTuple):
@@ -83,8 +89,12 @@ async def _attempt(request: web.Request) -> web.StreamResponse:
             stored.attempt.learner_name,
             max_warnings=MAX_LISTED_WARNINGS,
         )
+        calls = timeline_calls(request, connection, stored.commits, begins=after is None)
+        commits = _with_calls(commits, calls)
         return {
             "attempt": redact_name(request, stored.attempt),
+            "recorded": recordings.summaries(connection, uuid, first, timeline.SESSIONS),
+            "has_more_calls": calls.is_partial,
             "sessions": stored.sessions,
             "all_sessions": stored.all_sessions,
             "next_session": next_position(first, len(stored.sessions), stored.all_sessions),
@@ -188,6 +198,17 @@ def _commit_views(
         views.append(view)
         last_session = commit.session_id
     return views
+
+
+def _with_calls(commits: Sequence[CommitView], calls: TimelineCalls) -> list[CommitView]:
+    last = {view.line.session_id: place for place, view in enumerate(commits)}
+    return [
+        view._replace(
+            calls=calls.before.get((view.line.session_id, view.line.number)),
+            calls_behind=calls.behind.get(view.line.session_id) if last[view.line.session_id] == place else None,
+        )
+        for place, view in enumerate(commits)
+    ]
 
 
 def _statement(request: web.Request, line: TimelineStatement, limit: int, learner_name: str) -> StatementView:

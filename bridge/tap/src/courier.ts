@@ -1,5 +1,6 @@
 /** Decides when what was recorded is sent: by the clock, and as its page goes and comes back. */
 
+import type { Recording } from "./calls";
 import { Delivery, type Launch } from "./delivery";
 import type { Session } from "./recorder";
 import type { Settings } from "./settings";
@@ -7,18 +8,24 @@ import { adopt } from "./storage";
 import type { Owner } from "./wrapping";
 
 export const FLUSH_INTERVAL = 30000;
+const LEAVING_ROOM = 5000;
 
 export class Courier {
   readonly sessions = new Set<Session>();
   readonly deliveries = new Set<Delivery>();
   /** This page is going: what is said now is sent now. */
   leaving = false;
+  /** Characters of calls that may still be sent as this page goes, so that commits have the room that browsers give. */
+  room = 0;
   private blocked = false;
 
   constructor(readonly owner: Owner, readonly settings: () => Settings) {}
 
   start(): void {
-    const flush = (): void => this.sessions.forEach((session) => session.flush());
+    const flush = (): void => {
+      this.sessions.forEach((session) => session.flush());
+      this.deliveries.forEach((delivery) => delivery.sendCalls());
+    };
     setInterval(flush, FLUSH_INTERVAL);
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "hidden") {
@@ -28,6 +35,7 @@ export class Courier {
     addEventListener("pagehide", (event) => {
       this.owner.alive = event.persisted;
       this.leaving = true;
+      this.room = LEAVING_ROOM;
       flush();
       this.deliveries.forEach((delivery) => delivery.leave());
     });
@@ -46,9 +54,9 @@ export class Courier {
   }
 
   /** Begins a session: it is opened before its first commit. */
-  deliver(settings: Settings, launch: Launch): Delivery {
+  deliver(settings: Settings, launch: Launch, recording?: Recording): Delivery {
     const open = Object.assign({ key: settings.key, launch_id: randomId() }, launch);
-    const parcel = { bridge: settings.bridge, open, commits: [], closed: false, at: 0 };
+    const parcel = { bridge: settings.bridge, open, commits: [], recording, closed: false, at: 0 };
     const learner = launch.learner as { id: string };
     const delivery = new Delivery(parcel, this, !settings.hashLearner);
     if (this.blocked) {
@@ -82,7 +90,7 @@ export class Courier {
 
   private adopt(): void {
     for (const parcel of adopt(this.settings().bridge)) {
-      const delivery = new Delivery(parcel, this, true);
+      const delivery = new Delivery(parcel, this, true, true);
       this.deliveries.add(delivery);
       delivery.advance();
     }

@@ -4,6 +4,7 @@
  * A commit has its number in the session, and a session its launch id, so that anything may be sent twice.
  */
 
+import { type Recording, firstCalls } from "./calls";
 import type { Courier } from "./courier";
 import { forget, save } from "./storage";
 
@@ -32,6 +33,7 @@ export interface Parcel {
   open: Launch & { key: string; launch_id: string };
   url?: string;
   commits: Commit[];
+  recording?: Recording;
   /** Its page is gone, so that another one may deliver it. */
   closed: boolean;
   at: number;
@@ -46,6 +48,9 @@ interface Answer {
 export const MAX_COMMITS = 500;
 /** Characters of a body that certainly fits into what browsers send for a page that is gone: 64 KiB. */
 const MAX_KEEPALIVE_LENGTH = 15000;
+/** Calls that wait for no clock any longer. */
+const MANY_CALLS = 50;
+const CALLS_REST = 25000;
 const MAX_BACKOFF = 64000;
 const NOBODY: Answer = { status: 0, retryAfter: 0, text: "" };
 
@@ -56,8 +61,19 @@ export class Delivery {
   private reopened = false;
   private over = false;
   private readonly underWay = new Set<Commit>();
+  private sendsCalls = false;
+  /** Number of the last call that is under way or was answered. */
+  private lastCall = 0;
+  private reported = 0;
+  /** Until when no calls are sent, as some were not taken. */
+  private callsRest = 0;
 
-  constructor(private readonly parcel: Parcel, private readonly courier: Courier, private ready: boolean) {}
+  constructor(
+    private readonly parcel: Parcel,
+    private readonly courier: Courier,
+    private ready: boolean,
+    private readonly adopted = false,
+  ) {}
 
   /** Says that the launch is complete. */
   setReady(): void {
@@ -94,6 +110,8 @@ export class Delivery {
       this.leave();
     } else if (this.ready && !this.busy && !this.timer && this.parcel.commits.length) {
       this.sendNext();
+    } else if (this.adopted && !this.parcel.commits.length) {
+      this.sendCalls();
     } else if (this.failures) {
       this.keep();
     }
@@ -109,7 +127,7 @@ export class Delivery {
   /** Sends everything that is not under way, in ways that outlive the page. */
   leave(): void {
     const { parcel } = this;
-    if (!this.ready || !parcel.commits.length) {
+    if (!this.ready || !(parcel.commits.length || (parcel.recording && parcel.recording.calls.length))) {
       return;
     }
     parcel.closed = true;
@@ -133,6 +151,67 @@ export class Delivery {
         navigator.sendBeacon(parcel.url, body);
       }
     }
+    this.sendCalls();
+  }
+
+  /** Notices a call that was recorded. */
+  noteCall(): void {
+    if (this.over) {
+      return;
+    }
+    this.courier.deliveries.add(this);
+    if (this.courier.leaving) {
+      later(() => this.leave());
+    } else if (this.hasManyCalls()) {
+      later(() => this.sendCalls());
+    }
+  }
+
+  /** Sends calls where nothing of the session's results waits; what fails is tried again when it is time for more. */
+  sendCalls(): void {
+    const { parcel, courier } = this;
+    const { recording, url } = parcel;
+    const { leaving } = courier;
+    if (!recording || !url || this.over || navigator.onLine === false) {
+      return;
+    }
+    if (!leaving && (this.sendsCalls || Date.now() < this.callsRest || this.busy || this.failures || parcel.commits.length)) {
+      return;
+    }
+    const calls = firstCalls(recording, this.lastCall, leaving ? courier.room : MAX_KEEPALIVE_LENGTH);
+    if (!calls.length && (leaving || this.reported === recording.made)) {
+      return;
+    }
+    const { made } = recording;
+    const body = JSON.stringify({ started_at: recording.started_at, made, calls });
+    const last = (this.lastCall = calls.length ? calls[calls.length - 1][0] : this.lastCall);
+    if (leaving) {
+      courier.room -= body.length;
+    }
+    this.sendsCalls = true;
+    // what outlives the page is limited, and commits come first
+    post(url.replace("/commits?", "/calls?"), body, leaving, ({ status, retryAfter }) => {
+      this.sendsCalls = false;
+      courier.say("calls", status || "no answer", parcel.open.activity.id);
+      if (status >= 200 && status < 300) {
+        this.reported = made;
+        recording.calls = recording.calls.filter((call) => call[0] > last);
+        if (this.adopted || this.hasManyCalls()) {
+          this.sendCalls();
+        }
+      } else if (!status || status === 408 || status === 425 || status === 429 || status >= 500) {
+        this.lastCall = 0;
+        this.callsRest = Date.now() + Math.max(CALLS_REST, retryAfter * 1000);
+      } else {
+        parcel.recording = undefined;
+      }
+      this.finish();
+    });
+  }
+
+  private hasManyCalls(): boolean {
+    const { recording } = this.parcel;
+    return !!recording && Math.min(recording.calls.length, recording.made - this.lastCall) >= MANY_CALLS;
   }
 
   private sendNext(): void {
@@ -200,11 +279,23 @@ export class Delivery {
   private drop(commit: Commit): void {
     const { parcel } = this;
     parcel.commits = parcel.commits.filter((each) => each !== commit);
-    if (!parcel.commits.length) {
+    if (commit.terminated || this.hasManyCalls()) {
+      later(() => this.sendCalls());
+    }
+    this.finish();
+  }
+
+  /** Forgets what was delivered, once all of it was. */
+  private finish(): void {
+    const { parcel } = this;
+    const { commits, recording } = parcel;
+    if (!commits.length && !(recording && recording.calls.length)) {
       forget(parcel);
       this.courier.deliveries.delete(this);
-    } else if (this.failures || parcel.closed) {
+    } else if (this.failures || parcel.closed || this.adopted) {
       this.keep();
+    } else if (!commits.length) {
+      forget(parcel);
     }
   }
 

@@ -1,5 +1,6 @@
 /** Mirrors what content sets, as what has changed since the last commit. */
 
+import { CallLog } from "./calls";
 import type { Courier } from "./courier";
 import { type Delivery, later } from "./delivery";
 import type { Version } from "./settings";
@@ -27,59 +28,93 @@ const SUSPEND_DATA = "cmi.suspend_data";
 
 /** Returns what listens to the calls of one API. */
 export function recorder(version: Version, read: (element: string) => string, courier: Courier): Listener {
+  const settings = courier.settings();
+  courier.owner.records = settings.recordsCalls;
+  const newLog = (): CallLog | undefined =>
+    settings.recordsCalls ? new CallLog(settings.suspendData, settings.hashLearner) : undefined;
+  let log = newLog();
   // null: nothing to report, until content starts again
   let session: Session | null | undefined;
-  return (method, values, answer) => {
-    const accepted = answer === undefined || answer === true || String(answer) === "true";
-    if (method === "Initialize") {
-      if (accepted && courier.owner.alive) {
-        session = null; // should this fail: it is not tried again at every value
-        session = begin(version, read, courier);
-      }
-    } else if (method === "SetValue") {
-      if (accepted && session === undefined && courier.owner.alive) {
-        session = null;
-        session = begin(version, read, courier); // content that was there before this script
-      }
+  // whose commits the calls are between, also when it is over
+  let latest: Session | null = null;
+  const start = (): Session | null => {
+    session = null; // should this fail: it is not tried again at every value
+    latest = session = begin(version, read, courier, log);
+    return session;
+  };
+  return (method, values, answer, manner, began) => {
+    const accepted = manner !== "threw" && isAccepted(answer);
+    const starts = accepted && courier.owner.alive &&
+      (method === "Initialize" || (method === "SetValue" && session === undefined));
+    if (starts && latest) {
+      latest = null;
+      log = newLog();
+    }
+    if (log) {
+      log.add(latest ? latest.sequence + 1 : 1, method, values, answer, manner, began);
+    }
+    if (starts) {
+      start(); // also of content that was there before this script
+    }
+    if (method === "SetValue") {
       if (accepted && session) {
         session.set(String(values[0]), String(values[1]));
       }
-    } else if (session) {
+    } else if (session && manner !== "threw" && (method === "Commit" || method === "Terminate")) {
       session.flush(method === "Terminate" && accepted);
       if (method === "Terminate" && accepted) {
         session = null;
       }
     }
+    if (log && latest) {
+      latest.noteCall();
+    }
   };
 }
 
+function isAccepted(answer: unknown): boolean {
+  return answer === undefined || answer === true || String(answer) === "true";
+}
+
 /** Reads who plays what, once, and opens a session; null where that cannot be known. */
-function begin(version: Version, read: (element: string) => string, courier: Courier): Session | null {
+function begin(
+  version: Version, readValue: (element: string) => string, courier: Courier, log: CallLog | undefined,
+): Session | null {
   const settings = courier.settings();
   if (!settings.key || !settings.bridge) {
     courier.say("not recording: data-key is missing, or data-bridge where the script is served by another host");
     return null;
   }
   const elements = ELEMENTS[version];
+  const read = (element: string): string =>
+    attempt(() => {
+      const began = performance.now();
+      const value = readValue(element);
+      if (log) {
+        log.add(1, "GetValue", [element], value, "tap", began);
+      }
+      return value;
+    });
   const [entry, mode, credit, total, name] = (["entry", "mode", "credit", "total", "name"] as const).map((element) =>
-    attempt(() => read(elements[element])),
+    read(elements[element]),
   );
   // the last one read is one that every LMS has: it leaves no error behind for content to ask for
-  const id = attempt(() => read(elements.learner));
+  const id = read(elements.learner);
   const learner = settings.learner() || (id ? { id, name: name || undefined } : undefined);
   const place = settings.place();
   if (!learner || !place.activity) {
     courier.say("not recording: the LMS does not say who the learner is");
     return null;
   }
-  const delivery = courier.deliver(settings, {
+  const launch = {
     learner,
     activity: place.activity,
     course: place.course,
     scorm_version: version,
     mode: /^(normal|browse|review)$/.test(mode) ? mode : undefined,
     credit: /^(no-)?credit$/.test(credit) ? credit : undefined,
-  });
+  };
+  const delivery = courier.deliver(settings, launch, log && log.recording);
   const session = new Session(version, settings.suspendData, delivery, courier);
   if (entry) {
     session.set(elements.entry, entry);
@@ -94,7 +129,8 @@ function begin(version: Version, read: (element: string) => string, courier: Cou
 /** What one session has set and not yet committed. */
 export class Session {
   private values: Record<string, string> = {};
-  private sequence = 0;
+  /** The number of its last commit. */
+  sequence = 0;
 
   constructor(
     private readonly version: Version,
@@ -114,6 +150,11 @@ export class Session {
       // whatever else this handler sets comes along, and nothing comes after it
       later(() => this.flush());
     }
+  }
+
+  /** Has calls sent where many wait, or where there is no later time. */
+  noteCall(): void {
+    this.delivery.noteCall();
   }
 
   /** Commits what has changed; with `always`, even nothing. */

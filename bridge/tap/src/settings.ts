@@ -28,6 +28,7 @@ export interface PageSettings {
   learner?: Given<Id>;
   hashLearner?: boolean;
   suspendData?: boolean;
+  record?: string;
   debug?: boolean;
 }
 
@@ -37,6 +38,7 @@ export interface Settings {
   bridge: string;
   hashLearner: boolean;
   suspendData: boolean;
+  recordsCalls: boolean;
   debug: boolean;
   learner(): Named | undefined;
   place(): Place;
@@ -62,6 +64,7 @@ export function readSettings(script: HTMLScriptElement | null): Settings {
     bridge: bridge.replace(/\/+$/, ""),
     hashLearner: flag(page.hashLearner, "hash-learner"),
     suspendData: flag(page.suspendData, "suspend-data"),
+    recordsCalls: (page.record || attribute("record")) === "calls",
     debug: flag(page.debug, "debug"),
     learner: () => named(page.learner) || named(attribute("learner")),
     place() {

@@ -13,11 +13,14 @@ const nameOf = (parcel: Parcel): string => PREFIX + parcel.open.launch_id;
 
 /** Keeps what was not delivered. Where there is no storage, it is lost with its page. */
 export function save(parcel: Parcel): void {
-  try {
-    parcel.at = Date.now();
-    localStorage.setItem(nameOf(parcel), JSON.stringify(parcel));
-  } catch (error) {
-    // full, or blocked as third-party frames' is
+  parcel.at = Date.now();
+  for (const kept of [parcel, Object.assign({}, parcel, { recording: undefined })]) {
+    try {
+      localStorage.setItem(nameOf(parcel), JSON.stringify(kept));
+      return;
+    } catch (error) {
+      // full: then commits alone; or blocked as third-party frames' is
+    }
   }
 }
 

@@ -7,22 +7,29 @@
 
 import type { Version } from "./settings";
 
-/** What a method was called with and what it answered. */
-export type Listener = (method: Method, values: ArrayLike<unknown>, answer: unknown) => void;
-export type Method = "Initialize" | "SetValue" | "Commit" | "Terminate";
+/** What a method was called with and what it answered; `began` by `performance.now()`. */
+export type Listener = (
+  method: Method,
+  values: ArrayLike<unknown>,
+  answer: unknown,
+  manner: Manner,
+  began: number,
+) => void;
+/** How a call went: in the usual way, from inside another one, or with an error that the LMS threw. */
+export type Manner = "" | "inner" | "threw";
+const TELLING = ["Initialize", "SetValue", "Commit", "Terminate"] as const;
+const OTHERS = ["GetValue", "GetLastError", "GetErrorString", "GetDiagnostic"] as const;
+export type Method = (typeof TELLING)[number] | (typeof OTHERS)[number];
 export type Api = Record<string, any>;
 
-/** The page that a wrapper belongs to; `alive` until it is left. */
+/** The page that a wrapper belongs to; `alive` until it is left. With `records`, it listens to all methods. */
 export interface Owner {
   alive: boolean;
+  records?: boolean;
 }
 
-const METHODS: Record<Version, Record<Method, string>> = {
-  "1.2": { Initialize: "LMSInitialize", SetValue: "LMSSetValue", Commit: "LMSCommit", Terminate: "LMSFinish" },
-  "2004": { Initialize: "Initialize", SetValue: "SetValue", Commit: "Commit", Terminate: "Terminate" },
-};
-const READING: Record<Version, string> = { "1.2": "LMSGetValue", "2004": "GetValue" };
-const OTHERS = ["GetValue", "GetLastError", "GetErrorString", "GetDiagnostic"];
+const nameOf = (method: Method, version: Version): string =>
+  version === "2004" ? method : method === "Terminate" ? "LMSFinish" : `LMS${method}`;
 
 /** All realms of a page share it, and no code of an LMS lists it. */
 const MARK = Symbol.for("scormBridgeTap");
@@ -34,15 +41,13 @@ interface Mark {
 
 /** Returns whether something is an API of a version. */
 export function isApi(value: unknown, version: Version): value is Api {
-  return isObject(value) && (Object.keys(METHODS[version]) as Method[]).every((method) =>
-    isFunction((value as Api)[METHODS[version][method]]),
-  );
+  return isObject(value) && TELLING.every((method) => isFunction((value as Api)[nameOf(method, version)]));
 }
 
 /** Returns a function that reads elements of an API past all wrappers. */
 export function readerOf(api: Api, version: Version): (element: string) => string {
   return (element) => {
-    const value = originalOf(api[READING[version]]).call(api, element);
+    const value = originalOf(api[nameOf("GetValue", version)]).call(api, element);
     return value === undefined || value === null ? "" : String(value);
   };
 }
@@ -55,11 +60,11 @@ export function readerOf(api: Api, version: Version): (element: string) => strin
 export function wrap(api: Api, version: Version, owner: Owner, listen: Listener): Api {
   const wrappers: [string, Function][] = [];
   let changed = true;
-  for (const method of Object.keys(METHODS[version]) as Method[]) {
-    const name = METHODS[version][method];
+  for (const method of owner.records ? [...TELLING, ...OTHERS] : TELLING) {
+    const name = nameOf(method, version);
     const current = api[name];
-    const mark: Mark | undefined = current[MARK];
-    if (mark && mark.owner.alive) {
+    const mark: Mark | undefined = isFunction(current) && current[MARK];
+    if (!isFunction(current) || (mark && mark.owner.alive)) {
       continue;
     }
     const wrapper = wrapped(originalOf(current), method, api, owner, listen);
@@ -70,22 +75,30 @@ export function wrap(api: Api, version: Version, owner: Owner, listen: Listener)
 }
 
 /** Calls of each method that are going on: an LMS that calls a method from inside itself is heard once. */
-const depths: Record<Method, number> = { Initialize: 0, SetValue: 0, Commit: 0, Terminate: 0 };
+const depths: Partial<Record<Method, number>> = {};
+/** The same of all methods together. */
+let depth = 0;
 
 function wrapped(original: Function, method: Method, api: Api, owner: Owner, listen: Listener): Function {
   const wrapper = function (this: unknown): unknown {
     let answer: unknown;
-    depths[method]++;
+    let threw = true;
+    const began = owner.records ? performance.now() : 0;
+    const around = depths[method] || 0;
+    depths[method] = around + 1;
+    depth++;
     try {
       answer = original.apply(this && (this as Api)[MARK as any] === api ? api : this, arguments);
+      threw = false;
     } finally {
-      depths[method]--;
-    }
-    if (!depths[method]) {
-      try {
-        listen(method, arguments, answer);
-      } catch (error) {
-        // the LMS has answered: nothing else counts here
+      depths[method] = around;
+      depth--;
+      if (!around) {
+        try {
+          listen(method, arguments, answer, threw ? "threw" : depth ? "inner" : "", began);
+        } catch (error) {
+          // the LMS has answered: nothing else counts here
+        }
       }
     }
     return answer;
@@ -123,7 +136,7 @@ function put(api: Api, name: string, wrapper: Function): boolean {
 function facade(api: Api, version: Version, wrappers: [string, Function][]): Api {
   const before: Api = Object.create(api);
   hide(before, MARK, api);
-  const names = OTHERS.map((name) => (version === "1.2" ? `LMS${name}` : name));
+  const names = OTHERS.map((method) => nameOf(method, version));
   for (const name of names.filter((each) => isFunction(api[each]))) {
     hide(before, name, function () {
       return api[name].apply(api, arguments);
