@@ -83,6 +83,7 @@ async def test_an_auditor_reads_each_call_with_its_error(auditor: Visitor, sessi
     assert calls[2][3] == 'SetValue("cmi.core.lesson_location", "VALUECANARY")'
     assert calls[1][3].endswith("by the tap")
     assert calls[16][3].endswith("threw an error")
+    assert '<span title="2026-01-01T00:00:00.100Z">0.100 s</span>' in page
     assert calls[0][:3] == ["1", "0.100 s", "2 ms"]
 
 

@@ -354,7 +354,7 @@ def test_tincan_reads_back_what_was_meant(trigger: str) -> None:
         ),
         ('"{lms.base}/activities/{activity.id}"', '"{lms.base}/activities/{item.id}"', "iris.activity"),
         ('"{lms.base}/xapi/extensions/cmi"', '"{lms.base}/xapi/{item.id}"', "iris.cmi_extension"),
-        ('id = "{course.iri}"', 'id = "{course.iri}/{item.id}"', "context.grouping"),
+        ('id = "{course.iri}"', 'id = "{course.iri}/{item.id}"', "context.grouping rules[20].object"),
         ('when = "interaction.answered"', 'when = "comment.made"', "rules[2].object rules[2].objectives"),
         ('object = "objective"', 'object = "interaction"', "rules[3].object"),
     ],

@@ -70,7 +70,7 @@ def test_statements_come_in_the_order_of_the_changes_with_positions_from_one() -
         compiled(), facts(), AttemptState(), SessionState(), [change_of(trigger) for trigger in TOLD], NOON
     )
 
-    assert [statement.position for statement in generated.statements] == list(range(1, 18))
+    assert [statement.position for statement in generated.statements] == list(range(1, 19))
     assert [statement.rule for statement in generated.statements][:3] == ["initialized", "resumed", "responded"]
     assert [judged(statement.body)["verb"]["id"] for statement in generated.statements] == [
         statement.verb for statement in generated.statements
@@ -78,7 +78,7 @@ def test_statements_come_in_the_order_of_the_changes_with_positions_from_one() -
     assert [judged(statement.body)["id"] for statement in generated.statements] == [
         statement.id for statement in generated.statements
     ]
-    assert (generated.attempt.statements, generated.attempt.timestamp) == (17, NOON)
+    assert (generated.attempt.statements, generated.attempt.timestamp) == (18, NOON)
 
 
 def test_a_rule_of_once_an_attempt_speaks_once() -> None:
