@@ -21,7 +21,7 @@ PACKAGES := chromium strace mariadb-server nginx caddy systemd prometheus
 MIN_COVERAGE := 84
 
 # Processes that share the tests out, a file at a time.
-WORKERS ?= 2
+WORKERS ?= 3
 
 # The layers that need no server: the core, the formats, storage on SQLite. What is marked slow is left out.
 QUICK := tests/formats tests/imports tests/limits tests/mapping_library tests/mappings tests/metrics tests/sandbox tests/storage \
