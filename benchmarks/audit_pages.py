@@ -24,6 +24,7 @@ from storage.engine import reading, writing
 from storage.erasure_tables import erasure
 from storage.pauses import Pause
 from storage.queries.keyset import encode
+from storage.recording_tables import recording_part
 from storage.tables import attempt, document, enrollment, mapping_version, session, statement
 
 TARGET = "lrs"
@@ -50,6 +51,7 @@ APART = {
     "/mappings/reissues/{id}": "shows a re-issue of the whole history, which takes hours here",
     "/documents/{id}/content": "a file",
     "/erasures/{uuid}/receipt": "a file",
+    "/sessions/{session_id}/recording": "a file",
 }
 """Routes that give no page, and why; so do all whose paths end like files of all that a search finds."""
 
@@ -175,12 +177,13 @@ class Site:
         registration = enrollment.c.registration
         registrations = connection.execute(select(registration).where(enrollment.c.id.between(1_000, 1_999))).scalars()
         registration_ids = list(registrations)
+        recorded = list(connection.execute(select(recording_part.c.session_id).limit(200)).scalars())
         erasures = list(connection.execute(select(erasure.c.uuid).order_by(erasure.c.id.desc()).limit(200)).scalars())
         return {
             **{path: each(path) for path in (
                 "/", "/charts/commits.svg", "/charts/statements.svg", "/charts/depth.svg", "/charts/age.svg",
                 "/learners", "/statements", "/documents", "/deliveries", "/mappings", "/mappings/draft", "/targets",
-                "/refusals", "/lms", "/erasures", "/alerts", "/log", "/sign-in",
+                "/refusals", "/lms", "/erasures", "/alerts", "/log", "/sign-in", "/webhooks", "/webhooks/deliveries",
             )},
             "/learners by the beginning of the id": searches("/learners", learner=lambda: learner()[:7]),
             "/learners by the beginning of the name": searches("/learners", name=lambda: f"Name {learner()[1:]}"),
@@ -208,6 +211,7 @@ class Site:
             "/attempts/{uuid} with 2,000 commits": each(f"/attempts/{longest}"),
             "/commits/{session_id}/{number}": each("/commits/{}/1", row(session.c.session_id)),
             "/commits/{session_id}/{number} with its rules": each("/commits/{}/1?rules=1", row(session.c.session_id)),
+            "/sessions/{session_id}/calls": each("/sessions/{}/calls", lambda: chance.choice(recorded)),
             "/statements of a verb": searches("/statements", verb="completed"),
             "/statements of a rare verb": searches("/statements", verb=f"{VERB}failed"),
             "/statements of a learner": searches("/statements", learner=learner),
@@ -249,6 +253,10 @@ class Site:
             "/deliveries/discard": searches("/deliveries/discard", target=TARGET),
             "/deliveries/discard of an activity with many": searches("/deliveries/discard", activity="a1"),
             "/deliveries/reissue": searches("/deliveries/reissue", target=TARGET, state="dead"),
+            "/webhooks/deliveries that are dead": searches(
+                "/webhooks/deliveries", webhook="gradebook", state="dead"
+            ),
+            "/targets/{name}/backfill": each(f"/targets/{TARGET}/backfill"),
             "/refusals of a reason": searches("/refusals", lms="lms", code="malformed-field"),
             "/erasures from the second page on": searches("/erasures", after=encode([ERASURES - 50])),
             "/erasures/{uuid}": each("/erasures/{}", lambda: chance.choice(erasures)),

@@ -1,9 +1,10 @@
 """A database as it is after years: many attempts of many learners, put straight into the tables with SQL.
 
 Attempts are numbered from 0 in the order of their last commit. Each has a session, one commit or two, five statements,
-two documents; the first one has thousands of commits, one activity a tenth of the attempts. One in twenty came with an
-import: all their commits in the same millisecond. A little of everything waits, is dead or quarantined. As many
-requests were refused as are kept, and learners erased, for the newest of whom the target has still to remove something.
+two documents, an event for a webhook, and one in ten the calls of its course; the first one has thousands of commits,
+one activity a tenth of the attempts. One in twenty came with an import: all their commits in the same millisecond. A
+little of everything waits, is dead or quarantined. As many requests were refused as are kept, and learners erased, for
+the newest of whom the target has still to remove something.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import Column, Connection, Engine, func, select, text
 
 from benchmarks import journals
 from benchmarks.impact import changed
 from benchmarks.stored import numbers, uuid_of
 from bridge.mapping_library.documents import compile_text, load_mapping
+from bridge.recordings.calls import CallMethod, RecordedCall
 from storage import search_index
 from storage.engine import open_engine, reading, writing
 from storage.migrations import migrate
@@ -36,19 +39,30 @@ ERASURES, REMOVED_LEARNERS, REMOVALS = 2_000, 100, 200
 """Learners that were erased, those of them of whom something is left at the target, and how much of each."""
 COMMITS = 2_000
 """Of the first attempt."""
+RECORDED = 10
+"""One session in so many has recorded calls, `CALLS` of them."""
+CALLS = 200
 RULES = ("initialized", "scored", "completed", "passed", "terminated")
 VERB = "http://adlnet.gov/expapi/verbs/"
 
-SESSION, REGISTRATION, ATTEMPT, STATEMENT, DOCUMENT, ERASURE = 1, 2, 3, 4, 5, 6
+SESSION, REGISTRATION, ATTEMPT, STATEMENT, DOCUMENT, ERASURE, EVENT = 1, 2, 3, 4, 5, 6, 7
 
 _PARAMETERS = (
     '{"activityId": "https://lms.example.org/activities/a1", "agent": "{\\"objectType\\": \\"Agent\\", \\"account\\":'
     ' {\\"name\\": \\"u00000001\\", \\"homePage\\": \\"https://lms.example.org\\"}}", "stateId": "attempt-state"}'
 )
 
+_EVENT = '{"type": "enrollment.completed", "data": {"learner": {"id": "u00000001"}, "text": "' + "x" * 400 + '"}}'
+_CALLS = msgspec.json.encode(
+    [
+        RecordedCall(number, number * 50, 1, 1, CallMethod.GET_VALUE, ["cmi.core.lesson_location"], "page 9")
+        for number in range(1, CALLS + 1)
+    ]
+)
+
 _COUNTED = (
     "lms", "mapping_version", "enrollment", "attempt", "journal", "delivery", "try", "audit_log", "refusal", "erasure",
-    "removal", "alert_notification",
+    "removal", "alert_notification", "webhook_endpoint", "webhook_delivery", "recording_part",
 )  # fmt: skip
 """Tables whose ids PostgreSQL counts in sequences."""
 
@@ -335,6 +349,24 @@ def _inserts(dialect: str, attempts: int) -> list[str]:
             "resource": "CASE n % 10 WHEN 0 THEN 'activities/state' ELSE 'statements' END",
             "body": quoted(_PARAMETERS), "created_at": f"{NOW} - CAST(n AS bigint) * 1000", "tries": "3",
             "not_before": str(NOW), "answer": f"'the LRS answered 403: {'x' * 300}'",
+        }),
+        (
+            "INSERT INTO webhook_endpoint (id, lms_id, name, url, events, secret, created_at, pause_reason, trouble)"
+            " VALUES (1, 1, 'gradebook', 'http://127.0.0.1:9/', '[]', 'whsec_AAAA', 0, '', '')"
+        ),
+        insert("webhook_delivery", attempts - 1, {
+            "id": "n + 1", "endpoint_id": "1", "enrollment_id": f"(CAST(n AS bigint) * 104729) % {owners} + 1",
+            "message_id": uid(EVENT), "type": "'enrollment.completed'", "body": quoted(_EVENT),
+            "created_at": at("n"), "state": f"CASE WHEN n % 20 = 7 THEN 'dead' WHEN n >= {newest} THEN 'waiting'"
+            " ELSE 'delivered' END",
+            "tries": "1", "refusals": "0", "not_before": f"{NOW} + 2000000000", "tried_at": at("n"), "status": "204",
+            "answer": "''", "settled_at": at("n"),
+        }),
+        insert("recording_part", attempts // RECORDED - 1, {
+            "session_id": uid(SESSION, f"(n * {RECORDED})"), "first_number": "1", "last_number": str(CALLS),
+            "first_commit": "1", "last_commit": "1", "call_count": str(CALLS), "made": str(CALLS),
+            "size": str(len(_CALLS)), "started_at": at(f"(n * {RECORDED})"), "received_at": at(f"(n * {RECORDED})"),
+            "calls": blob(_CALLS),
         }),
         insert("alert_notification", 999, {
             "condition": "'target-unreachable'", "subject": "'lrs'", "event": "'began'", "detail": "'statements'",

@@ -29,17 +29,17 @@ from bridge.commits.session_cache import CachedAttempt, CachedSession
 from bridge.commits.store_commit import (
     CommitRows,
     adopt_states,
-    completes_activity,
     ends_others,
     schedule_documents,
     statement_rows,
     store_commit,
+    with_course,
 )
 from bridge.commits.unit_of_work import UnitOfWork
 from bridge.commits.write_queue import BatchResult, CommandBatch, Precomputed
 from bridge.errors import BridgeError, SessionUnknown
 from bridge.webhooks.events import commit_events, standing
-from mappings.apply import complete_course, end_idle_session
+from mappings.apply import end_idle_session
 from mappings.attempt.commit import PriorCommit
 from mappings.attempt.ordering import needs_duplicate_lookup
 from mappings.cmi.render import render
@@ -237,10 +237,7 @@ class _BatchExecutor:
             overlapped=overlapped,
             enrollment=enrollment,
         )
-        owner = attempt.row.enrollment
-        is_completed = owner.activity_list_digest is not None and completes_activity(owner, transition)
-        if is_completed and self._completes_course(owner):
-            transition = complete_course(active.mapping, session.context(), transition)
+        transition = with_course(active, session, transition, self._completes_course)
         adopt_states(session, transition, enrollment)
         subscriptions = self._dependencies.webhooks.of_lms(attempt.row.enrollment.lms_id)
         before = None if subscriptions is None else standing(attempt.row)

@@ -110,8 +110,7 @@ def store_commit(
                 row.session_id, number, Disposition.DUPLICATE, attempt.row, attempt.state, (), ()
             ).decode()
         return repeated_response(first, transition.warnings)
-    if owner.activity_list_digest is not None and completes_activity(owner, transition) and completes_course(owner):
-        transition = complete_course(active.mapping, session.context(), transition)
+    transition = with_course(active, session, transition, completes_course)
     adopt_states(session, transition, enrollment)
     subscriptions = dependencies.webhooks.of_lms(owner.lms_id)
     standing_before = None if subscriptions is None else standing(session.attempt.row)
@@ -161,13 +160,26 @@ def adopt_states(session: CachedSession, transition: Transition, enrollment: Enr
 _COMPLETED = CompletionStatus.COMPLETED
 
 
-def completes_activity(owner: Enrollment, transition: Transition) -> bool:
-    """Return whether a transition completes an enrollment for the first time."""
-    return (
-        owner.completion_status != _COMPLETED
+def with_course(
+    active: ActiveMapping,
+    session: CachedSession,
+    transition: Transition,
+    completes_course: Callable[[Enrollment], bool],
+) -> Transition:
+    """Return a session's transition, with the course completed where it completes the last listed activity of that.
+
+    `completes_course` is as `store_commit`'s, and asked only where the activity is completed for the first time.
+    """
+    owner = session.attempt.row.enrollment
+    if (
+        owner.activity_list_digest is not None
+        and owner.completion_status != _COMPLETED
         and transition.session.for_credit
         and any(change.trigger == Trigger.COMPLETION_COMPLETED for change in transition.changes)
-    )
+        and completes_course(owner)
+    ):
+        return complete_course(active.mapping, session.context(), transition)
+    return transition
 
 
 def ends_others(dependencies: CommitDependencies, session: CachedSession) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -36,8 +37,8 @@ BATCH_SIZE = 128
 """Requests that are stored together."""
 RETRY_INTERVAL = 1.0
 """Seconds between tries to store what the database or its disk has no place for."""
-MAX_LAST_TRIES = 5
-"""Tries to store such a request while the bridge stops."""
+STOP_TIMEOUT = 5.0
+"""Seconds for which all that waits is still tried when the bridge stops."""
 
 _PASSING = (DatabaseUnavailable, DiskLow, Overloaded)
 
@@ -71,6 +72,7 @@ class MirrorQueue:
         self._bytes = 0
         self._arrived = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._stops_trying_at = math.inf
         metrics.add_source(self._measure)
 
     def __len__(self) -> int:
@@ -95,7 +97,8 @@ class MirrorQueue:
         self._arrived.set()
 
     def stop(self) -> None:
-        """Make `run` end when all that has been taken is stored."""
+        """Make `run` end when all that has been taken is stored, or lost for want of a database."""
+        self._stops_trying_at = asyncio.get_running_loop().time() + STOP_TIMEOUT
         self._stopping.set()
         self._arrived.set()
 
@@ -151,6 +154,9 @@ class MirrorQueue:
                 self._settle(request, MirrorOutcome.LOST)
             except BridgeError as error:
                 self._refuse(request, error)
+            except Exception:
+                log.exception("mirrored_request_not_stored", format=request.format.name, lms=request.lms.id)
+                self._refuse(request, NotProcessed("The request caused an error of the bridge, which is logged."))
             else:
                 self._settle(request, MirrorOutcome.STORED)
 
@@ -159,13 +165,12 @@ class MirrorQueue:
 
         What of them was stored before a failure is a duplicate the next time.
         """
-        last_tries = 0
+        time = asyncio.get_running_loop().time
         while True:
             try:
                 await self._commits.store_commits(commands)
             except _PASSING:
-                last_tries += self._stopping.is_set()
-                if last_tries > MAX_LAST_TRIES:
+                if time() >= self._stops_trying_at:
                     raise
             else:
                 return

@@ -9,6 +9,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from bridge.lms_pages.marks import LmsProduct
+from bridge.lms_pages.mirror_lines import mirror_lines
 from bridge.operations.browser_keys import PLACEHOLDER_URL, script_tag
 
 GUIDES = "docs/guides"
@@ -21,6 +22,8 @@ class ConnectionWay(StrEnum):
     """A line in the LMS's pages."""
     WRAP = "wrap"
     """Course packages that record for themselves."""
+    MIRROR = "mirror"
+    """The LMS's proxy sends the bridge a copy of what players post."""
     SERVER = "server"
     """The LMS's server or player posts to the bridge."""
 
@@ -44,7 +47,8 @@ class Instruction:
     lines: tuple[str, ...]
 
 
-_TAP, _WRAP, _SERVER = ConnectionWay.TAP, ConnectionWay.WRAP, ConnectionWay.SERVER
+_TAP, _WRAP = ConnectionWay.TAP, ConnectionWay.WRAP
+_MIRROR, _SERVER = ConnectionWay.MIRROR, ConnectionWay.SERVER
 LMS_GUIDES: Mapping[LmsProduct, LmsGuide] = {
     LmsProduct.MOODLE: LmsGuide(
         "Moodle", "moodle.md", (_TAP, _WRAP),
@@ -54,10 +58,10 @@ LMS_GUIDES: Mapping[LmsProduct, LmsGuide] = {
         "Open edX", "open-edx.md", (_TAP, _WRAP), "the theme's file lms/templates/head-extra.html"
     ),
     LmsProduct.ILIAS: LmsGuide(
-        "ILIAS", "ilias.md", (_TAP, _WRAP), "the templates of the skin that begin the SCORM players' pages"
+        "ILIAS", "ilias.md", (_TAP, _WRAP, _MIRROR), "the templates of the skin that begin the SCORM players' pages"
     ),
     LmsProduct.CHAMILO: LmsGuide(
-        "Chamilo", "chamilo.md", (_TAP, _WRAP),
+        "Chamilo", "chamilo.md", (_TAP, _WRAP, _MIRROR),
         "Administration, Extra content in header (setting header_extra_content; administrators do not get it)"
     ),
     LmsProduct.SAKAI: LmsGuide("Sakai", "sakai.md", (_TAP, _WRAP), "portal.include.extrahead in sakai.properties"),
@@ -86,7 +90,7 @@ def build_instructions(
     `key` is a browser key; where there is none, how to make one is said. `public_url` is the bridge's own address.
     """
     guide = guide_of(product)
-    build = {_TAP: _tap, _WRAP: _wrap, _SERVER: _server}
+    build = {_TAP: _tap, _WRAP: _wrap, _MIRROR: _mirror, _SERVER: _server}
     case = _Case(product, guide, page_url, origin, key, public_url.rstrip("/") or PLACEHOLDER_URL)
     return [build[way](case) for way in guide.ways]
 
@@ -104,8 +108,12 @@ class _Case:
     def create_key(self) -> str:
         """Return the command that makes a key; the LMS is called after its host."""
         # a page decides by its redirects what its address is: it must not decide what a shell runs
-        name = shlex.quote(urlsplit(self.origin).hostname or "campus")
-        return f"scorm-bridge keys create --lms {name} --origin {shlex.quote(self.origin)}"
+        return f"scorm-bridge keys create --lms {shlex.quote(self.lms)} --origin {shlex.quote(self.origin)}"
+
+    @property
+    def lms(self) -> str:
+        """Return a name for the LMS: its host."""
+        return urlsplit(self.origin).hostname or "campus"
 
 
 def _tap(case: _Case) -> Instruction:
@@ -132,6 +140,21 @@ def _wrap(case: _Case) -> Instruction:
         " that courses themselves are served from: where that is another one, name it (in the console of a course's"
         " frame, location.origin says it).",
         (*create, f"scorm-bridge wrap course.zip --key {case.key or 'pk_…'} -o course-wrapped.zip"),
+    )
+
+
+def _mirror(case: _Case) -> Instruction:
+    name = shlex.quote(case.lms)
+    return Instruction(
+        _MIRROR,
+        "Where nginx stands in front of it, nginx can mirror what players post, in place of the line and of wrapped"
+        " packages. These locations go into its server, with what passes requests on as it stands there;"
+        " deploy/nginx/scorm-mirror.conf is a whole configuration, docs/guides/mirror.md says what goes with it.",
+        (
+            f"scorm-bridge tokens create --lms {name} --home-page {shlex.quote(case.origin)} --scope mirror",
+            "",
+            *mirror_lines(case.product),
+        ),
     )
 
 

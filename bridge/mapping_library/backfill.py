@@ -12,12 +12,12 @@ from sqlalchemy import Connection, Engine
 from bridge.clock import Now
 from bridge.commit_model.target_forms import context_of
 from bridge.mapping_library.activation import compile_stored
-from bridge.routing import form_conflicts, mapping_forms, targets_by_rule
+from bridge.routing import form_conflicts, mapping_forms, targets_by_document, targets_by_rule
 from bridge.settings import TargetSettings
 from mappings.analysis.reissue import RULE as VOIDING_RULE
 from mappings.generation.target_forms import MappingForm
 from mappings.xapi.voiding import voided_id
-from storage import attempts, backfill, journal_replay
+from storage import attempts, backfill, journal_replay, mapping_versions
 from storage.backfill import BackfillSpan, MissingStatement
 from storage.engine import reading, writing
 from storage.target_statements import TargetStatement
@@ -56,6 +56,7 @@ class _Version:
     """What a version of a mapping means for the target: the rules whose statements it gets, and in which form."""
 
     rules: frozenset[str]
+    has_documents: bool
     form: MappingForm | None
     contradicts: bool
 
@@ -136,13 +137,18 @@ class Backfill:
         wanted = self._wanted(connection, ids)
         if wanted:
             backfill.queue(connection, self._target.name, wanted, self._forms(connection, wanted))
-        if self._span.rule is None:
+        if self._span.rule is None and self._gets_documents(connection):
             # a bridge that did not know the target yet may have built those of an earlier backfill for the others alone
             outdated = {row.attempt_id for row in wanted}
             outdated |= backfill.lacking_documents(connection, self._target.name, ids)
             if outdated:
                 self.report.documents += backfill.rebuild_documents(connection, outdated, self._now())
         return self._part(ids, wanted)
+
+    def _gets_documents(self, connection: Connection) -> bool:
+        """Return whether documents are for the target by any version that is active: by these they are built."""
+        active = {*mapping_versions.active(connection).values()}
+        return any(self._version(connection, version_id).has_documents for version_id in active)
 
     def _wanted(self, connection: Connection, ids: Sequence[int]) -> list[MissingStatement]:
         allowed: list[MissingStatement] = []
@@ -185,6 +191,7 @@ class Backfill:
             mapping, targets = compile_stored(connection, version_id), [self._target]
             names = {rule for rule, receivers in targets_by_rule(mapping, targets).items() if receivers}
             form = next((form for form, _ in mapping_forms(mapping, targets)), None)
-            known = _Version(frozenset(names), form, bool(form_conflicts(mapping, targets)))
+            has_documents = bool(targets_by_document(mapping, targets))
+            known = _Version(frozenset(names), has_documents, form, bool(form_conflicts(mapping, targets)))
             self._versions[version_id] = known
         return known

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import mappings
 from mappings.definition import CompiledMapping, DefinitionError, Fault, compile_definition, load_definition
 
 SHIPPED = Path(mappings.__file__).parent
+MAX_COMPILED = 16
+"""Documents that are kept compiled: it takes some 30 ms, and each start, activation and preview asks for the same."""
 
 
 def load_mapping(document: str) -> CompiledMapping:
@@ -39,4 +42,9 @@ def compile_text(text: str, source: str) -> CompiledMapping:
     Raises:
         DefinitionError: it has faults, all of which are told.
     """
+    return _compile_once(text, source).with_empty_caches()
+
+
+@lru_cache(maxsize=MAX_COMPILED)
+def _compile_once(text: str, source: str) -> CompiledMapping:
     return compile_definition(load_definition(text, source), source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from mappings.attempt.changes import Trigger
 from mappings.definition.bound_templates import BoundTemplateCache, BoundTemplates
@@ -19,6 +20,7 @@ from mappings.xapi.statement_validator import StatementValidator
 class CompiledMapping(msgspec.Struct, frozen=True):
     """A mapping document ready for use.
 
+    `templates` are its statements and activities, and `bind` fills them in and keeps what it has filled in;
     `of_commits` are the placeholders it has whose text can change with every commit, by their slots' names, and
     `unknown` those of them that may be empty or no numbers; `tracks_sessions` tells whether it asks how a session's end
     was told, or what success the session had.
@@ -26,11 +28,18 @@ class CompiledMapping(msgspec.Struct, frozen=True):
 
     definition: MappingDefinition
     rules: Mapping[Trigger, Sequence[Rule]]
+    templates: StatementTemplates
     bind: Callable[[StatementContext], BoundTemplates]
     validator: StatementValidator
     of_commits: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
     tracks_sessions: bool = False
+
+    def with_empty_caches(self) -> CompiledMapping:
+        """Return the same mapping for another use, which neither fills what this one remembers nor is filled by it."""
+        return replace(
+            self, bind=BoundTemplateCache(self.definition, self.templates).of, validator=StatementValidator()
+        )
 
 
 def compile_definition(definition: MappingDefinition, source: str) -> CompiledMapping:
@@ -63,6 +72,7 @@ def compile_definition(definition: MappingDefinition, source: str) -> CompiledMa
     return CompiledMapping(
         definition,
         rules,
+        templates,
         BoundTemplateCache(definition, templates).of,
         StatementValidator(),
         of_commits,

@@ -124,11 +124,7 @@ def last_sequences(connection: Connection, session_ids: list[str]) -> dict[str, 
 
 def parts(connection: Connection, session_id: str, *, after: int = 0) -> Iterator[RecordedPart]:
     """Yield the parts of a session's recording that have calls behind a number, in their order, one at a time."""
-    query = (
-        _PART.where(recording_part.c.session_id == session_id, recording_part.c.last_number > after)
-        .order_by(recording_part.c.first_number)
-        .limit(1)
-    )
+    query = _PART.where(recording_part.c.session_id == session_id).order_by(recording_part.c.first_number).limit(1)
     while (row := connection.execute(query.where(recording_part.c.last_number > after)).one_or_none()) is not None:
         yield _part(row)
         after = row.last_number

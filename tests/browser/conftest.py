@@ -31,6 +31,8 @@ PLAYER_WARNING = "useAsynchronousCommits=true is not SCORM compliant"
 """What scorm-again says to whoever has the console open, each time that it starts."""
 SANDBOX_LEFT = "^failed: GET [^ ]*/sandbox/(?:live)?: net::ERR_ABORTED$"
 """What a browser says of the sandbox's start page when it is left: it hears no news, nor loads what it heard of."""
+COMMIT_LEFT = "^failed: POST [^ ]*/v1/sessions/[^ ]*/(?:commits|calls)[^ ]*: net::ERR_ABORTED$"
+"""What it says of a commit, or of recorded calls, that were on their way: they arrive, and nobody hears the answer."""
 TELL_VIOLATIONS = """document.addEventListener("securitypolicyviolation", violation =>
     console.error(`Content Security Policy: ${violation.violatedDirective} ${violation.blockedURI}`))"""
 
@@ -40,7 +42,7 @@ class Watch:
     """What a browser complains of. Whatever a test does not expect fails it."""
 
     complaints: list[str] = field(default_factory=list)
-    expected: list[str] = field(default_factory=lambda: [PLAYER_WARNING, SANDBOX_LEFT])
+    expected: list[str] = field(default_factory=lambda: [PLAYER_WARNING, SANDBOX_LEFT, COMMIT_LEFT])
 
     def expect(self, *patterns: str) -> None:
         """Take complaints that one of these regular expressions is found in as part of the test."""

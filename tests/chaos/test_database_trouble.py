@@ -76,6 +76,7 @@ class TestPostgreSQL:
             await arena.commits(arena.random.randrange(10, 60))
             # one session that is killed: the server ends all others, recovers from its log and starts again
             _signal(signal.SIGKILL, _children(cluster.get_pid(), " bridge ")[:1])
+        await arena.commits(10)  # the server is there again: without one, no bridge starts
         await arena.finish()
         assert arena.ledger.statuses[503] or arena.ledger.unknown
         assert 500 not in arena.ledger.statuses

@@ -84,8 +84,8 @@ async def test_a_document_with_faults_is_not_activated_and_all_of_them_are_liste
 
     assert (result.exit_code, listing.exit_code) == (1, 1)
     assert "'past' is not a verb" in result.stderr
-    assert "rules[19].name: must be lower-case letters" in result.stderr
-    assert [fault["place"] for fault in faults] == ["rules[5].verb", "rules[11].verb", "rules[19].name"]
+    assert "rules[20].name: must be lower-case letters" in result.stderr
+    assert [fault["place"] for fault in faults] == ["rules[5].verb", "rules[11].verb", "rules[20].name"]
     assert {*faults[0]} == {"place", "line", "message"}
 
 

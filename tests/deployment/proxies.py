@@ -74,8 +74,8 @@ async def start_proxy(kind: str, upstream: int, folder: Path, port: int) -> Runn
             program, *arguments, stdout=output, stderr=output, env=os.environ | {"HOME": str(folder)}
         )
     proxy = RunningProxy(port, folder, process)
-    listens = await poll(lambda: listens(port), lambda is_open: is_open or process.returncode is not None)
-    assert listens, proxy.logs()
+    is_listening = await poll(lambda: listens(port), lambda is_open: is_open or process.returncode is not None)
+    assert is_listening, proxy.logs()
     return proxy
 
 

@@ -17,11 +17,13 @@ from tests.support.bridge import Bridge, Ids, StartBridge
 from tests.support.deliveries import (
     DONE,
     LEARNERS,
+    advance_until,
     deliveries_by_id,
     expect_in_order,
     is_settled,
     statements,
     store_statements,
+    wait_until_settled,
 )
 from tests.support.lrs import POST, Lrs, StartLrs
 from tests.support.waiting import wait_until
@@ -105,8 +107,7 @@ async def test_no_statement_overtakes_one_of_its_attempt_that_waits_to_be_tried_
     await bridge.commit({"core": {"score": {"raw": "99"}}}, learner={"id": "u2"})
     await wait_until(lambda: set(lrs.ids()) == {statement.id for statement in statements(bridge, ["u2", "u3"])})
     assert {way.state for way in deliveries_by_id(bridge).values()} == {"delivered", "waiting"}
-    bridge.clock.advance(60)
-    await wait_until(lambda: is_settled(bridge))
+    await wait_until_settled(bridge, 60)
     expect_in_order(lrs, bridge)
 
 
@@ -198,7 +199,7 @@ async def test_what_a_process_without_an_lrs_stores_goes_on_its_way_in_order(lrs
         taking = silent if raw % 2 else sending
         await taking.commit({"core": {"score": {"raw": str(raw)}}}, session_id=opened["session_id"])
         sending.clock.advance(2)
-    await wait_until(lambda: len(lrs.ids()) == 10)
+    await advance_until(sending, lambda: len(lrs.ids()) == 10, 1)
 
     (report,) = sending.reports()
 

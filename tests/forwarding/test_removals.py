@@ -22,7 +22,7 @@ from storage.erasures import Erasure, Later
 from storage.pauses import Pause
 from storage.queries.learner_data import Learner
 from tests.support.bridge import Bridge, StartBridge
-from tests.support.deliveries import is_settled
+from tests.support.deliveries import advance_until, is_settled
 from tests.support.lrs import NO_DOCUMENTS, POST, Lrs, StartLrs
 from tests.support.sql import scalar
 from tests.support.waiting import wait_until
@@ -96,8 +96,7 @@ async def test_an_lrs_that_permits_no_voiding_is_an_alarm_and_asked_again(start:
     await wait_until(lambda: ("voiding", "not-allowed") in alarms())
     assert _waiting(bridge) == len(ids)
     lrs.script()
-    bridge.clock.advance(3_700)
-    await wait_until(lambda: not _waiting(bridge))
+    await advance_until(bridge, lambda: not _waiting(bridge), 3_700)
     assert sorted(_voids(lrs)) == sorted(ids)
     await wait_until(lambda: not alarms())
 
@@ -123,8 +122,7 @@ async def test_an_lrs_that_refuses_to_void_what_it_does_not_have_is_believed_whe
     bridge.clock.advance(60)
     await wait_until(lambda: _tried(bridge) > 1)
     assert _waiting(bridge)  # one may be on its way
-    bridge.clock.advance(3_700)
-    await wait_until(lambda: not _waiting(bridge))
+    await advance_until(bridge, lambda: not _waiting(bridge), 3_700)
 
 
 async def test_one_statement_that_cannot_be_voided_holds_up_no_other(start: StartBridge, start_lrs: StartLrs) -> None:
@@ -146,8 +144,7 @@ async def test_one_statement_that_cannot_be_voided_holds_up_no_other(start: Star
     await wait_until(lambda: _waiting(bridge) == 1)
     assert sorted(_voids(lrs)) == sorted({*ids} - {ids[1]})
     blocked.clear()
-    bridge.clock.advance(3_700)
-    await wait_until(lambda: not _waiting(bridge))
+    await advance_until(bridge, lambda: not _waiting(bridge), 3_700)
     assert sorted(_voids(lrs)) == sorted(ids)
 
 
@@ -163,8 +160,7 @@ async def test_a_document_that_was_being_written_at_that_moment_is_deleted_once_
     await wait_until(lambda: not any("u1" in str(place) for place, _, _ in lrs.app[DOCUMENTS].items()))
     for place, name, document in before:  # a slow process writes them now
         lrs.app[DOCUMENTS]._documents[place, name] = document
-    bridge.clock.advance(IN_FLIGHT_TTL / 1000)
-    await wait_until(lambda: not _waiting(bridge))
+    await advance_until(bridge, lambda: not _waiting(bridge), IN_FLIGHT_TTL / 1000)
     assert not any("u1" in str(place) for place, _, _ in lrs.app[DOCUMENTS].items())
     assert receipt.counts["documents"] >= len(before)
 

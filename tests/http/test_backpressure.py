@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
@@ -15,30 +14,17 @@ from bridge.commits import service, write_queue
 from bridge.http.services import SERVICES
 from storage.engine import reading
 from storage.tables import journal, session
-from tests.support.bridge import Bridge, FakeClock, start_bridge
-
-
-class _Gate(FakeClock):
-    """A clock at which each batch waits, on the writer's thread, until it is let through."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.through = threading.Semaphore(0)
-
-    def __call__(self) -> int:
-        if threading.current_thread().name.startswith("commits"):
-            self.through.acquire()
-        return self.milliseconds
+from tests.support.bridge import Bridge, GatedClock, start_bridge
 
 
 @pytest.fixture
-def gate() -> _Gate:
+def gate() -> GatedClock:
     """Closed."""
-    return _Gate()
+    return GatedClock()
 
 
 @pytest.fixture
-async def slow(database_url: str, gate: _Gate, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bridge]:
+async def slow(database_url: str, gate: GatedClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bridge]:
     """A bridge that stores two commits together at most, and lets few wait."""
     monkeypatch.setattr(service, "HIGH_WATERMARK", 6)
     monkeypatch.setattr(service, "LOW_WATERMARK", 3)
@@ -50,7 +36,7 @@ async def slow(database_url: str, gate: _Gate, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_above_the_high_mark_commits_are_refused_until_fewer_than_the_low_mark_wait(
-    slow: Bridge, gate: _Gate
+    slow: Bridge, gate: GatedClock
 ) -> None:
     line = _Line(slow)
     first = await line.begin()
@@ -73,7 +59,7 @@ async def test_above_the_high_mark_commits_are_refused_until_fewer_than_the_low_
 
 
 async def test_around_the_marks_it_changes_its_mind_once_for_each_crossing_and_keeps_nothing_of_what_it_refuses(
-    slow: Bridge, gate: _Gate
+    slow: Bridge, gate: GatedClock
 ) -> None:
     line = _Line(slow)
     accepted, minds = [await line.begin()], list[int]()

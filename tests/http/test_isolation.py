@@ -12,11 +12,14 @@ import pytest
 from bridge import formats
 from storage import lms
 from storage.engine import writing
+from storage.states import TokenScope
 from tests.formats.test_all_formats import BODIES
+from tests.formats.test_moodle import FINISH
 from tests.http.test_openapi import routes
 from tests.support.accounts import register_lms
 from tests.support.bridge import Bridge
 from tests.support.browser_keys import PASSED, create_key, open_page, send
+from tests.support.mirror import Mirror
 from tests.support.recordings import call, send_calls
 
 Route = tuple[str, str]
@@ -60,6 +63,7 @@ OTHERWISE = {
     ("GET", DOOR): "test_at_no_format_s_door_is_there_a_session_of_another_lms",
     ("POST", "/v1/browser/sessions"): "test_a_browser_key_opens_sessions_of_its_own_lms_alone",
     ("POST", "/v1/sessions/{session_id}/calls"): "test_calls_are_recorded_of_the_session_of_the_url_s_token_alone",
+    ("POST", "/v1/mirror/{format}"): "test_what_is_mirrored_is_of_the_token_s_lms_alone",
     ("GET", "/v1/enrollments"): "test_another_lms_s_enrollments_are_not_listed",
     ("POST", "/v1/formats/scorm-cloud"): "test_a_registration_of_the_same_name_is_the_other_lms_s_own",
 }
@@ -195,6 +199,15 @@ async def test_calls_are_recorded_of_the_session_of_the_url_s_token_alone(two: T
 
     assert (status, answer["code"]) == (401, "bad-commit-token")
     assert (await send_calls(two.bridge, url, [call(1, "Commit", "")]))[0] == 200
+
+
+async def test_what_is_mirrored_is_of_the_token_s_lms_alone(two: Two) -> None:
+    before = await two.everything()
+    mirror = Mirror(two.bridge, register_lms(two.bridge.engine, "third", scopes=[TokenScope.MIRROR]).token)
+    await mirror.take("moodle", FINISH, query="learner=u1&activity=235")
+
+    assert mirror.commits() == [("server", "applied"), ("browser", "applied")]
+    assert await two.everything() == before
 
 
 async def test_a_browser_key_opens_sessions_of_its_own_lms_alone(two: Two) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +20,7 @@ from tests.formats.test_ilias import BODY as ILIAS
 from tests.formats.test_ilias_2004 import body, node
 from tests.formats.test_moodle import FINISH
 from tests.formats.test_sakai import call
-from tests.support.bridge import Bridge, FakeClock, start_bridge
+from tests.support.bridge import Bridge, GatedClock, start_bridge
 from tests.support.mapping import DEFAULT
 from tests.support.mirror import Mirror, mirror_of
 from tests.support.replay import replayed, stored
@@ -175,25 +174,12 @@ async def test_the_same_request_of_the_proxy_twice_is_one(mirror: Mirror) -> Non
     assert [disposition for _, disposition in mirror.commits()] == ["applied", "duplicate", "applied"]
 
 
-class _Gate(FakeClock):
-    """A clock at which each batch waits, on the writer's thread, until it is let through."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.through = threading.Semaphore(0)
-
-    def __call__(self) -> int:
-        if threading.current_thread().name.startswith("commits"):
-            self.through.acquire()
-        return self.milliseconds
-
-
 async def test_as_much_as_fits_into_memory_is_taken_and_the_rest_refused(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mirror_queue, "MAX_ENTRIES", 3)
     monkeypatch.setattr(mirror_queue, "MAX_WAITING_BYTES", 3_000)
-    gate = _Gate()
+    gate = GatedClock()
     bridge = await start_bridge(database_url=database_url, clock=gate)
     mirror = mirror_of(bridge)
     answers = [await mirror.send("chamilo", f"{ABOUT}&loc=p{number}") for number in range(4)]
@@ -208,7 +194,7 @@ async def test_as_much_as_fits_into_memory_is_taken_and_the_rest_refused(
 
 
 async def test_what_was_taken_is_stored_before_the_bridge_ends(database_url: str) -> None:
-    gate = _Gate()
+    gate = GatedClock()
     bridge = await start_bridge(database_url=database_url, clock=gate)
     mirror = mirror_of(bridge)
     for number in range(5):
@@ -239,7 +225,7 @@ async def test_what_cannot_be_stored_now_waits_in_memory(mirror: Mirror, monkeyp
 async def test_a_bridge_that_ends_without_a_place_to_store_says_what_is_lost(
     bridge: Bridge, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirror_queue, "RETRY_INTERVAL", 0.01)
+    monkeypatch.setattr(mirror_queue, "STOP_TIMEOUT", 0)
     monkeypatch.setattr(service, "HIGH_WATERMARK", 0)
     monkeypatch.setattr(service, "LOW_WATERMARK", 0)
     await mirror.send("chamilo", BODY)

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.packages import PackageError
 from bridge.packages.manifest import Manifest, read_manifest, with_file
-from tests.packages.packing import MANIFEST_12
+from tests.packages.packing import EDITIONS, MANIFEST_12
 
 _2004 = """<?xml version="1.0"?>
 <cp:manifest identifier="M" xml:base="content/" xmlns:cp="http://www.imsglobal.org/xsd/imscp_v1p1"
@@ -64,10 +64,14 @@ def test_a_file_of_the_root_is_listed_by_each_sco_relative_to_its_base() -> None
     assert first in changed, "the schema wants files before dependencies"
 
 
-def test_nothing_else_of_a_manifest_changes() -> None:
-    changed = with_file(read_manifest(MANIFEST_12.encode()), "tap.js")
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_nothing_else_of_a_manifest_changes(edition: str) -> None:
+    manifest = read_manifest(EDITIONS[edition].encode())
+    changed = with_file(manifest, "tap.js")
 
-    assert changed.replace(b'<file href="tap.js"/>', b"", 1) == MANIFEST_12.encode()
+    assert manifest.scorm_version == edition.partition(" ")[0]
+    assert [(sco.path, sco.activity) for sco in manifest.scos] == [("index.html", "ITEM-1")]
+    assert changed.replace(b'<file href="tap.js"/>', b"", 1) == EDITIONS[edition].encode()
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,9 +10,7 @@ import pytest
 
 from bridge.settings import TargetSettings
 from storage.engine import reading
-from tests.real_lrs.learning_locker import LearningLocker
 from tests.real_lrs.proxy import proxy_to
-from tests.real_lrs.ralph import Ralph
 from tests.real_lrs.service import PASSWORD, USERNAME, RealLrs
 from tests.support.bridge import Bridge, StartBridge
 from tests.support.deliveries import deliveries_by_id, is_settled, statements
@@ -20,13 +18,6 @@ from tests.support.lrs import NO_DOCUMENTS
 from tests.support.waiting import wait_until
 
 CMI = {"core": {"lesson_status": "passed", "score": {"raw": "85"}, "session_time": "00:01:30"}}
-
-
-@pytest.fixture(params=[Ralph, LearningLocker], ids=lambda kind: kind.name)
-def lrs(request: pytest.FixtureRequest) -> Iterator[RealLrs]:
-    """An LRS that has no statements."""
-    with request.param() as running:
-        yield running
 
 
 def _target(endpoint: str) -> TargetSettings:

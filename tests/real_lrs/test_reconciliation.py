@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-
-import pytest
 
 from bridge.operations.lrs_comparison import Discrepancy
 from bridge.settings import TargetSettings
 from tests.real_lrs.learning_locker import LearningLocker
-from tests.real_lrs.ralph import Ralph
 from tests.real_lrs.service import PASSWORD, USERNAME, RealLrs
 from tests.reconciliation.comparison import Comparison, compare
 from tests.support.bridge import Bridge, StartBridge
@@ -23,19 +19,6 @@ VOIDING = {
     "actor": {"account": {"homePage": "https://lms.example", "name": "admin"}},
     "verb": {"id": "http://adlnet.gov/expapi/verbs/voided"},
 }
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """SQLite alone: what an LRS does is the same to both databases."""
-    return sqlite_url
-
-
-@pytest.fixture(params=[Ralph, LearningLocker], ids=lambda kind: kind.name)
-def lrs(request: pytest.FixtureRequest) -> Iterator[RealLrs]:
-    """An LRS that has no statements."""
-    with request.param() as running:
-        yield running
 
 
 def target(lrs: RealLrs) -> TargetSettings:

@@ -11,6 +11,7 @@ from bridge.mapping_library.backfill import Backfill
 from bridge.mapping_library.reissue import Reissue
 from bridge.operations.audit_context import AuditContext
 from bridge.sandbox.lrs import DOCUMENTS
+from bridge.sandbox.lrs.documents import Place
 from bridge.settings import TargetSettings
 from storage.backfill import BackfillSpan
 from storage.engine import writing
@@ -47,9 +48,9 @@ def contents(lrs: Lrs) -> dict[str, Any]:
     }
 
 
-def documents(lrs: Lrs) -> dict[tuple[str, str], bytes]:
+def documents(lrs: Lrs) -> dict[tuple[Place, str], bytes]:
     """Return the documents that an LRS has, by what they belong to and their ids."""
-    return {(str(place), document_id): document.content for place, document_id, document in lrs.app[DOCUMENTS].items()}
+    return {(place, document_id): document.content for place, document_id, document in lrs.app[DOCUMENTS].items()}
 
 
 async def test_after_a_backfill_the_new_lrs_is_equal_documents_and_live_learners_included(

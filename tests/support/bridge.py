@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -47,6 +48,19 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         """Move on."""
         self.milliseconds += int(seconds * 1000)
+
+
+class GatedClock(FakeClock):
+    """A clock at which each batch waits, on the writer's thread, until it is let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.through = threading.Semaphore(0)
+
+    def __call__(self) -> int:
+        if threading.current_thread().name.startswith("commits"):
+            self.through.acquire()
+        return self.milliseconds
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bridge.clock import random_id
@@ -38,17 +38,22 @@ def is_settled(bridge: Bridge) -> bool:
         return not outbox.waiting(connection)
 
 
-async def wait_until_settled(bridge: Bridge, step: float = 1) -> None:
-    """Set the bridge's clock on, by so many seconds at a time, until everything is settled.
+async def advance_until(bridge: Bridge, condition: Callable[[], object], step: float) -> None:
+    """Set the bridge's clock on, by so many seconds at a time, until the condition holds.
 
     Once would not do: what is being tried meanwhile may be noted, and so wait from, after the clock was set on.
     """
 
-    def later() -> bool:
+    def later() -> object:
         bridge.clock.advance(step)
-        return is_settled(bridge)
+        return condition()
 
     await wait_until(later)
+
+
+async def wait_until_settled(bridge: Bridge, step: float = 1) -> None:
+    """Set the bridge's clock on, by so many seconds at a time, until everything is settled."""
+    await advance_until(bridge, lambda: is_settled(bridge), step)
 
 
 def add_removals(bridge: Bridge, target: str, number: int) -> None:

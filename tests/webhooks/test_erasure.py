@@ -12,6 +12,7 @@ from storage.engine import writing
 from storage.erasures import Erasure, Later
 from storage.queries.learner_data import Learner
 from tests.support.bridge import Bridge
+from tests.support.deliveries import advance_until
 from tests.support.http_server import LOOPBACK
 from tests.support.sql import column, scalar
 from tests.support.waiting import wait_until
@@ -44,8 +45,7 @@ async def test_what_waits_is_withdrawn_and_the_erasure_is_told(start_sending: St
     _pause(bridge, is_paused=False)
     await wait_until(lambda: len(receiver.accepted) == len(of_others))
     assert receiver.types("u1") == []
-    bridge.clock.advance(ERASURE_DELAY / 1000)
-    await wait_until(lambda: receiver.types("u1") == ["learner.erased"])
+    await advance_until(bridge, lambda: receiver.types("u1") == ["learner.erased"], ERASURE_DELAY / 1000)
     assert receiver.accepted[-1].event["data"] == {"lms": "lms", "learner": {"id": "u1"}}
 
 
@@ -61,8 +61,7 @@ async def test_who_was_erased_is_forgotten_once_that_is_told(start_sending: Star
     await bridge.commit(CMI)
     _erase(bridge)
     assert _events(bridge) == ["learner.erased"]
-    bridge.clock.advance(ERASURE_DELAY / 1000)
-    await wait_until(lambda: receiver.accepted)
+    await advance_until(bridge, lambda: receiver.accepted, ERASURE_DELAY / 1000)
     await wait_until(lambda: _events(bridge) == [])
 
 

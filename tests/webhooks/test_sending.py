@@ -19,7 +19,7 @@ from storage.engine import reading, writing
 from storage.states import WebhookState
 from storage.webhook_endpoints import WebhookEndpoint
 from tests.support.bridge import Bridge, StartBridge
-from tests.support.deliveries import is_settled
+from tests.support.deliveries import advance_until, is_settled
 from tests.support.http_server import LOOPBACK
 from tests.support.lrs import NO_DOCUMENTS, Lrs
 from tests.support.sql import scalar
@@ -107,8 +107,7 @@ async def test_one_that_fails_by_itself_holds_up_its_enrollment_alone(start_send
     await wait_until(lambda: _count(bridge, "delivered") == 4)
     assert set(_scores(receiver.requests, "u1")) == {1}
     receiver.answer(200)
-    bridge.clock.advance(3_700)
-    await wait_until(lambda: not _count(bridge, "waiting"))
+    await advance_until(bridge, lambda: not _count(bridge, "waiting"), 3_700)
     assert _scores(receiver.accepted, "u1") == [1, 2]
 
 
@@ -119,15 +118,17 @@ async def test_what_is_refused_again_and_again_is_dead_and_retried_by_people(sta
     await bridge.commit(_cmi(1), learner={"id": "u1"})
     await bridge.commit(_cmi(2), learner={"id": "u1"})
     for number in range(1, MAX_REFUSALS + 1):
-        await wait_until(lambda: _refusals(bridge) >= number or _count(bridge, "dead"))  # noqa: B023 -- awaited at once
+
+        def is_refused(times: int = number) -> bool:
+            return _refusals(bridge) >= times or _count(bridge, "dead") > 0
+
+        await advance_until(bridge, is_refused, 3_700)
         await bridge.commit(_cmi(number), learner={"id": "u2"})
-        await wait_until(lambda: _scores(receiver.accepted, "u2")[-1:] == [number])  # noqa: B023 -- likewise
-        bridge.clock.advance(3_700)
-    await wait_until(lambda: _count(bridge, "dead") == 1)
+        await wait_until(lambda: _scores(receiver.accepted, "u2")[-1:] == [number])  # noqa: B023 -- awaited at once
+    await advance_until(bridge, lambda: _count(bridge, "dead") == 1, 3_700)
     assert Counter(_scores(receiver.requests, "u1"))[1] == MAX_REFUSALS
     receiver.answer(204)
-    bridge.clock.advance(3_700)
-    await wait_until(lambda: _scores(receiver.accepted, "u1") == [2])
+    await advance_until(bridge, lambda: _scores(receiver.accepted, "u1") == [2], 3_700)
     dead_id = str(scalar(bridge, "SELECT message_id FROM webhook_delivery WHERE state = 'dead'"))
     with writing(bridge.engine) as connection:
         assert operations.retry_dead(connection, "gradebook", _context(bridge)) == 1
@@ -149,13 +150,11 @@ async def test_a_receiver_that_refuses_everything_makes_nothing_dead(start_sendi
         await bridge.commit(_cmi(1), learner={"id": learner})
     while _refusals(bridge) <= MAX_REFUSALS:
         before = _tries(bridge)
-        bridge.clock.advance(3_700)
-        await wait_until(lambda: _tries(bridge) > before)  # noqa: B023 -- awaited at once
+        await advance_until(bridge, lambda: _tries(bridge) > before, 3_700)  # noqa: B023 -- awaited at once
     assert _count(bridge, "dead") == 0
     await wait_until(lambda: _endpoint(bridge).state is WebhookState.FAILING)
     receiver.answer(204)
-    bridge.clock.advance(3_700)
-    await wait_until(lambda: _count(bridge, "delivered") == len(learners))
+    await advance_until(bridge, lambda: _count(bridge, "delivered") == len(learners), 3_700)
 
 
 async def test_a_receiver_that_is_gone_is_paused_until_people_resume_it(start_sending: StartSending) -> None:
