@@ -19,9 +19,10 @@ from storage.database_files import sqlite_path
 from storage.engine import reading, writing
 from storage.erasure_tables import removal
 from storage.queries.queues import queues
-from storage.tables import audit_log, metadata
+from storage.tables import audit_log
 from tests.cli.conftest import Run
 from tests.support.bridge import Bridge, StartBridge
+from tests.support.frames import stored_texts
 from tests.support.lrs import Lrs
 from tests.support.sql import closing_engine, scalar
 from tests.support.waiting import wait_until
@@ -73,13 +74,9 @@ async def _play(bridge: Bridge, learner: dict[str, str], activity: str = "235") 
 def _found(database_url: str) -> dict[str, int]:
     """Return, by table, how many values hold something of the learner."""
     found: dict[str, int] = {}
-    with closing_engine(database_url) as engine, reading(engine) as connection:
-        for table in metadata.sorted_tables:
-            for row in connection.execute(select(table)):
-                texts = [value.decode(errors="replace") if isinstance(value, bytes) else str(value) for value in row]
-                found[table.name] = found.get(table.name, 0) + sum(
-                    canary.lower() in text.lower() for text in texts for canary in CANARIES
-                )
+    with closing_engine(database_url) as engine:
+        for table, _, text in stored_texts(engine):
+            found[table] = found.get(table, 0) + sum(canary.lower() in text.lower() for canary in CANARIES)
     return {name: count for name, count in found.items() if count}
 
 

@@ -13,6 +13,7 @@ from storage.engine import reading
 from storage.tables import journal
 from tests.formats.client import FORM, SUSPEND_DATA, Answer, commit, open_format_client, raw, read
 from tests.support.bridge import Bridge
+from tests.support.frames import unpack_frames
 
 RUNTIME: dict[str, Any] = {
     "completionStatus": "completed",
@@ -160,6 +161,7 @@ async def test_a_postback_opens_its_session_however_it_shows_the_token(bridge: B
 
 async def test_the_password_of_a_form_is_not_kept(bridge: Bridge) -> None:
     await knock(bridge, urlencode({"username": "x", "password": bridge.token, "data": json.dumps(BODY)}))
+    unpack_frames(bridge.engine)
     with reading(bridge.engine) as connection:
         (row,) = connection.execute(journal.select()).mappings()
 

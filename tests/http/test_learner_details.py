@@ -17,10 +17,10 @@ from bridge.mapping_library import activation
 from bridge.mapping_library.documents import compile_text, read_document
 from bridge.operations.audit_context import AuditContext
 from storage.engine import reading, writing
-from storage.schema import metadata
 from storage.tables import enrollment
 from tests.support.accounts import START
 from tests.support.bridge import Bridge
+from tests.support.frames import stored_texts
 from tests.support.replay import replayed, stored
 
 CANARY = "canary.bird@mine.example.org"
@@ -58,14 +58,7 @@ def statements(bridge: Bridge, learner: str = "u1") -> list[dict[str, Any]]:
 
 def holding(bridge: Bridge, word: str) -> set[str]:
     """Return the columns of the database that hold a word in any row."""
-    with reading(bridge.engine) as connection:
-        return {
-            f"{table.name}.{column.name}"
-            for table in metadata.sorted_tables
-            for row in connection.execute(select(table))
-            for column, value in zip(table.c, row, strict=True)
-            if word.encode() in (value if isinstance(value, bytes) else str(value).encode())
-        }
+    return {f"{table}.{column}" for table, column, text in stored_texts(bridge.engine) if word in text}
 
 
 async def test_attributes_are_kept_with_the_enrollment_and_told(bridge: Bridge) -> None:

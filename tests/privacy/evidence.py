@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import web
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy import text as text_clause
 from structlog.testing import capture_logs
 
@@ -36,9 +36,8 @@ from storage import deliveries, report_views, target_alarms
 from storage.deliveries import DeliveryFilter
 from storage.engine import reading
 from storage.erasures import Later
-from storage.queries.learner_data import Learner, read_frame
+from storage.queries.learner_data import Learner
 from storage.states import DeliveryState
-from storage.tables import metadata
 from tests.privacy.canaries import (
     ACCOUNT,
     BODIES,
@@ -64,6 +63,7 @@ from tests.support.bridge import Bridge, start_bridge
 from tests.support.browser import Visitor, new_visitor
 from tests.support.browser_keys import PAGE, create_key
 from tests.support.browser_keys import PATH as BROWSER_SESSIONS
+from tests.support.frames import stored_texts
 from tests.support.lrs import serve_lrs
 from tests.support.recordings import call
 from tests.support.sql import scalar
@@ -482,12 +482,9 @@ def _reports(engine: Engine, targets: tuple[TargetSettings, ...], folder: Path) 
 def columns(engine: Engine) -> dict[str, str]:
     """Return all that a database holds, by `table.column`, and what views show of it."""
     texts: dict[str, list[str]] = {}
+    for table, column, text in stored_texts(engine):
+        texts.setdefault(f"{table}.{column}", []).append(text)
     with reading(engine) as connection:
-        for table in metadata.sorted_tables:
-            for row in connection.execute(select(table)).mappings().all():
-                for name, value in read_frame(connection, dict(row)).items():
-                    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-                    texts.setdefault(f"{table.name}.{name}", []).append(text)
         for view in report_views.VIEWS:
             for values in connection.execute(text_clause(f"SELECT * FROM {view.name}")).mappings():
                 for name, value in values.items():
