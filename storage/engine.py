@@ -15,11 +15,12 @@ from typing import Any, Protocol, TypeVar
 from psycopg.types.string import TextLoader
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL, ExceptionContext
 
 from storage.database_files import create_privately
+from storage.database_url import DatabaseUrlError, parse_database_url
 from storage.prepared import execute
+from storage.read_only import is_read_only, read_only_error
 
 T = TypeVar("T")
 
@@ -36,23 +37,18 @@ CONNECT_TIMEOUT = 5
 _READ_ONLY = "scorm_bridge_read_only"
 
 
-class DatabaseUrlError(ValueError):
-    """The database URL is not one this service can use."""
-
-
 def open_engine(url: str) -> Engine:
-    """Open SQLite (`sqlite:///file.db`) or PostgreSQL (`postgresql://user@host/database`).
+    """Open SQLite (`sqlite:///file.db`) or PostgreSQL (`postgresql://user@host/database`, also with several hosts).
 
-    Connects lazily. A 200 promises that a commit is on disk, so SQLite syncs at every commit (WAL, `synchronous=FULL`)
-    and PostgreSQL sessions have `synchronous_commit=on`. Errors never show values, which are learners' data.
+    Connects lazily, and of PostgreSQL servers to one that takes writes: a standby would refuse each for as long as a
+    connection to it is kept. A 200 promises that a commit is on disk, so SQLite syncs at every commit (WAL,
+    `synchronous=FULL`) and PostgreSQL sessions have `synchronous_commit=on`, which waits for a synchronous standby,
+    too. Errors never show values, which are learners' data.
 
     Raises:
         DatabaseUrlError: another kind of database, or SQLite in memory, which could not be shared by threads.
     """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise DatabaseUrlError("is not a database URL such as sqlite:///scorm-bridge.db") from None
+    parsed = parse_database_url(url)
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         if not parsed.database or ":memory:" in parsed.database or parsed.query.get("mode") == "memory":
@@ -74,11 +70,12 @@ def open_engine(url: str) -> Engine:
             parsed.set(drivername="postgresql+psycopg"),
             paramstyle="format",
             hide_parameters=True,
-            connect_args={"connect_timeout": CONNECT_TIMEOUT},
+            connect_args={"connect_timeout": CONNECT_TIMEOUT, "target_session_attrs": _wanted_server(parsed)},
             pool_size=8,
             max_overflow=8,
         )
         event.listen(engine, "connect", _set_up_postgresql)
+        event.listen(engine, "handle_error", _drop_read_only)
         return engine
     raise DatabaseUrlError(f"names {backend}; only sqlite:///… and postgresql://… are supported")
 
@@ -151,6 +148,20 @@ def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     read_only = connection.get_execution_options().get(_READ_ONLY, False)
     execute(connection, "BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _wanted_server(url: URL) -> str:
+    """Return libpq's `target_session_attrs`: what the URL says, else a server that takes writes."""
+    return str(url.query.get("target_session_attrs", "read-write"))
+
+
+def _drop_read_only(context: ExceptionContext) -> Exception | None:
+    """Have a connection to a server that takes no more writes replaced, as if it had been cut."""
+    error = context.original_exception
+    if not is_read_only(error):
+        return None
+    context.is_disconnect = True
+    return read_only_error(error)
 
 
 def _set_up_postgresql(connection: Any, _record: object) -> None:
