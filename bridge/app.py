@@ -63,7 +63,7 @@ from bridge.retention import Retention
 from bridge.routing import build_forms, build_targets, unwanted_documents
 from bridge.search_indexer import SearchIndexer
 from bridge.service_metrics import ServiceMetrics
-from bridge.settings import Settings, SettingsError
+from bridge.settings import Settings
 from bridge.system_alarms import SystemAlarms
 from bridge.token_monitor import TokenMonitor
 from bridge.tracing import Tracing, open_tracing
@@ -75,7 +75,7 @@ from storage import documents, erasures, lms, mapping_versions, outbox, removals
 from storage.database_files import readable_by_others
 from storage.engine import open_engine, reading, writing
 from storage.migrations import describe_misfit, fits
-from storage.poolers import SHARED_CONNECTIONS, SHARED_CONNECTIONS_REMEDY, shares_connections
+from storage.poolers import refuse_shared_connections
 
 log = structlog.get_logger(__name__)
 
@@ -118,24 +118,19 @@ def create_app(
     Raises:
         SchemaError: the database was not migrated.
         DefinitionError: the mapping document has faults, or a version that is active has.
-        SettingsError: a target names what neither the mapping document nor any version that is active has, or the
-            database is behind a pooler that lets connections be shared.
+        SettingsError: a target names what neither the mapping document nor any version that is active has.
+        SharedConnectionsError: a pooler stands before the database.
         sqlalchemy.exc.OperationalError: the database does not answer.
     """
     mapping = load_mapping(settings.mapping.document)
     database = Database(open_engine(settings.database.url))
     try:
         database.files.verify()
-        _refuse_shared_connections(database)
+        refuse_shared_connections(database.engine)
         return _build(settings, mapping, database, _Sources(now, new_id, random, monotonic), shared_metrics, tracing)
     except BaseException:
         database.close()
         raise
-
-
-def _refuse_shared_connections(database: Database) -> None:
-    if shares_connections(database.engine):
-        raise SettingsError(f"{SHARED_CONNECTIONS}. {SHARED_CONNECTIONS_REMEDY}")
 
 
 def _build(  # noqa: PLR0915 -- one step for each part, none of them worth a name

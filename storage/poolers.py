@@ -17,6 +17,21 @@ SHARED_CONNECTIONS_REMEDY = (
 _BACKEND = "SELECT pg_backend_pid()"
 
 
+class SharedConnectionsError(Exception):
+    """The database cannot be used through this pooler; the text says why and what to do."""
+
+
+def refuse_shared_connections(engine: Engine) -> None:
+    """Return if connections are the bridge's own.
+
+    Raises:
+        SharedConnectionsError: they are not.
+        sqlalchemy.exc.OperationalError: the database does not answer.
+    """
+    if shares_connections(engine):
+        raise SharedConnectionsError(f"{SHARED_CONNECTIONS}. {SHARED_CONNECTIONS_REMEDY}")
+
+
 def shares_connections(engine: Engine) -> bool:
     """Return whether two clients that are connected at once are given the same backend of PostgreSQL in turns.
 

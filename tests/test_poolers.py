@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.settings import SettingsError
 from storage.engine import open_engine
-from storage.poolers import shares_connections
+from storage.poolers import SharedConnectionsError, shares_connections
 from tests.support.bridge import StartBridge
 from tests.support.pgbouncer import pgbouncer
 
@@ -38,5 +37,8 @@ async def test_a_pooler_that_keeps_connections_apart_changes_nothing(postgresql_
 async def test_a_bridge_does_not_start_on_shared_connections_and_says_what_to_do(
     postgresql_url: str, start: StartBridge
 ) -> None:
-    with pgbouncer(postgresql_url, "transaction") as url, pytest.raises(SettingsError, match="pool_mode = session"):
+    with (
+        pgbouncer(postgresql_url, "transaction") as url,
+        pytest.raises(SharedConnectionsError, match="pool_mode = session"),
+    ):
         await start(database_url=url)

@@ -30,6 +30,7 @@ from bridge.settings import Settings, SettingsError
 from bridge.settings.sources import unknown_variables
 from mappings.definition import DefinitionError
 from storage.database_url import parse_database_url
+from storage.poolers import SharedConnectionsError
 from storage.process_lock import CannotServeError, only_writer
 
 with suppress(ImportError):  # not made for Windows
@@ -147,7 +148,7 @@ def errors_as_exit_codes() -> Iterator[None]:
     try:
         with logs.capture_uncaught():
             yield
-    except (SchemaError, DefinitionError, SettingsError) as error:
+    except (SchemaError, DefinitionError, SettingsError, SharedConnectionsError) as error:
         fail(ExitCode.CONFIG, str(error))
     except CannotServeError as error:
         fail(ExitCode.UNAVAILABLE, str(error))
