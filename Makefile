@@ -15,8 +15,8 @@ RALPH := .judges/.ready
 CLIENTS := .clients/.ready
 RIVAL := .bench/.ready
 
-PROGRAMS := chromium strace mariadbd nginx caddy systemd-analyze promtool pgbouncer
-PACKAGES := chromium strace mariadb-server nginx caddy systemd prometheus pgbouncer
+PROGRAMS := chromium strace mariadbd nginx caddy systemd-analyze promtool pgbouncer haproxy
+PACKAGES := chromium strace mariadb-server nginx caddy systemd prometheus pgbouncer haproxy
 
 MIN_COVERAGE := 84
 
