@@ -31,8 +31,15 @@ MAX_LOG_PAGES = 8_000
 """Pages of SQLite's log (32 MiB) at which it is written into the file: the more there are, the more of them have been
 changed again, and are written only once."""
 
-CONNECT_TIMEOUT = 5
-"""Seconds to reach PostgreSQL."""
+POSTGRESQL_ARGUMENTS = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 15_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+"""Seconds to reach PostgreSQL, and after how long a connection to a machine that says nothing is given up: else the
+system waits for a quarter of an hour, and everything with it. `tcp_user_timeout` is in ms (PostgreSQL 34.1.2)."""
 
 _READ_ONLY = "scorm_bridge_read_only"
 
@@ -70,7 +77,7 @@ def open_engine(url: str) -> Engine:
             parsed.set(drivername="postgresql+psycopg"),
             paramstyle="format",
             hide_parameters=True,
-            connect_args={"connect_timeout": CONNECT_TIMEOUT, "target_session_attrs": _wanted_server(parsed)},
+            connect_args=POSTGRESQL_ARGUMENTS | {"target_session_attrs": _wanted_server(parsed)},
             pool_size=8,
             max_overflow=8,
         )

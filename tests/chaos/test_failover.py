@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from storage.engine import open_engine
-from storage.migrations import migrate
 from tests.chaos.arena import Arena
-from tests.support.replication import ReplicatedPair, replicated_pair
-
-
-@pytest.fixture
-def pair(postgresql_server: str) -> Iterator[ReplicatedPair]:
-    """A primary with a synchronous standby."""
-    with replicated_pair(Path(parse_qs(urlsplit(postgresql_server).query)["host"][0])) as running:
-        yield running
+from tests.support.replication import ReplicatedPair
 
 
 @pytest.fixture
 def database_url(pair: ReplicatedPair) -> str:
     """A database of both, whose URL names both."""
-    engine = open_engine(pair.url)
-    migrate(engine)
-    engine.dispose()
     return pair.url
 
 
