@@ -94,6 +94,11 @@ class ReplicatedPair:
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + DEADLINE
+        while any(map(_runs, pids)):  # until then its port and its memory are taken
+            if time.monotonic() > deadline:
+                raise TimeoutError("the server does not end")
+            time.sleep(0.02)  # the system sets no event
 
     def close(self) -> None:
         """End both."""
@@ -132,11 +137,20 @@ class ReplicatedPair:
             ).returncode
             output.seek(0)
             if status:
-                raise RuntimeError(f"{program} ended with {status}: {output.read().decode(errors='replace')}")
+                logs = [log.read_text(encoding="utf-8")[-2000:] for log in self._directory.glob("*/log")]
+                raise RuntimeError(f"{program} ended with {status}: {output.read().decode(errors='replace')} {logs}")
 
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+def _runs(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] not in {"Z", "X"}
 
 
 @contextmanager
