@@ -113,13 +113,13 @@ def _now() -> datetime:
 
 @asynccontextmanager
 async def serve_lrs(
-    fault: Fault | None = None, *, now: Callable[[], datetime] = _now, host: str = "127.0.0.1", **options: Any
+    fault: Fault | None = None, *, now: Callable[[], datetime] = _now, **options: Any
 ) -> AsyncIterator[Lrs]:
-    """Run a sandbox LRS with options of its own. `host`: where it listens."""
+    """Run a sandbox LRS with options of its own."""
     app = create_lrs(now=now, **options)
     if fault is not None:
         app.middlewares.insert(0, _faulty(fault))
-    server = TestServer(app, host=host)
+    server = TestServer(app)
     lrs = Lrs(server, app, now)
 
     @web.middleware

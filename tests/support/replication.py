@@ -17,13 +17,12 @@ from typing import Any
 
 import psycopg
 
-from tests.support.machines import NETWORK
 from tests.support.server import free_port
 
 DEADLINE = 60
 """Seconds that a server may take to follow."""
 SETTINGS = """
-listen_addresses = '*'
+listen_addresses = '127.0.0.1'
 synchronous_commit = on
 wal_level = replica
 fsync = on
@@ -64,8 +63,6 @@ class ReplicatedPair:
         self._run("initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-D", self.primary.directory)
         with (self.primary.directory / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write(f"{SETTINGS}unix_socket_directories = '{directory}'\n")
-        with (self.primary.directory / "pg_hba.conf").open("a", encoding="utf-8") as file:
-            file.write(f"host all all {NETWORK}.0.0/16 trust\n")
         self._start(self.primary)
         self._execute(self.primary, "CREATE DATABASE bridge")
         self._follow()
