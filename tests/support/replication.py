@@ -23,6 +23,7 @@ DEADLINE = 60
 """Seconds that a server may take to follow."""
 SETTINGS = """
 listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
 synchronous_commit = on
 wal_level = replica
 fsync = on
@@ -62,7 +63,7 @@ class ReplicatedPair:
         self.url = f"postgresql://postgres@{hosts}/bridge"
         self._run("initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-D", self.primary.directory)
         with (self.primary.directory / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.write(f"{SETTINGS}unix_socket_directories = '{directory}'\n")
+            file.write(SETTINGS)
         self._start(self.primary)
         self._execute(self.primary, "CREATE DATABASE bridge")
         self._follow()
