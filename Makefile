@@ -36,7 +36,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make run          try the bridge with a sample course and a sandbox LRS"
 	@echo "make test         all tests, on SQLite and PostgreSQL"
-	@echo "make test-quick   the tests of the core, the formats and storage, on SQLite: less than a minute"
+	@echo "make test-quick   the tests of the core, the formats and storage, on SQLite: a minute or two"
 	@echo "make coverage     the branches that quick tests run through, which must not become fewer"
 	@echo "make screenshots  pictures: of each audit page in .screenshots/, of the documentation in docs/pictures/"
 	@echo "make chaos        the tests of promises under trouble, at length: hours"

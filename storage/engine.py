@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from psycopg.types.string import TextLoader
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.engine import ExceptionContext
 
 from storage.database_files import create_privately
 from storage.database_url import DatabaseUrlError, parse_database_url
@@ -31,15 +31,17 @@ MAX_LOG_PAGES = 8_000
 """Pages of SQLite's log (32 MiB) at which it is written into the file: the more there are, the more of them have been
 changed again, and are written only once."""
 
-POSTGRESQL_ARGUMENTS = {
+POSTGRESQL_DEFAULTS = {
+    "target_session_attrs": "read-write",
     "connect_timeout": 5,
     "tcp_user_timeout": 15_000,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }
-"""Seconds to reach PostgreSQL, and after how long a connection to a machine that says nothing is given up: else the
-system waits for a quarter of an hour, and everything with it. `tcp_user_timeout` is in ms (PostgreSQL 34.1.2)."""
+"""What libpq is told unless the URL says otherwise (PostgreSQL 34.1.2): to find the server that takes writes, and after
+how many seconds to give up one that cannot be reached, or a machine that says nothing, for which the system waits a
+quarter of an hour. `tcp_user_timeout` is in milliseconds."""
 
 _READ_ONLY = "scorm_bridge_read_only"
 
@@ -77,7 +79,7 @@ def open_engine(url: str) -> Engine:
             parsed.set(drivername="postgresql+psycopg"),
             paramstyle="format",
             hide_parameters=True,
-            connect_args=POSTGRESQL_ARGUMENTS | {"target_session_attrs": _wanted_server(parsed)},
+            connect_args={name: value for name, value in POSTGRESQL_DEFAULTS.items() if name not in parsed.query},
             pool_size=8,
             max_overflow=8,
         )
@@ -155,11 +157,6 @@ def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     read_only = connection.get_execution_options().get(_READ_ONLY, False)
     execute(connection, "BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-
-def _wanted_server(url: URL) -> str:
-    """Return libpq's `target_session_attrs`: what the URL says, else a server that takes writes."""
-    return str(url.query.get("target_session_attrs", "read-write"))
 
 
 def _drop_read_only(context: ExceptionContext) -> Exception | None:

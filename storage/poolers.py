@@ -45,4 +45,4 @@ def shares_connections(engine: Engine) -> bool:
         for connection in (first, second, first, second):
             backends.append(connection.exec_driver_sql(_BACKEND).scalar_one())
             connection.rollback()  # the pooler may give the backend to another client now
-    return len({*backends[:2]}) == 1 or backends[:2] != backends[2:]
+    return backends[0] == backends[1] or backends[:2] != backends[2:]

@@ -7,17 +7,14 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from random import Random
-from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
 from sqlalchemy import Engine
 
 from storage.engine import open_engine
-from storage.migrations import migrate
 from tests.chaos.arena import SCALES, Arena, Scale
 from tests.chaos.lrs import ChaosLrs, serve_chaos
-from tests.support.replication import ReplicatedPair, replicated_pair
 from tests.support.server import StartServer
 
 
@@ -64,13 +61,3 @@ async def arena(
 ) -> Arena:
     """Everything that a test of trouble needs."""
     return Arena(database_url, engine, chaos_lrs, scale, Random(seed), http, new_server, tmp_path / "history.json")
-
-
-@pytest.fixture
-def pair(postgresql_server: str) -> Iterator[ReplicatedPair]:
-    """A primary with a synchronous standby, whose database has the current schema."""
-    with replicated_pair(Path(parse_qs(urlsplit(postgresql_server).query)["host"][0])) as running:
-        engine = open_engine(running.url)
-        migrate(engine)
-        engine.dispose()
-        yield running

@@ -40,8 +40,9 @@ http {{
 
 @dataclass
 class RunningProxy:
-    """A proxy that listens; `logs` is all that it wrote."""
+    """A proxy that listens; `logs` is all that it wrote, `kind` its program."""
 
+    kind: str
     port: int
     folder: Path
     process: asyncio.subprocess.Process
@@ -81,7 +82,7 @@ async def start_proxy(
         process = await asyncio.create_subprocess_exec(
             program, *arguments, stdout=output, stderr=output, env=os.environ | {"HOME": str(folder)}
         )
-    proxy = RunningProxy(port, folder, process)
+    proxy = RunningProxy(kind, port, folder, process)
     is_listening = await poll(lambda: listens(port), lambda is_open: is_open or process.returncode is not None)
     assert is_listening, proxy.logs()
     return proxy

@@ -73,7 +73,7 @@ async def test_commits_pass_and_no_log_has_their_token(
 
     await bridge.close()
     async with client.post(address, data=b'{"cmi": {}}') as response:
-        assert response.status in {502, 503}
+        assert response.status == (503 if proxy.kind == "haproxy" else 502)
     await proxy.stop()
     assert f"/v1/sessions/{opened['session_id']}/commits" in proxy.logs()
     assert token not in proxy.logs()
