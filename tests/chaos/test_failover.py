@@ -45,6 +45,5 @@ async def test_a_standby_that_takes_over_under_load_has_all_that_was_answered(
         await asyncio.to_thread(pair.restore_standby)
     await arena.commits(30)
     await arena.finish()
-
     assert 500 not in arena.ledger.statuses
     arena.tell(failovers=arena.scale.failovers, seconds_to_recover=seconds, statuses=dict(arena.ledger.statuses))
