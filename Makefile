@@ -15,19 +15,20 @@ RALPH := .judges/.ready
 CLIENTS := .clients/.ready
 RIVAL := .bench/.ready
 
-PROGRAMS := chromium strace mariadbd nginx caddy systemd-analyze promtool
-PACKAGES := chromium strace mariadb-server nginx caddy systemd prometheus
+PROGRAMS := chromium strace mariadbd nginx caddy systemd-analyze promtool pgbouncer haproxy
+PACKAGES := chromium strace mariadb-server nginx caddy systemd prometheus pgbouncer haproxy
 
 MIN_COVERAGE := 84
 
 # Processes that share the tests out, a file at a time.
 WORKERS ?= 3
 
-# The layers that need no server: the core, the formats, storage on SQLite. What is marked slow is left out.
+# The layers that need no server: the core, the formats, storage on SQLite. What is marked is left out.
 QUICK := tests/formats tests/imports tests/mapping_library tests/mappings tests/metrics tests/sandbox tests/storage \
   tests/test_documentation.py tests/test_glossary.py tests/test_house.py \
   tests/test_promises.py tests/test_scorm_guide.py tests/test_warnings.py
 SKIPPED := --ignore=tests/storage/queries
+UNMARKED := not slow and not served
 
 # Tests start hundreds of processes, and each would compile the whole program anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -150,10 +151,11 @@ test: env test-tools
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-quick: env
-	$(BIN)/python -m pytest -q -n 2 -m "not slow" -k "not postgresql and not mariadb" $(SKIPPED) $(QUICK) $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 -m "$(UNMARKED)" -k "not postgresql and not mariadb" $(SKIPPED) $(QUICK) $(ARGS)
 
 coverage: QUICK += tests/alerts tests/cli tests/limits tests/packages
 coverage: SKIPPED :=
+coverage: UNMARKED := not slow
 coverage: ARGS += --cov --cov-report=term:skip-covered --cov-fail-under=$(MIN_COVERAGE)
 coverage: test-quick
 

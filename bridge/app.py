@@ -75,6 +75,7 @@ from storage import documents, erasures, lms, mapping_versions, outbox, removals
 from storage.database_files import readable_by_others
 from storage.engine import open_engine, reading, writing
 from storage.migrations import describe_misfit, fits
+from storage.poolers import refuse_shared_connections
 
 log = structlog.get_logger(__name__)
 
@@ -118,12 +119,14 @@ def create_app(
         SchemaError: the database was not migrated.
         DefinitionError: the mapping document has faults, or a version that is active has.
         SettingsError: a target names what neither the mapping document nor any version that is active has.
+        SharedConnectionsError: a pooler stands before the database.
         sqlalchemy.exc.OperationalError: the database does not answer.
     """
     mapping = load_mapping(settings.mapping.document)
     database = Database(open_engine(settings.database.url))
     try:
         database.files.verify()
+        refuse_shared_connections(database.engine)
         return _build(settings, mapping, database, _Sources(now, new_id, random, monotonic), shared_metrics, tracing)
     except BaseException:
         database.close()

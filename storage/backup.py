@@ -13,10 +13,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import URL
-from sqlalchemy.engine import make_url
-
 from storage.database_files import sqlite_path
+from storage.database_url import libpq_url, parse_database_url
 from storage.new_file import new_file
 
 STEP_PAGES = 1_000
@@ -61,10 +59,7 @@ def copy_sqlite(url: str, file: Path, progress: Progress) -> Backup:
 
 def postgresql_commands(url: str, file: Path) -> tuple[str, str]:
     """Return the shell commands that back up and restore a PostgreSQL database; no password is in them."""
-    parsed = make_url(url).difference_update_query(["password"])
-    address = URL.create(
-        "postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database, parsed.query
-    ).render_as_string()
+    address = libpq_url(parse_database_url(url))
     dump = ["pg_dump", "--format=custom", f"--file={file}", address]
     restore = ["pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", f"--dbname={address}", str(file)]
     return shlex.join(dump), shlex.join(restore)

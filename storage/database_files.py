@@ -14,8 +14,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import URL, Connection, Engine, event
-from sqlalchemy.engine import make_url
 
+from storage.database_url import parse_database_url
 from storage.prepared import execute
 
 PRIVATE_MODE = 0o600
@@ -36,7 +36,7 @@ class DatabaseFileLostError(Exception):
 
 def sqlite_path(url: str | URL) -> Path | None:
     """Return the path of a SQLite database as the URL names it; None for PostgreSQL."""
-    parsed = make_url(url)
+    parsed = parse_database_url(url) if isinstance(url, str) else url
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return None
     if parsed.database.startswith("file:"):

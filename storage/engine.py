@@ -15,11 +15,12 @@ from typing import Any, Protocol, TypeVar
 from psycopg.types.string import TextLoader
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import ExceptionContext
 
 from storage.database_files import create_privately
+from storage.database_url import DatabaseUrlError, parse_database_url
 from storage.prepared import execute
+from storage.read_only import is_read_only, read_only_error
 
 T = TypeVar("T")
 
@@ -30,29 +31,33 @@ MAX_LOG_PAGES = 8_000
 """Pages of SQLite's log (32 MiB) at which it is written into the file: the more there are, the more of them have been
 changed again, and are written only once."""
 
-CONNECT_TIMEOUT = 5
-"""Seconds to reach PostgreSQL."""
+POSTGRESQL_DEFAULTS = {
+    "target_session_attrs": "read-write",
+    "connect_timeout": 5,
+    "tcp_user_timeout": 15_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+"""What libpq is told unless the URL says otherwise (PostgreSQL 34.1.2): to find the server that takes writes, and after
+how many seconds to give up one that cannot be reached, or a machine that says nothing, for which the system waits a
+quarter of an hour. `tcp_user_timeout` is in milliseconds."""
 
 _READ_ONLY = "scorm_bridge_read_only"
 
 
-class DatabaseUrlError(ValueError):
-    """The database URL is not one this service can use."""
-
-
 def open_engine(url: str) -> Engine:
-    """Open SQLite (`sqlite:///file.db`) or PostgreSQL (`postgresql://user@host/database`).
+    """Open SQLite (`sqlite:///file.db`) or PostgreSQL (`postgresql://user@host/database`, also with several hosts).
 
-    Connects lazily. A 200 promises that a commit is on disk, so SQLite syncs at every commit (WAL, `synchronous=FULL`)
-    and PostgreSQL sessions have `synchronous_commit=on`. Errors never show values, which are learners' data.
+    Connects lazily, and of PostgreSQL servers to one that takes writes: a standby would refuse each for as long as a
+    connection to it is kept. A 200 promises that a commit is on disk, so SQLite syncs at every commit (WAL,
+    `synchronous=FULL`) and PostgreSQL sessions have `synchronous_commit=on`, which waits for a synchronous standby,
+    too. Errors never show values, which are learners' data.
 
     Raises:
         DatabaseUrlError: another kind of database, or SQLite in memory, which could not be shared by threads.
     """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise DatabaseUrlError("is not a database URL such as sqlite:///scorm-bridge.db") from None
+    parsed = parse_database_url(url)
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         if not parsed.database or ":memory:" in parsed.database or parsed.query.get("mode") == "memory":
@@ -74,11 +79,12 @@ def open_engine(url: str) -> Engine:
             parsed.set(drivername="postgresql+psycopg"),
             paramstyle="format",
             hide_parameters=True,
-            connect_args={"connect_timeout": CONNECT_TIMEOUT},
+            connect_args={name: value for name, value in POSTGRESQL_DEFAULTS.items() if name not in parsed.query},
             pool_size=8,
             max_overflow=8,
         )
         event.listen(engine, "connect", _set_up_postgresql)
+        event.listen(engine, "handle_error", _drop_read_only)
         return engine
     raise DatabaseUrlError(f"names {backend}; only sqlite:///… and postgresql://… are supported")
 
@@ -151,6 +157,15 @@ def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     read_only = connection.get_execution_options().get(_READ_ONLY, False)
     execute(connection, "BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _drop_read_only(context: ExceptionContext) -> Exception | None:
+    """Have a connection to a server that takes no more writes replaced, as if it had been cut."""
+    error = context.original_exception
+    if not is_read_only(error):
+        return None
+    context.is_disconnect = True
+    return read_only_error(error)
 
 
 def _set_up_postgresql(connection: Any, _record: object) -> None:

@@ -45,6 +45,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import DBAPIError
 
+from storage.read_only import is_read_only, read_only_error
+
 _encode = msgspec.json.Encoder().encode
 
 SIZES = (64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
@@ -63,9 +65,12 @@ def execute(connection: Connection, text: str, parameters: Sequence[Any] = ()) -
     try:
         return driver.execute(text, parameters)
     except errors as error:
-        is_gone = dialect.is_disconnect(error, driver, None)  # type: ignore[arg-type]  # SQLAlchemy's own stubs want its protocol
+        reads_only = is_read_only(error)
+        is_gone = reads_only or dialect.is_disconnect(error, driver, None)  # type: ignore[arg-type]  # SQLAlchemy's own stubs want its protocol
         if is_gone:
             connection.invalidate(error)
+        if reads_only:
+            raise read_only_error(error) from error
         raise DBAPIError.instance(
             text, None, error, errors, hide_parameters=True, connection_invalidated=is_gone, dialect=dialect
         ) from error

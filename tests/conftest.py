@@ -29,6 +29,13 @@ settings.register_profile("searching", deadline=None)
 settings.load_profile("searching" if os.environ.get("CHAOS") == "full" else "repeatable")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts a bridge, so that the rest can be run in a minute."""
+    for item in items:
+        if isinstance(item, pytest.Function) and {"start", "new_server"} & set(item.fixturenames):
+            item.add_marker("served")
+
+
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """A real PostgreSQL server; gives the URL of a database whose schema is current, for others to be copied from."""

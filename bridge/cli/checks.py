@@ -32,6 +32,7 @@ from storage.database_files import readable_by_others, sqlite_path
 from storage.engine import open_engine, reading
 from storage.leases import clock
 from storage.migrations import is_current
+from storage.poolers import SHARED_CONNECTIONS, SHARED_CONNECTIONS_REMEDY, shares_connections
 from storage.states import WebhookState
 
 MAX_CLOCK_OFFSET = 5_000
@@ -114,6 +115,9 @@ def _check_database(settings: Settings, engine: Engine) -> Iterator[CheckResult]
     try:
         with reading(engine) as connection:
             yield CheckResult("database", Verdict.OK, _database_version(connection))
+            if shares_connections(engine):
+                yield CheckResult("database connections", Verdict.ERROR, SHARED_CONNECTIONS, SHARED_CONNECTIONS_REMEDY)
+                return
             exposed = readable_by_others(settings.database.url)
             if exposed:
                 yield CheckResult(

@@ -16,7 +16,6 @@ from pathlib import Path
 import click
 import structlog
 from aiohttp import web
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from bridge import logs
@@ -30,6 +29,8 @@ from bridge.http.health import DRAINING
 from bridge.settings import Settings, SettingsError
 from bridge.settings.sources import unknown_variables
 from mappings.definition import DefinitionError
+from storage.database_url import parse_database_url
+from storage.poolers import SharedConnectionsError
 from storage.process_lock import CannotServeError, only_writer
 
 with suppress(ImportError):  # not made for Windows
@@ -105,7 +106,7 @@ async def _serve(
             version=version("scorm-xapi-bridge"),
             address=f"http://{server.host}:{server.port}",
             public_url=server.public_url or None,
-            database=make_url(settings.database.url).render_as_string(hide_password=True),
+            database=parse_database_url(settings.database.url).render_as_string(hide_password=True),
             mapping=settings.mapping.document,
             targets={target.name: target.endpoint for target in settings.targets},
             pid=os.getpid(),
@@ -147,7 +148,7 @@ def errors_as_exit_codes() -> Iterator[None]:
     try:
         with logs.capture_uncaught():
             yield
-    except (SchemaError, DefinitionError, SettingsError) as error:
+    except (SchemaError, DefinitionError, SettingsError, SharedConnectionsError) as error:
         fail(ExitCode.CONFIG, str(error))
     except CannotServeError as error:
         fail(ExitCode.UNAVAILABLE, str(error))
@@ -179,7 +180,7 @@ def serve(
     settings: Settings = context.obj
     with errors_as_exit_codes():
         if workers > 1:
-            if make_url(settings.database.url).get_backend_name() == "sqlite":
+            if parse_database_url(settings.database.url).get_backend_name() == "sqlite":
                 raise SettingsError("--workers needs PostgreSQL: SQLite has one writing process.")
             config = context.find_root().params["config"]
             arguments = [] if config is None else ["--config", str(config)]

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from bridge.loopback import is_loopback
 from bridge.outgoing import parse_allowed
 from mappings.attempt.resuming import Resume
-from storage.engine import DatabaseUrlError, open_engine
+from storage.database_url import DatabaseUrlError
+from storage.engine import open_engine
 
 
 class _Section(BaseModel):
@@ -68,7 +69,7 @@ class DatabaseSettings(_Section):
     """The database.
 
     `url` is `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`; a password may be in it, or in `PGPASSWORD` or
-    `~/.pgpass`.
+    `~/.pgpass`. PostgreSQL may have several hosts, `HOST:PORT,HOST:PORT`: the one that takes writes is used.
     """
 
     url: str = "sqlite:///scorm-bridge.db"

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
-from sqlalchemy.engine import make_url
 
 from bridge.settings.loader import DEFAULT_FILE, PREFIX, Settings
 from bridge.settings.secret import SecretSettings
+from storage.database_url import parse_database_url
 
 HIDDEN = "(hidden)"
 _DELIMITER = "__"
@@ -109,7 +109,7 @@ def _shown(path: tuple[str, ...], value: Any, *, is_secret: bool) -> str:
     if is_secret:
         return HIDDEN if value else '""'
     if path == ("database", "url"):
-        return json.dumps(make_url(value).render_as_string(hide_password=True))
+        return json.dumps(parse_database_url(value).render_as_string(hide_password=True))
     if isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
         return json.dumps([getattr(item, "name", "") for item in value])
     return _as_json(value)

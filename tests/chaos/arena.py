@@ -40,11 +40,12 @@ class Scale:
     restarts: int
     queued: int
     imports: int
+    failovers: int
 
 
 SCALES = {
-    "": Scale(kills=10, stops=5, restarts=4, queued=2_000, imports=1),
-    "full": Scale(kills=300, stops=100, restarts=20, queued=200_000, imports=20),
+    "": Scale(kills=10, stops=5, restarts=4, queued=2_000, imports=1, failovers=2),
+    "full": Scale(kills=300, stops=100, restarts=20, queued=200_000, imports=20, failovers=20),
 }
 
 

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from storage.disk_space import free_and_total
+from storage.poolers import SHARED_CONNECTIONS, SHARED_CONNECTIONS_REMEDY
 from tests.cli.conftest import Run, Script
 from tests.support.lrs import Lrs, StartLrs
+from tests.support.pgbouncer import pgbouncer
 from tests.support.waiting import TIMEOUT
 
 CANARY = "canary-password"
@@ -154,3 +156,11 @@ def test_each_setting_is_shown_with_where_it_comes_from_and_no_secret(run: Run) 
     assert CANARY not in table
     assert "server.drain_delay" in table
     assert "Free some space" not in table
+
+
+def test_shared_connections_of_a_pooler_are_told_with_the_remedy(postgresql_url: str, script: Script) -> None:
+    with pgbouncer(postgresql_url, "transaction") as url:
+        result = script("doctor", "--json", SCORM_BRIDGE_DATABASE__URL=url)
+
+    assert _checks(result)["database connections"] == ("error", SHARED_CONNECTIONS, SHARED_CONNECTIONS_REMEDY)
+    assert result.returncode != 0

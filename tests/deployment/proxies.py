@@ -1,4 +1,4 @@
-"""nginx and Caddy as processes, with the shipped configurations, and a port and a certificate of the test's own."""
+"""nginx, Caddy and HAProxy as processes, with the shipped configurations, a port and a certificate of the test's."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ http {{
 
 @dataclass
 class RunningProxy:
-    """A proxy that listens; `logs` is all that it wrote."""
+    """A proxy that listens; `logs` is all that it wrote, `kind` its program."""
 
+    kind: str
     port: int
     folder: Path
     process: asyncio.subprocess.Process
@@ -62,18 +63,26 @@ class RunningProxy:
         await self.process.wait()
 
 
-async def start_proxy(kind: str, upstream: int, folder: Path, port: int) -> RunningProxy:
-    """Start `nginx` or `caddy` in front of a port of this machine, with an empty folder, and wait until it listens."""
+async def start_proxy(
+    kind: str, upstream: int, folder: Path, port: int, second_upstream: int | None = None
+) -> RunningProxy:
+    """Start a proxy in front of a port of this machine, with an empty folder, and wait until it listens.
+
+    `kind`: `nginx`, `caddy`, or `haproxy`, which may have a second port that it sends requests to.
+    """
     program = shutil.which(kind) or shutil.which(kind, path="/usr/sbin")
     if program is None:
         pytest.fail(f"The tests of proxies need {kind}: run `make test-tools`.")
     write_certificate(folder)
-    arguments = _nginx(folder, upstream, port) if kind == "nginx" else _caddy(folder, upstream, port)
+    if kind == "haproxy":
+        arguments = _haproxy(folder, upstream, second_upstream or upstream, port)
+    else:
+        arguments = _nginx(folder, upstream, port) if kind == "nginx" else _caddy(folder, upstream, port)
     with (folder / "output.log").open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             program, *arguments, stdout=output, stderr=output, env=os.environ | {"HOME": str(folder)}
         )
-    proxy = RunningProxy(port, folder, process)
+    proxy = RunningProxy(kind, port, folder, process)
     is_listening = await poll(lambda: listens(port), lambda is_open: is_open or process.returncode is not None)
     assert is_listening, proxy.logs()
     return proxy
@@ -126,6 +135,22 @@ def _caddy(folder: Path, upstream: int, port: int) -> list[str]:
         text = text.replace(shipped, here)
     (folder / "Caddyfile").write_text(text, encoding="utf-8")
     return ["run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+
+
+def _haproxy(folder: Path, first: int, second: int, port: int) -> list[str]:
+    (folder / "both.pem").write_bytes(b"".join((folder / name).read_bytes() for name in ("certificate.pem", "key.pem")))
+    text = (ROOT / "deploy/haproxy/haproxy.cfg").read_text(encoding="utf-8")
+    for shipped, here in {
+        "bind :443": f"bind 127.0.0.1:{port}",
+        "bind :80": f"bind 127.0.0.1:{free_port()}",
+        f"/etc/haproxy/{NAME}.pem": f"{folder}/both.pem",
+        "127.0.0.1:8080": f"127.0.0.1:{first}",
+        "127.0.0.1:8081": f"127.0.0.1:{second}",
+    }.items():
+        assert text.count(shipped) == 1, shipped
+        text = text.replace(shipped, here)
+    (folder / "haproxy.cfg").write_text(text, encoding="utf-8")
+    return ["-db", "-f", str(folder / "haproxy.cfg")]
 
 
 def write_certificate(folder: Path) -> None:

@@ -87,7 +87,7 @@ async def _start_nginx(folder: Path, bridge_port: int, lms_port: int, token: str
         process = await asyncio.create_subprocess_exec(
             program, *arguments, stdout=output, stderr=output, env=os.environ | {"HOME": str(folder)}
         )
-    proxy = RunningProxy(port, folder, process)
+    proxy = RunningProxy("nginx", port, folder, process)
     assert await poll(lambda: listens(port), lambda is_open: is_open or process.returncode is not None), proxy.logs()
     return proxy
 

@@ -1,4 +1,4 @@
-"""The shipped configurations of nginx and Caddy, run with the real servers in front of a real bridge."""
+"""The shipped configurations of nginx, Caddy and HAProxy, run with the real servers in front of a real bridge."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SETTINGS = ProxySettings(hops=1, addresses=("127.0.0.1",), header="x-forwarded-f
 StartProxy = Callable[[int, int], Awaitable[RunningProxy]]
 
 
-@pytest.fixture(params=["nginx", "caddy"])
+@pytest.fixture(params=["nginx", "caddy", "haproxy"])
 async def start_in_front(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StartProxy]:
     """Start the proxy before a port; it is stopped after the test."""
     folder = tmp_path / "proxy"
@@ -73,7 +73,7 @@ async def test_commits_pass_and_no_log_has_their_token(
 
     await bridge.close()
     async with client.post(address, data=b'{"cmi": {}}') as response:
-        assert response.status == 502
+        assert response.status == (503 if proxy.kind == "haproxy" else 502)
     await proxy.stop()
     assert f"/v1/sessions/{opened['session_id']}/commits" in proxy.logs()
     assert token not in proxy.logs()
@@ -135,7 +135,7 @@ async def test_the_bridge_learns_the_client_s_address_and_nothing_that_the_clien
         lies = {"X-Forwarded-For": "192.0.2.9", "X-Forwarded-Proto": "http", "Forwarded": "for=192.0.2.9;proto=http"}
         async with client.get(f"{proxy.url}/healthz", headers=lies) as response:
             assert response.status == 200
-    (request,) = received
+    (request,) = [request for request in received if request.path == "/healthz"]  # HAProxy asks for itself, too
 
     assert (request.host, request.headers["X-Forwarded-Proto"]) == (NAME, "https")
     assert request.headers.getall("X-Forwarded-For") == ["127.0.0.1"]

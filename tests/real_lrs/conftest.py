@@ -15,12 +15,6 @@ needs_adl = pytest.mark.skipif(not SOURCE.exists(), reason="ADL_LRS does not tel
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """SQLite alone: what an LRS does is the same to both databases."""
-    return sqlite_url
-
-
-@pytest.fixture
 def adl_lrs(postgresql_server: str) -> Iterator[AdlLrs]:
     """ADL's LRS, which has nothing."""
     with AdlLrs(postgresql_server) as running:

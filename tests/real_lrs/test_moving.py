@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from bridge.sandbox.lrs.documents import Place
 from bridge.sandbox.lrs.documents_resource import AGENT_PROFILE, STATE
 from bridge.settings import TargetSettings
@@ -17,6 +19,12 @@ from tests.support.deliveries import advance_until, wait_until_settled
 from tests.support.lrs import StartLrs
 
 RESOURCES = {resource.path: resource for resource in (STATE, AGENT_PROFILE)}
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what an LRS does is the same to both databases."""
+    return sqlite_url
 
 
 def _document(lrs: AdlLrs, place: Place, document_id: str) -> bytes:

@@ -56,6 +56,12 @@ async def way(lrs: Ralph) -> AsyncIterator[LrsProxy]:
         yield laid
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what an LRS does is the same to both databases."""
+    return sqlite_url
+
+
 def target(endpoint: str, version: Version = "auto", password: str = PASSWORD) -> TargetSettings:
     """Make the settings of a target; it gets no documents, of which Ralph knows nothing."""
     return TargetSettings(

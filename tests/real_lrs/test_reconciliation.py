@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from bridge.operations.lrs_comparison import Discrepancy
 from bridge.settings import TargetSettings
 from tests.real_lrs.learning_locker import LearningLocker
@@ -19,6 +21,12 @@ VOIDING = {
     "actor": {"account": {"homePage": "https://lms.example", "name": "admin"}},
     "verb": {"id": "http://adlnet.gov/expapi/verbs/voided"},
 }
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what an LRS does is the same to both databases."""
+    return sqlite_url
 
 
 def target(lrs: RealLrs) -> TargetSettings:

@@ -27,6 +27,12 @@ def lrs() -> Iterator[LearningLocker]:
         yield running
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what an LRS does is the same to both databases."""
+    return sqlite_url
+
+
 async def test_a_voided_statement_is_delivered_if_it_is_the_same_and_dead_if_not(
     lrs: LearningLocker, start: StartBridge
 ) -> None:

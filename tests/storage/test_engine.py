@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +14,9 @@ from sqlalchemy import Connection, Engine, create_engine, func, make_url, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from storage import attempts
-from storage.engine import BUSY_TIMEOUT, DatabaseUrlError, open_engine, reading, writing
+from storage.database_url import DatabaseUrlError
+from storage.engine import BUSY_TIMEOUT, open_engine, reading, writing
+from storage.prepared import execute
 from storage.tables import lms, token
 from tests.storage.builders import NOW, add_lms, launched, save
 from tests.storage.threads import at_once
@@ -104,6 +106,45 @@ def test_postgresql_syncs_commits_whatever_the_database_is_set_to(postgresql_url
     with writing(engine) as first, writing(engine) as second:
         for one in (first, second):
             assert one.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
+    engine.dispose()
+
+
+def test_a_server_that_takes_no_writes_is_not_connected_to_unless_the_url_says_so(postgresql_url: str) -> None:
+    """A standby refuses the same: libpq asks both whether a session is read-only."""
+    name = make_url(postgresql_url).database
+    engine = open_engine(postgresql_url)
+    with writing(engine) as connection:
+        add_lms(connection)
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only TO on")
+    engine.dispose()
+    with pytest.raises(OperationalError, match="session is read-only"), reading(engine):
+        pass
+    engine.dispose()
+    anywhere = open_engine(f"{postgresql_url}&target_session_attrs=any")
+    with reading(anywhere) as connection:
+        assert _lmss(connection) == 1
+    anywhere.dispose()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [add_lms, lambda connection: execute(connection, "DELETE FROM lms")],
+    ids=["by SQLAlchemy", "by the driver"],
+)
+def test_a_connection_whose_server_takes_no_more_writes_is_replaced(
+    postgresql_url: str, write: Callable[[Connection], object]
+) -> None:
+    """Behind a proxy a connection outlives the server that it led to."""
+    engine = open_engine(postgresql_url)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")  # as a standby is
+        connection.commit()
+        with pytest.raises(OperationalError, match="read-only transaction") as raised:
+            write(connection)
+        assert raised.value.connection_invalidated
+    with writing(engine) as connection:
+        write(connection)
     engine.dispose()
 
 
