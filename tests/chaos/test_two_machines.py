@@ -53,6 +53,9 @@ async def test_lost_packets_and_partitions_cost_nothing_that_was_answered(
         other.heal()
     await arena.commits(30)
     await arena.finish()
-
     assert 500 not in arena.ledger.statuses
-    arena.tell(partitions=arena.scale.partitions * 2, statuses=dict(arena.ledger.statuses))
+    arena.tell(
+        partitions=arena.scale.partitions * 2,
+        statuses=dict(arena.ledger.statuses),
+        seconds_to_slowest_refusal=round(arena.ledger.slowest_refusal, 1),
+    )

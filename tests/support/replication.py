@@ -66,8 +66,7 @@ class ReplicatedPair:
         with (self.primary.directory / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write(SETTINGS)
         with (self.primary.directory / "pg_hba.conf").open("a", encoding="utf-8") as file:
-            file.write(f"host all all {NETWORK} trust
-")
+            file.write(f"host all all {NETWORK} trust\n")
         self._start(self.primary)
         self._execute(self.primary, "CREATE DATABASE bridge")
         self._follow()
