@@ -15,8 +15,8 @@ RALPH := .judges/.ready
 CLIENTS := .clients/.ready
 RIVAL := .bench/.ready
 
-PROGRAMS := chromium strace mariadbd nginx caddy systemd-analyze promtool pgbouncer haproxy
-PACKAGES := chromium strace mariadb-server nginx caddy systemd prometheus pgbouncer haproxy
+PROGRAMS := chromium strace mariadbd nginx caddy systemd-analyze promtool pgbouncer haproxy ip nft
+PACKAGES := chromium strace mariadb-server nginx caddy systemd prometheus pgbouncer haproxy iproute2 nftables
 
 MIN_COVERAGE := 84
 

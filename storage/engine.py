@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import ExceptionContext
 
+from storage.connection_gate import ConnectionGate
 from storage.database_files import create_privately
 from storage.database_url import DatabaseUrlError, parse_database_url
 from storage.prepared import execute
@@ -42,6 +43,18 @@ POSTGRESQL_DEFAULTS = {
 """What libpq is told unless the URL says otherwise (PostgreSQL 34.1.2): to find the server that takes writes, and after
 how many seconds to give up one that cannot be reached, or a machine that says nothing, for which the system waits a
 quarter of an hour. `tcp_user_timeout` is in milliseconds."""
+
+SERVER_DEFAULTS = {
+    "synchronous_commit": "on",
+    "tcp_user_timeout": "15s",
+    "tcp_keepalives_idle": "10s",
+    "tcp_keepalives_interval": "5s",
+    "tcp_keepalives_count": "3",
+}
+"""What each connection is set to at the server. A server, database or role may default to a `synchronous_commit` with
+which a 200 would not mean «on disk». The others say how soon the server gives up a bridge whose machine is gone without
+a word (PostgreSQL 19.3.2): until then it keeps the locks of a transaction that nobody ends, for two hours by the
+system's defaults, and whoever needs the rows waits for them."""
 
 _READ_ONLY = "scorm_bridge_read_only"
 
@@ -83,6 +96,7 @@ def open_engine(url: str) -> Engine:
             pool_size=8,
             max_overflow=8,
         )
+        event.listen(engine, "do_connect", ConnectionGate().connect)
         event.listen(engine, "connect", _set_up_postgresql)
         event.listen(engine, "handle_error", _drop_read_only)
         return engine
@@ -169,7 +183,7 @@ def _drop_read_only(context: ExceptionContext) -> Exception | None:
 
 
 def _set_up_postgresql(connection: Any, _record: object) -> None:
-    # a server, database or role may default to `off`, with which a 200 would not mean «on disk»
-    connection.execute("SET SESSION synchronous_commit TO on")
+    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in SERVER_DEFAULTS.items())
+    connection.execute(f"SELECT {settings}")
     connection.adapters.register_loader("uuid", TextLoader)  # what skips SQLAlchemy gets text, too
     connection.commit()

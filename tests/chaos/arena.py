@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from tests.chaos.clients import Client, Ledger
 from tests.chaos.judge import stored, violations
 from tests.chaos.lrs import ChaosLrs
+from tests.support.machines import Machine
 from tests.support.server import Server, StartServer
 from tests.support.waiting import wait_while_decreasing
 
@@ -41,11 +42,12 @@ class Scale:
     queued: int
     imports: int
     failovers: int
+    partitions: int
 
 
 SCALES = {
-    "": Scale(kills=10, stops=5, restarts=4, queued=2_000, imports=1, failovers=2),
-    "full": Scale(kills=300, stops=100, restarts=20, queued=200_000, imports=20, failovers=20),
+    "": Scale(kills=10, stops=5, restarts=4, queued=2_000, imports=1, failovers=2, partitions=1),
+    "full": Scale(kills=300, stops=100, restarts=20, queued=200_000, imports=20, failovers=20, partitions=10),
 }
 
 
@@ -67,9 +69,14 @@ class Arena:
     playing: list[asyncio.Task[None]] = field(default_factory=list)
     enough: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def start(self, servers: int = 1, clients: int = 8, sections: str = "") -> None:
-        """Start bridges, with more settings, and clients that commit to any of them until `finish`."""
-        self.servers = [
+    async def start(
+        self, servers: int = 1, clients: int = 8, sections: str = "", machines: Sequence[Machine] = ()
+    ) -> None:
+        """Start bridges, with more settings, and clients that commit to any of them until `finish`.
+
+        `machines`: where bridges run, one on each, in place of this one.
+        """
+        self.servers = [self._on(machine, sections) for machine in machines] or [
             self.new_server(self.database_url, endpoint=self.lrs.endpoint, target=TARGET, sections=sections)
             for _ in range(servers)
         ]
@@ -82,6 +89,16 @@ class Arena:
             Client(self.http, urls, token, self.ledger, f"u{number}", random) for number, random in enumerate(dice)
         ]
         self.playing = [asyncio.create_task(client.play(self.enough.is_set)) for client in self.clients]
+
+    def _on(self, machine: Machine, sections: str) -> Server:
+        return self.new_server(
+            self.database_url.replace("127.0.0.1", machine.here),
+            endpoint=self.lrs.endpoint.replace("0.0.0.0", machine.here),
+            target=TARGET,
+            sections=f'{sections}[outgoing]\nallow = ["{machine.here}"]\n',
+            host=machine.address,
+            wrapper=machine.wrapper,
+        )
 
     async def commits(self, more: int) -> None:
         """Wait until so many more commits were answered.

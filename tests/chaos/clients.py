@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ class Ledger:
     """What clients know. A commit is named by its learner and number.
 
     `acked` is commit -> ids of the statements that its answer told; `unknown` were sent at least once without an
-    answer; `statuses` counts all answers.
+    answer; `statuses` counts all answers; `slowest_refusal` is the longest time, in seconds, until a 503.
     """
 
     issued: set[tuple[str, int]] = field(default_factory=set)
@@ -28,6 +29,7 @@ class Ledger:
     unknown: set[tuple[str, int]] = field(default_factory=set)
     statuses: Counter[int] = field(default_factory=Counter)
     repeated: int = 0
+    slowest_refusal: float = 0.0
 
 
 class Client:
@@ -76,9 +78,12 @@ class Client:
 
     async def _post(self, name: tuple[str, int], body: dict[str, Any]) -> dict[str, Any] | None:
         url = self._random.choice(self._urls)
+        begun = time.monotonic()
         try:
             async with self._http.post(f"{url}/v1/commits", json=body, headers=self._headers) as response:
                 self._ledger.statuses[response.status] += 1
+                if response.status == 503:
+                    self._ledger.slowest_refusal = max(self._ledger.slowest_refusal, time.monotonic() - begun)
                 content: dict[str, Any] = await response.json(content_type=None)
                 return content if response.status == 200 else None
         except (aiohttp.ClientError, TimeoutError, ValueError):

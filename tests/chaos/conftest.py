@@ -12,9 +12,12 @@ import aiohttp
 import pytest
 from sqlalchemy import Engine
 
+from storage.database_url import parse_database_url
 from storage.engine import open_engine
+from storage.migrations import migrate
 from tests.chaos.arena import SCALES, Arena, Scale
 from tests.chaos.lrs import ChaosLrs, serve_chaos
+from tests.support.replication import ReplicatedPair, replicated_pair
 from tests.support.server import StartServer
 
 
@@ -61,3 +64,13 @@ async def arena(
 ) -> Arena:
     """Everything that a test of trouble needs."""
     return Arena(database_url, engine, chaos_lrs, scale, Random(seed), http, new_server, tmp_path / "history.json")
+
+
+@pytest.fixture
+def pair(postgresql_server: str) -> Iterator[ReplicatedPair]:
+    """A primary with a synchronous standby, whose database has the current schema."""
+    with replicated_pair(Path(str(parse_database_url(postgresql_server).query["host"]))) as running:
+        engine = open_engine(running.url)
+        migrate(engine)
+        engine.dispose()
+        yield running

@@ -158,8 +158,8 @@ class ChaosLrs:
 
 
 @asynccontextmanager
-async def serve_chaos(seed: int) -> AsyncIterator[ChaosLrs]:
-    """Run an LRS that fails by dice."""
+async def serve_chaos(seed: int, host: str = "127.0.0.1") -> AsyncIterator[ChaosLrs]:
+    """Run an LRS that fails by dice, and listens at an address."""
     faults = RandomFaults(seed)
-    async with serve_lrs(faults=faults) as lrs:
+    async with serve_lrs(faults=faults, host=host) as lrs:
         yield ChaosLrs(lrs, faults)

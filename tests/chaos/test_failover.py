@@ -4,26 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from storage.database_url import parse_database_url
-from storage.engine import open_engine
-from storage.migrations import migrate
 from tests.chaos.arena import Arena
-from tests.support.replication import ReplicatedPair, replicated_pair
-
-
-@pytest.fixture
-def pair(postgresql_server: str) -> Iterator[ReplicatedPair]:
-    """A primary with a synchronous standby, whose database has the current schema."""
-    with replicated_pair(Path(str(parse_database_url(postgresql_server).query["host"]))) as running:
-        engine = open_engine(running.url)
-        migrate(engine)
-        engine.dispose()
-        yield running
+from tests.support.replication import ReplicatedPair
 
 
 @pytest.fixture

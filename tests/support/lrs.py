@@ -113,13 +113,13 @@ def _now() -> datetime:
 
 @asynccontextmanager
 async def serve_lrs(
-    fault: Fault | None = None, *, now: Callable[[], datetime] = _now, **options: Any
+    fault: Fault | None = None, *, now: Callable[[], datetime] = _now, host: str = "127.0.0.1", **options: Any
 ) -> AsyncIterator[Lrs]:
-    """Run a sandbox LRS with options of its own."""
+    """Run a sandbox LRS with options of its own. `host`: where it listens."""
     app = create_lrs(now=now, **options)
     if fault is not None:
         app.middlewares.insert(0, _faulty(fault))
-    server = TestServer(app)
+    server = TestServer(app, host=host)
     lrs = Lrs(server, app, now)
 
     @web.middleware

@@ -17,12 +17,13 @@ from typing import Any
 
 import psycopg
 
+from tests.support.machines import NETWORK
 from tests.support.server import free_port
 
 DEADLINE = 60
 """Seconds that a server may take to follow."""
 SETTINGS = """
-listen_addresses = '127.0.0.1'
+listen_addresses = '*'
 unix_socket_directories = ''
 synchronous_commit = on
 wal_level = replica
@@ -64,6 +65,8 @@ class ReplicatedPair:
         self._run("initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-D", self.primary.directory)
         with (self.primary.directory / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write(SETTINGS)
+        with (self.primary.directory / "pg_hba.conf").open("a", encoding="utf-8") as file:
+            file.write(f"host all all {NETWORK} trust\n")
         self._start(self.primary)
         self._execute(self.primary, "CREATE DATABASE bridge")
         self._follow()

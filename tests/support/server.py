@@ -7,7 +7,7 @@ import json
 import random
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ class Server:
     """One `scorm-bridge serve`. Kill it, stop it, start it again: it keeps its port and its database.
 
     `target` and `server` are more TOML for the settings of the target at `endpoint`, and of the server; `sections` is
-    TOML that follows. `descriptors` is how many files and sockets the system lets it have open.
+    TOML that follows. `descriptors` is how many files and sockets the system lets it have open; `host` is where it
+    listens, and `wrapper` a command that runs it there.
     """
 
     def __init__(
@@ -37,19 +38,23 @@ class Server:
         server: str = "",
         sections: str = "",
         descriptors: int | None = None,
+        host: str = "127.0.0.1",
+        wrapper: Sequence[str] = (),
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.database_url = database_url
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         self._config = directory / "scorm-bridge.toml"
         self.log = ""
         target = f'[[targets]]\nname = "lrs"\nendpoint = "{endpoint}"\n{target}' if endpoint else ""
+        address = "" if host == "127.0.0.1" else f'host = "{host}"\npublic_url = "{self.url}"\n'
         self._config.write_text(
-            f'[server]\nport = {self.port}\n{server}[database]\nurl = "{database_url}"\n{target}\n{sections}',
+            f'[server]\nport = {self.port}\n{address}{server}[database]\nurl = "{database_url}"\n{target}\n{sections}',
             encoding="utf-8",
         )
-        self._wrapper = () if descriptors is None else ("sh", "-c", f'ulimit -n {descriptors}; exec "$0" "$@"')
+        limit = () if descriptors is None else ("sh", "-c", f'ulimit -n {descriptors}; exec "$0" "$@"')
+        self._wrapper = (*wrapper, *limit)
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._logged = asyncio.Event()
