@@ -28,9 +28,12 @@ T = TypeVar("T")
 BUSY_TIMEOUT = 10_000
 """Milliseconds SQLite waits for another process's write before it gives up."""
 
-MAX_LOG_PAGES = 8_000
-"""Pages of SQLite's log (32 MiB) at which it is written into the file: the more there are, the more of them have been
-changed again, and are written only once."""
+PAGE_SIZE = 2048
+"""Bytes of a page of a new SQLite file. A commit changes some bytes of ten pages, and each is written whole to the log;
+smaller ones would leave no room for two rows."""
+MAX_LOG_SIZE = 32 * 1024 * 1024
+"""Bytes of SQLite's log at which it is written into the file: the more there are, the more pages have been changed
+again, and are written only once."""
 
 POSTGRESQL_DEFAULTS = {
     "target_session_attrs": "read-write",
@@ -147,9 +150,11 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # pysqlite begins no transactions: `_begin_sqlite` does
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+    cursor.execute(f"PRAGMA page_size = {PAGE_SIZE}")  # of a file that is empty; others keep theirs
     _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute(f"PRAGMA wal_autocheckpoint = {MAX_LOG_PAGES}")
+    (page_size,) = cursor.execute("PRAGMA page_size").fetchone()
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {MAX_LOG_SIZE // page_size}")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
 

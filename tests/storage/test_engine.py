@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psycopg
@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from storage import attempts
 from storage.database_url import DatabaseUrlError
-from storage.engine import BUSY_TIMEOUT, open_engine, reading, writing
+from storage.engine import BUSY_TIMEOUT, MAX_LOG_SIZE, PAGE_SIZE, open_engine, reading, writing
 from storage.prepared import execute
 from storage.tables import lms, token
 from tests.storage.builders import NOW, add_lms, launched, save
@@ -58,6 +58,24 @@ def test_every_sqlite_connection_is_set_up_to_lose_nothing(sqlite_engine: Engine
     with reading(sqlite_engine) as first, reading(sqlite_engine) as second:
         for connection in (first, second):
             assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one() == value
+
+
+@pytest.mark.parametrize(("existing", "expected"), [(None, PAGE_SIZE), (4096, 4096)])
+def test_a_new_file_has_small_pages_and_the_log_of_one_with_others_is_as_long(
+    existing: int | None, expected: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "bridge.db"
+    if existing:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(f"PRAGMA page_size = {existing}; CREATE TABLE old (id)")
+    engine = open_engine(f"sqlite:///{path}")
+    with reading(engine) as opened:
+        size, pages = (
+            opened.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("page_size", "wal_autocheckpoint")
+        )
+    engine.dispose()
+
+    assert (size, size * pages) == (expected, MAX_LOG_SIZE)
 
 
 def test_sqlite_refuses_a_row_whose_owner_does_not_exist(sqlite_engine: Engine) -> None:
