@@ -3,7 +3,8 @@
 Run with `make bench` or `python -m benchmarks.imports`. The history is that of a Moodle: `--rows` values of attempts,
 16 of each, in CSV files as `mod_scorm` exports them, imported from the command line. In each round an empty database
 gets it with nothing beside it; then a bridge serves live commits at half the rate that it reaches, alone and with the
-import of the rest beside it.
+import of the rest beside it. With `--whole` ten times as many rows are imported to their end beside live commits at
+`--rate`.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8.0, help="of each run of live commits")
     parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
+    parser.add_argument("--whole", action="store_true", help="import a whole history beside live commits, too")
+    parser.add_argument("--rate", type=float, default=100.0, help="live commits a second beside a whole history")
     options = parser.parse_args(arguments)
     report = Report("imports", __doc__ or "")
     with databases() as database_set:
@@ -91,6 +94,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ),
             beside,
         )  # fmt: skip
+        if options.whole:
+            whole = [(kind, *_whole(database_set, kind, endless, options)) for kind in options.kinds]
+            report.table(
+                f"A history of {options.rows * 10:,} rows to its end, beside {options.rate:,.0f} live commits a second",
+                ("database", "minutes", "rows a second", "live commits", "p50 ms", "p99 ms", "worst p99 ms"),
+                whole,
+            )
 
 
 def _write(directory: Path, rows: int, first: int = 0) -> Path:
@@ -151,6 +161,25 @@ def _beside(database_set: Databases, kind: str, history: Path, options: argparse
     return (
         f"{rate:,.0f}", f"{p50:.1f}", f"{p50_beside:.1f}", f"{p99:.1f}", f"{p99_beside:.1f}",
         f"{p99_beside / p99:.2f}", f"{AT_MOST:.1f}", f"{median(speeds):,.0f}",
+    )  # fmt: skip
+
+
+def _whole(database_set: Databases, kind: str, history: Path, options: argparse.Namespace) -> tuple[str, ...]:
+    name = f"whole_{kind.lower()}"
+    with Bridge(database_set.directory / name, database_set.make(kind, name)) as bridge:
+        run, results, begun = _Live(database_set, kind, bridge, options.seconds), [], time.perf_counter()
+        process = subprocess.Popen(_command(bridge, history), stdout=subprocess.DEVNULL, cwd=ROOT, env=_environment())
+        while process.poll() is None:
+            results.append(run(options.rate))
+        took = time.perf_counter() - begun
+        imported, attempts = _imported(bridge), options.rows * 10 // len(VALUES)
+        if process.returncode or imported != attempts:
+            raise RuntimeError(f"the import ended with {process.returncode}: {imported:,} of {attempts:,} attempts")
+    p99 = [result["p99"] for result in results]
+    return (
+        f"{took / 60:.1f}", f"{attempts * len(VALUES) / took:,.0f}",
+        f"{sum(result['commits'] for result in results):,}", f"{median(result['p50'] for result in results):.1f}",
+        f"{median(p99):.1f}", f"{max(p99):.1f}",
     )  # fmt: skip
 
 
