@@ -36,7 +36,9 @@ from storage.update_order import adopt_cluster
 
 FILES = ("csv", "ndjson")
 TRANSACTION_SECONDS = 0.01
-"""What a transaction takes of the database while live commits may come, about; then it is theirs for as long."""
+"""What a transaction takes of the database while live commits may come, about."""
+PAUSE_RATIO = 2
+"""How many times as long the database is theirs after each transaction."""
 
 
 @click.command("import")
@@ -181,8 +183,8 @@ class _Run:
         )
 
         def pause(seconds: float) -> None:
-            """Leave the database to live commits for as long as it was taken from them; keep to the rate."""
-            wait = seconds if shared else 0.0
+            """Leave the database to live commits for longer than it was taken from them; keep to the rate."""
+            wait = PAUSE_RATIO * seconds if shared else 0.0
             if self._rate is not None:
                 wait = max(wait, started + importer.report.rows / self._rate - time.monotonic())
             if wait > 0:
