@@ -150,6 +150,7 @@ def test_its_log_can_be_json_and_holds_no_password(run: Run) -> None:
         stdout, rest = process.communicate(timeout=30)
     facts += [json.loads(line) for line in rest.splitlines()]
     (started,) = [fact for fact in facts if fact["event"] == "started"]
+
     assert started["address"] == f"http://127.0.0.1:{port}"
     assert (started["mapping"], started["targets"]) == ("scorm-profile", {"lrs": "http://127.0.0.1:1/xapi/"})
     assert started["database"].startswith("sqlite:///")
