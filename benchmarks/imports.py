@@ -168,9 +168,9 @@ def _whole(database_set: Databases, kind: str, history: Path, options: argparse.
     name = f"whole_{kind.lower()}"
     with Bridge(database_set.directory / name, database_set.make(kind, name)) as bridge:
         run, results, begun = _Live(database_set, kind, bridge, options.seconds), [], time.perf_counter()
-        process = subprocess.Popen(_command(bridge, history), stdout=subprocess.DEVNULL, cwd=ROOT, env=_environment())
-        while process.poll() is None:
-            results.append(run(options.rate))
+        with _started(bridge, history) as process:
+            while process.poll() is None:
+                results.append(run(options.rate))
         took = time.perf_counter() - begun
         imported, attempts = _imported(bridge), options.rows * 10 // len(VALUES)
         if process.returncode or imported != attempts:
@@ -187,13 +187,20 @@ def _whole(database_set: Databases, kind: str, history: Path, options: argparse.
 def _importing(bridge: Bridge, history: Path) -> Iterator[None]:
     """Run the import until the block ends: from when it stores something, and killed where it is then."""
     before = _imported(bridge)
-    process = subprocess.Popen(_command(bridge, history), stdout=subprocess.DEVNULL, cwd=ROOT, env=_environment())
-    try:
+    with _started(bridge, history) as process:
         while _imported(bridge) == before:
             if process.poll() is not None:
                 raise RuntimeError("the import ended: it needs more --rows")
             time.sleep(0.2)
         yield
+
+
+@contextlib.contextmanager
+def _started(bridge: Bridge, history: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the import, and kill it if it runs when the block ends."""
+    process = subprocess.Popen(_command(bridge, history), stdout=subprocess.DEVNULL, cwd=ROOT, env=_environment())
+    try:
+        yield process
     finally:
         process.kill()
         process.wait()

@@ -150,11 +150,10 @@ def compact_rows(connection: Connection, of: CompactedTable, last_scan: Compacti
         connection, [(frames.ANY_VERSION, b"") if text is None else (text.version_id, text.content) for text in texts]
     )
     batch = _store(connection, of, rows, texts, compressed)
-    if last_scan.place is not None:
+    through = last_scan.place or next(reversed(last_scan.keys), None)
+    if through is not None:
         # of an attempt, there may be more
-        _leave_mark(connection, of, last_scan.place[0] - (len(of.key) > 1))
-    elif last_scan.keys:
-        _leave_mark(connection, of, last_scan.keys[-1][0] - (len(of.key) > 1))
+        _leave_mark(connection, of, through[0] - (len(of.key) > 1))
     return batch
 
 

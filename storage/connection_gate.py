@@ -42,7 +42,8 @@ class ConnectionGate:
         try:
             connection = dialect.connect(*arguments, **options)
         except dialect.loaded_dbapi.Error as error:
-            self._error = error
+            # a copy: its traceback would keep whatever the one who asked has in memory
+            self._error = type(error)(*error.args)
             raise
         self._error = None
         return connection

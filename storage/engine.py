@@ -47,7 +47,7 @@ POSTGRESQL_DEFAULTS = {
 how many seconds to give up one that cannot be reached, or a machine that says nothing, for which the system waits a
 quarter of an hour. `tcp_user_timeout` is in milliseconds."""
 
-SERVER_DEFAULTS = {
+SESSION_SETTINGS = {
     "synchronous_commit": "on",
     "tcp_user_timeout": "15s",
     "tcp_keepalives_idle": "10s",
@@ -188,7 +188,7 @@ def _drop_read_only(context: ExceptionContext) -> Exception | None:
 
 
 def _set_up_postgresql(connection: Any, _record: object) -> None:
-    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in SERVER_DEFAULTS.items())
+    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in SESSION_SETTINGS.items())
     connection.execute(f"SELECT {settings}")
     connection.adapters.register_loader("uuid", TextLoader)  # what skips SQLAlchemy gets text, too
     connection.commit()

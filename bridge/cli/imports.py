@@ -37,8 +37,8 @@ from storage.update_order import adopt_cluster
 FILES = ("csv", "ndjson")
 TRANSACTION_SECONDS = 0.01
 """What a transaction takes of the database while live commits may come, about."""
-PAUSE_RATIO = 2
-"""How many times as long the database is theirs after each transaction."""
+REST_FACTOR = 2.0
+"""Times as long as a transaction took that is rested after it: then the database is theirs."""
 
 
 @click.command("import")
@@ -184,7 +184,7 @@ class _Run:
 
         def pause(seconds: float) -> None:
             """Leave the database to live commits for longer than it was taken from them; keep to the rate."""
-            wait = PAUSE_RATIO * seconds if shared else 0.0
+            wait = seconds * REST_FACTOR if shared else 0.0
             if self._rate is not None:
                 wait = max(wait, started + importer.report.rows / self._rate - time.monotonic())
             if wait > 0:
