@@ -25,7 +25,7 @@ import uvloop
 from benchmarks.usage import family_seconds
 from benchmarks.workload import KINDS, PER_SESSION, Requests
 
-MAX_WAIT = 30
+MAX_WAIT = 120
 """Seconds for the last answers."""
 
 
@@ -268,6 +268,7 @@ def main() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         result = runner.run(run(job))
     sys.stdout.buffer.write(msgspec.json.encode(result))
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

@@ -198,7 +198,10 @@ def load(job: Mapping[str, Any]) -> dict[str, Any]:
         [sys.executable, "-m", "benchmarks.load"],
         input=msgspec.json.encode(job), stdout=subprocess.PIPE, check=True, cwd=ROOT,
     )  # fmt: skip
-    result: dict[str, Any] = msgspec.json.decode(done.stdout)
+    try:
+        result: dict[str, Any] = msgspec.json.decode(done.stdout)
+    except msgspec.DecodeError as error:
+        raise RuntimeError(f"the load generator ended well and wrote {len(done.stdout)} bytes, no result") from error
     return result
 
 
