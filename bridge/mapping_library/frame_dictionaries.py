@@ -61,7 +61,7 @@ def renew_dictionary(engine: Engine, random: Random, now: int) -> Renewal | None
         if version_id is None:
             return None
         frames.refresh(connection)
-        texts = frame_samples.newest_texts(connection, version_id, RENEWAL_SAMPLE)
+        texts = frame_samples.recent_texts(connection, version_id, RENEWAL_SAMPLE, random)
         judged = [text.content for text in texts[1::2]]
         frames_now = frames.compress(connection, [(version_id, text) for text in judged])
     try:

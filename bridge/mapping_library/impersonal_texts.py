@@ -184,13 +184,13 @@ class _Composer:
         """Return what is written in place of a value, and what tells the value apart."""
         if isinstance(value, dict):
             members = {key: self._compose(member, (*path, key)) for key, member in value.items()}
-            identity = f"{{{','.join(f'{key!r}:{told}' for key, (_, told) in members.items())}}}"
+            identity = f"{{{','.join(f'{key!r}:{inner}' for key, (_, inner) in members.items())}}}"
             if self._learners.has_enough((path, identity)):
                 return {key: written for key, (written, _) in members.items()}, identity
             return {key: self._other((*path, key)) for key in value}, identity
         if isinstance(value, list):
             items = [self._compose(item, (*path, _ITEM)) for item in value]
-            identity = f"[{','.join(told for _, told in items)}]"
+            identity = f"[{','.join(inner for _, inner in items)}]"
             if self._learners.has_enough((path, identity)):
                 return [written for written, _ in items], identity
             return [self._other((*path, _ITEM)) for _ in value[:MAX_ITEMS]], identity
