@@ -194,6 +194,15 @@ class Connection(asyncio.Protocol):
         if not self._busy:
             self._rest()
 
+    def waits(self) -> str:
+        """Return in words what is still to come; nothing where all was answered."""
+        if self._resting:
+            return ""
+        overdue = f"{len(self._due)} more are due"
+        return (
+            f"an answer is awaited for {time.perf_counter() - self._since:.1f} s, {overdue}" if self._busy else overdue
+        )
+
     def _rest(self) -> None:
         if not self._resting:
             self._resting = True
@@ -227,8 +236,18 @@ async def run(job: Job) -> Result:
         await ticking
     for connection in connections:
         connection.finish()
-    async with asyncio.timeout(MAX_WAIT):
-        await load.finished.wait()
+    try:
+        async with asyncio.timeout(MAX_WAIT):
+            await load.finished.wait()
+    except TimeoutError:
+        waiting = [connection.waits() for connection in connections]
+        print(
+            f"after {MAX_WAIT} s, of each connection that is not done:",
+            *filter(None, waiting),
+            sep="\n",
+            file=sys.stderr,
+        )
+        raise
     wall, server, database, generator = (now - then for now, then in zip(after, before, strict=True))
     took = sorted(load.latencies) or [0.0]
     return Result(
