@@ -80,6 +80,14 @@ class ReplicatedPair:
         self.primary, self.standby = self.standby, self.primary
         return time.monotonic()
 
+    def cut_off_standby(self) -> None:
+        """Let the primary acknowledge by itself, and the standby receive nothing more, as an asynchronous one may."""
+        self._execute(self.primary, "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
+        self._execute(self.standby, "ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()")
+        self._wait_for(self.standby, "SELECT count(*) FROM pg_stat_wal_receiver", 0, "the standby receives on")
+        # only now does nobody wait for it: it may still have been the synchronous one when it was cut off
+        self._wait_for(self.primary, "SHOW synchronous_standby_names", "", "the primary waits for the standby")
+
     def restore_standby(self) -> None:
         """Let the server that was killed begin anew as the standby, and wait until it follows."""
         shutil.rmtree(self.standby.directory)
@@ -100,6 +108,7 @@ class ReplicatedPair:
             if time.monotonic() > deadline:
                 raise TimeoutError("the server does not end")
             time.sleep(0.02)  # the system sets no event
+        file.unlink()
 
     def close(self) -> None:
         """End both."""
@@ -111,11 +120,14 @@ class ReplicatedPair:
         self._run("pg_basebackup", "-R", "-c", "fast", "-d", self.primary.address, "-D", standby.directory)
         self._start(standby)
         self._execute(self.primary, "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
-        deadline = time.monotonic() + DEADLINE
         state = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'"
-        while self._execute(self.primary, state) != (1,):
+        self._wait_for(self.primary, state, 1, "the standby does not follow")
+
+    def _wait_for(self, node: Node, query: str, expected: object, problem: str) -> None:
+        deadline = time.monotonic() + DEADLINE
+        while self._execute(node, query) != (expected,):
             if time.monotonic() > deadline:
-                raise TimeoutError("the standby does not follow")
+                raise TimeoutError(problem)
             time.sleep(0.02)  # servers set no event
 
     def _start(self, node: Node) -> None:
