@@ -113,6 +113,7 @@ class LrsReader:
         """
         latest = since
         at_latest: set[str] = set()
+        is_in_order = True
         while True:
             limit, is_whole = self._limit, False
             async for page in self._follow({}, since):
@@ -122,6 +123,7 @@ class LrsReader:
                 statements = [each for each in page.statements if each.get("id") not in at_latest]
                 for each in statements:
                     stored = _stored_at(each)
+                    is_in_order &= latest is None or stored >= latest
                     if latest is None or stored > latest:
                         latest = stored
                         at_latest.clear()
@@ -130,7 +132,8 @@ class LrsReader:
                 yield statements
             if is_whole:
                 return
-            if self._limit == limit:
+            # some LRSs give the newest first: what is behind the last one is not the rest then
+            if self._limit == limit or not is_in_order:
                 raise LrsReadError("it does not give its list of statements to the end")
             # what was stored at the same moment may not have come yet
             since = None if latest is None else latest - 1
