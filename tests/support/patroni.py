@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -161,10 +162,14 @@ class PatroniCluster:
 
     def _kill(self, node: PatroniNode) -> None:
         # Patroni first: it would start its server again
-        if node.process is not None:
-            node.process.kill()
-            node.process.wait()
+        if node.process is None:
+            return
+        node.process.kill()
+        node.process.wait()
         kill_server(node.data)
+        with suppress(ProcessLookupError):
+            os.killpg(node.process.pid, signal.SIGKILL)  # what it was just copying with
+        node.process = None
 
     def _promotion_of(self, nodes: list[PatroniNode]) -> float:
         self._wait(lambda: any(node.takes_writes for node in nodes), "nobody takes over")
@@ -218,7 +223,13 @@ class PatroniCluster:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self._directory), "LC_ALL": "C.UTF-8"}
         with log.open("ab") as output:
             return subprocess.Popen(
-                command, stdout=output, stderr=output, user=self._user, cwd=self._directory, env=environment
+                command,
+                stdout=output,
+                stderr=output,
+                user=self._user,
+                cwd=self._directory,
+                env=environment,
+                start_new_session=True,
             )
 
 

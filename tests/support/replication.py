@@ -158,6 +158,9 @@ def kill_server(directory: Path) -> None:
     if not file.exists():
         return
     postmaster = int(file.read_text(encoding="ascii").split()[0])
+    if not _runs(postmaster):
+        file.unlink()
+        return
     pids = [postmaster, *_children(postmaster)]
     for pid in pids:
         with suppress(ProcessLookupError):
