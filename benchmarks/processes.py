@@ -194,14 +194,14 @@ def databases() -> Iterator[Databases]:
 
 def load(job: Mapping[str, Any]) -> dict[str, Any]:
     """Run the load generator in a process of its own; see `benchmarks.load.Job`."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load"],
-        input=msgspec.json.encode(job), stdout=subprocess.PIPE, check=True, cwd=ROOT,
-    )  # fmt: skip
-    try:
-        result: dict[str, Any] = msgspec.json.decode(done.stdout)
-    except msgspec.DecodeError as error:
-        raise RuntimeError(f"the load generator ended well and wrote {len(done.stdout)} bytes, no result") from error
+    # a file: of a result of some 100 KB a pipe has lost the end now and then
+    with tempfile.TemporaryFile() as output:
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.load"],
+            input=msgspec.json.encode(job), stdout=output, check=True, cwd=ROOT,
+        )  # fmt: skip
+        output.seek(0)
+        result: dict[str, Any] = msgspec.json.decode(output.read())
     return result
 
 

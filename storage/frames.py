@@ -36,6 +36,7 @@ class Frame(NamedTuple):
     content: bytes | None
 
 
+_NEWEST = select(func.max(frame_dictionary.c.id))
 ANY_VERSION = 0
 """In place of a mapping's version: by the newest dictionary of all."""
 PLAIN = Frame(None, None)
@@ -50,10 +51,16 @@ class _Codecs(threading.local):
 
 
 class _Dictionaries:
-    """The dictionaries of a database as far as this process has met them; `newest` are by the mapping's version."""
+    """The dictionaries of a database as far as this process has met them.
+
+    Attributes:
+        newest: version of a mapping -> its newest dictionary; another one takes its place when there are newer ones.
+        last_id: of the newest of all when that was looked for.
+    """
 
     def __init__(self) -> None:
         self.newest: dict[int, int | None] = {}
+        self.last_id: int | None = None
         self._loaded: dict[int, zstandard.ZstdCompressionDict] = {}
         self._codecs = _Codecs()
 
@@ -114,18 +121,23 @@ def has_dictionary(connection: Connection, mapping_version_id: int) -> bool:
 
 def newest_dictionary(connection: Connection, mapping_version_id: int) -> int | None:
     """Return the id of a version's newest dictionary, that of any version where it has none; None without any."""
+    # another thread may refresh meanwhile
     known = _dictionaries(connection).newest
-    if mapping_version_id not in known:
-        its = frame_dictionary.c.mapping_version_id == mapping_version_id
-        newest = select(func.max(frame_dictionary.c.id))
-        own = connection.execute(newest.where(its)).scalar_one()
-        known[mapping_version_id] = connection.execute(newest).scalar_one() if own is None else own
-    return known[mapping_version_id]
+    if mapping_version_id in known:
+        return known[mapping_version_id]
+    its = frame_dictionary.c.mapping_version_id == mapping_version_id
+    own = connection.execute(_NEWEST.where(its)).scalar_one()
+    dictionary_id: int | None = connection.execute(_NEWEST).scalar_one() if own is None else own
+    known[mapping_version_id] = dictionary_id
+    return dictionary_id
 
 
 def refresh(connection: Connection) -> None:
-    """Look for newer dictionaries when the next texts are compressed."""
-    _dictionaries(connection).newest.clear()
+    """Compress by newer dictionaries from now on, if another process has stored any."""
+    dictionaries = _dictionaries(connection)
+    last_id = connection.execute(_NEWEST).scalar_one()
+    if last_id != dictionaries.last_id:
+        dictionaries.last_id, dictionaries.newest = last_id, {}
 
 
 def compress(connection: Connection, contents: Sequence[tuple[int, bytes]]) -> list[Frame]:

@@ -88,14 +88,14 @@ class MappingReloader(PeriodicTask):
             log_failure(log, "mapping_versions_not_read", error)
 
     def refresh(self, connection: Connection) -> None:
-        """Use what is active now; where a version cannot be used, the one before stays in use.
+        """Use the newest dictionaries, and what is active now; of an unusable version, the one before stays in use.
 
-        That is one that this release cannot compile, or that tells of learners what a target must not get.
+        Unusable is one that this release cannot compile, or that tells of learners what a target must not get.
         """
+        frames.refresh(connection)
         latest = mapping_versions.latest(connection)
         if latest == self._latest:
             return
-        frames.refresh(connection)
         active = mapping_versions.active(connection)
         for_all, for_lms = self._versions.current()
         by_lms = {

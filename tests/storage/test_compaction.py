@@ -39,7 +39,6 @@ def plain(engine: Engine) -> Engine:
             rows = statements(connection, session, TEXTS[:7])
             form = TargetStatement(rows[0].attempt_id, rows[0].position, "lrs", "pseudonym", '{"mine":1}')
             write(connection, outbox.adding(connection, rows, to("lrs"), [form]))
-        frames.refresh(connection)
         add_dictionary(connection)
     return engine
 
@@ -178,7 +177,6 @@ def test_views_show_the_same_of_either_form(engine: Engine) -> None:
     with writing(engine) as connection:
         bodies = [json.dumps(body) for body in STATEMENTS_OF_VIEWS]
         add(connection, statements(connection, launched(connection), bodies), to("lrs"))
-        frames.refresh(connection)
         add_dictionary(connection)
     before = shown()
 

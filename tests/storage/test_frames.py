@@ -37,9 +37,10 @@ def add_dictionary(connection: Connection, texts: Sequence[str] = TEXTS, name: s
     """Store a dictionary of a mapping's version, and return the ids of both."""
     version = mapping_versions.ensure(connection, name=name, content_hash="0" * 64, definition="", now=NOW)
     trained = zstandard.train_dictionary(4_096, [text.encode() for text in texts], k=256, d=8)
-    frames.refresh(connection)
     content = trained.as_bytes()
-    return version, frames.add_dictionary(connection, content, mapping_version_id=version, origin="samples", now=NOW)
+    dictionary_id = frames.add_dictionary(connection, content, mapping_version_id=version, origin="samples", now=NOW)
+    frames.refresh(connection)
+    return version, dictionary_id
 
 
 @pytest.mark.parametrize("content", [b"{}", b"\x00\xff" * 20, TEXTS[0].encode(), b"x" * MAX_CONTENT_SIZE])
@@ -101,7 +102,6 @@ def test_a_version_without_a_dictionary_uses_the_newest_one(engine: Engine) -> N
 def test_without_a_dictionary_and_where_it_is_too_large_a_text_stays_as_it_is(engine: Engine) -> None:
     with writing(engine) as connection:
         assert frames.compress(connection, [(1, b"{}")]) == [frames.PLAIN]
-        frames.refresh(connection)
         version, _ = add_dictionary(connection)
         compressed = frames.compress(connection, [(version, b"x" * (MAX_CONTENT_SIZE + 1)), (version, b"")])
 
