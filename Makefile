@@ -17,6 +17,7 @@ RIVAL := .bench/.ready
 
 PROGRAMS := chromium strace mariadbd nginx caddy systemd-analyze promtool pgbouncer haproxy ip nft
 PACKAGES := chromium strace mariadb-server nginx caddy systemd prometheus pgbouncer haproxy iproute2 nftables
+CHAOS_PROGRAMS := patroni etcd
 
 MIN_COVERAGE := 84
 
@@ -141,6 +142,18 @@ test-tools: $(REAL_LRS) $(VALIDATOR) $(AXE) $(RALPH) $(CLIENTS) $(TYPESCRIPT) $(
 	  || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES) >/dev/null) \
 	  || (echo "The tests need $(PROGRAMS); please install them." >&2; exit 1)
 
+# What only `make chaos` needs. Debian would start services of what it installs, at once and at each boot: none is.
+.PHONY: chaos-tools
+chaos-tools:
+	@for program in $(CHAOS_PROGRAMS); do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	[ -z "$$missing" ] || ( \
+	  policy=/usr/sbin/policy-rc.d; \
+	  [ -e $$policy ] || { printf '#!/bin/sh\nexit 101\n' >$$policy && chmod +x $$policy && trap "rm $$policy" EXIT; }; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	    $$(echo $$missing | sed 's/etcd/etcd-server/') >/dev/null \
+	  && for service in $$missing; do systemctl --quiet disable $$service 2>/dev/null || true; done \
+	) || (echo "The tests need $(CHAOS_PROGRAMS); please install them." >&2; exit 1)
+
 run: run-env
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory player; \
 	 else echo "node and npm were not found: the sample course cannot be played, everything else runs."; fi
@@ -162,7 +175,7 @@ coverage: test-quick
 screenshots: env test-tools
 	$(BIN)/python -m tests.browser.screenshots
 
-chaos: env
+chaos: env chaos-tools
 	CHAOS=full $(BIN)/python -m pytest -s --timeout 0 tests/chaos tests/http/test_any_request.py $(ARGS)
 
 attack: env

@@ -182,6 +182,25 @@ def add_target_counts(connection: Connection, erasure_id: int, target: str, coun
     )
 
 
+def erased_until(connection: Connection, digests: Collection[str], now: int) -> dict[str, int]:
+    """Return digest -> when the last erasure of that learner ended; `now`, in milliseconds, where it has not.
+
+    Learners who were not erased are left out.
+    """
+    rows = connection.execute(
+        select(erasure.c.digest, func.max(func.coalesce(erasure.c.finished_at, now)))
+        .where(erasure.c.digest.in_(digests))
+        .group_by(erasure.c.digest)
+    )
+    return {str(row[0]): int(row[1]) for row in rows}
+
+
+def last_end(connection: Connection, now: int) -> int | None:
+    """Return when the last erasure of all ended; `now`, in milliseconds, if one has not, None if there is none."""
+    end = connection.execute(select(func.max(func.coalesce(erasure.c.finished_at, now)))).scalar_one()
+    return None if end is None else int(end)
+
+
 def load(connection: Connection, erasure_id: int) -> Erasure:
     """Return an erasure."""
     (erasure,) = _load(connection, [erasure_id])

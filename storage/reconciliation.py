@@ -8,9 +8,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, insert, literal, select, tuple_, update
 
 from storage import target_statements
+from storage.gradebook_tables import course_registration
 from storage.outbox import LATE, UNASSIGNED
 from storage.states import DeliveryState
-from storage.tables import attempt, delivery, delivery_try, enrollment, lms, statement, try_
+from storage.tables import attempt, delivery, delivery_try, enrollment, lms, session, statement, try_
 
 
 class StatementKey(NamedTuple):
@@ -149,6 +150,28 @@ def stored_ids(connection: Connection, ids: Collection[str]) -> set[str]:
     return {
         str(statement_id)
         for statement_id in connection.execute(select(statement.c.id).where(statement.c.id.in_(ids))).scalars()
+    }
+
+
+def owners_by_uuid(connection: Connection, uuids: Collection[str]) -> dict[str, StatementOwner]:
+    """Return whose statements those of attempts are, by those of some UUIDs that attempts have."""
+    rows = connection.execute(select(attempt.c.id, attempt.c.uuid).where(attempt.c.uuid.in_(uuids))).all()
+    by_id = owners(connection, [row.id for row in rows])
+    return {str(row.uuid): by_id[row.id] for row in rows if row.id in by_id}
+
+
+def stored_sessions(connection: Connection, uuids: Collection[str]) -> set[str]:
+    """Return those of some UUIDs that sessions have."""
+    rows = connection.execute(select(session.c.session_id).where(session.c.session_id.in_(uuids)))
+    return {str(session_id) for session_id in rows.scalars()}
+
+
+def stored_registrations(connection: Connection, uuids: Collection[str]) -> set[str]:
+    """Return those of some UUIDs that are registrations: of enrollments, or given by LMSs for courses."""
+    return {
+        str(registration)
+        for column in (enrollment.c.registration, course_registration.c.registration)
+        for registration in connection.execute(select(column).where(column.in_(uuids))).scalars()
     }
 
 

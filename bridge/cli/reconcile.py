@@ -26,6 +26,7 @@ from bridge.forwarding.transport import Transport, open_session
 from bridge.mapping_library.backfill import Backfill
 from bridge.mapping_library.documents import load_mapping
 from bridge.mapping_library.reloader import load_active
+from bridge.mapping_library.statement_marks import load_marks
 from bridge.operations.audit_context import AuditAction, AuditContext, record
 from bridge.operations.lrs_comparison import REPAIRED, Discrepancy
 from bridge.operations.reconciliation import (
@@ -34,9 +35,11 @@ from bridge.operations.reconciliation import (
     ReconciliationLine,
     ReconciliationReport,
 )
+from bridge.operations.unknown_statements import UnknownReport, UnknownStatements
 from bridge.routing import build_targets
 from bridge.settings import Settings, SettingsError, TargetSettings
 from mappings.definition import DefinitionError
+from mappings.generation.statement_marks import StatementMarks
 from storage import mapping_versions
 from storage.backfill import BackfillSpan
 from storage.engine import reading, writing
@@ -49,6 +52,14 @@ _WORDS = {
     Discrepancy.FOREIGN: "foreign: another statement under the id",
     Discrepancy.VOIDED: "voided there by others",
 }
+_UNKNOWN_WORDS = {
+    Discrepancy.UNKNOWN: "unknown: the LRS has them, the database does not",
+    Discrepancy.RESTATED: "restated: unknown, and their sessions have come again under other ids",
+}
+_ADVICE = """\
+The database has lost what the LRS has as unknown. Let players and LMSs post again what they sent at that time, and run
+this once more; what is unknown then is nowhere but at the LRS. Void there what is restated: it counts twice.
+"""
 
 
 class PositionType(click.ParamType[StatementKey]):
@@ -73,15 +84,24 @@ class _Output:
     limit: int
     report: TextIO | None
     shown: list[ReconciliationLine] = field(default_factory=list)
+    unknown: list[ReconciliationLine] = field(default_factory=list)
     following: str | None = None
 
     def add(self, lines: Sequence[ReconciliationLine]) -> None:
-        if self.report is not None:
-            self.report.writelines(f"{msgspec.json.encode(line).decode()}\n" for line in lines)
+        self._write(lines)
         free = self.limit - len(self.shown)
         if len(lines) > free and self.following is None:
             self.following = [*self.shown, *lines[:free]][-1].position
         self.shown += lines[:free]
+
+    def add_unknown(self, lines: Sequence[ReconciliationLine]) -> None:
+        """Add what has no place in the ledger from which a list could be continued."""
+        self._write(lines)
+        self.unknown += lines[: self.limit - len(self.unknown)]
+
+    def _write(self, lines: Sequence[ReconciliationLine]) -> None:
+        if self.report is not None:
+            self.report.writelines(f"{msgspec.json.encode(line).decode()}\n" for line in lines)
 
 
 @click.command()
@@ -92,6 +112,12 @@ class _Output:
 @click.option("--learner", help="Id of the learner.")
 @click.option(
     "--rate", type=click.FloatRange(min=0.1), help="Requests, and statements that are queued, a second at most."
+)
+@click.option(
+    "--unknown",
+    "wants_unknown",
+    is_flag=True,
+    help="Look through all that the LRS has stored since --since for statements of ours that the database lost.",
 )
 @click.option("--repair", is_flag=True, help="Queue what is missing again, after a confirmation.")
 @click.option(
@@ -116,6 +142,7 @@ def reconcile(  # noqa: PLR0913 -- one for each option
     course: str | None,
     learner: str | None,
     rate: float | None,
+    wants_unknown: bool,
     repair: bool,
     report_file: TextIO | None,
     limit: int,
@@ -130,31 +157,40 @@ def reconcile(  # noqa: PLR0913 -- one for each option
     The LRS is only read. With --repair, what is missing is queued again: the same bytes under the same ids, in the
     order of their attempts, beside new statements. The exit code is 0 if everything is there or was queued again, 1 if
     not, and 69 if the LRS does not answer.
+
+    With --unknown, what the LRS has of this bridge and the database does not is shown, too, as after a restore of the
+    database or a standby that took over without the last commits. Whatever the LRS has stored since --since is read.
     """
+    if wants_unknown and (course is not None or learner is not None):
+        raise click.UsageError("--unknown looks at all that an LMS has: --course and --learner do not go with it.")
     chosen = find_target(settings, target)
     span = BackfillSpan(since, lms, course, learner)
     output = _Output(limit, report_file)
     with errors_as_messages(SettingsError, DefinitionError), open_database(settings) as engine:
         filling = Backfill(engine, chosen, span, system_now)
-        work = _compare(settings, engine, chosen, span, filling, output, rate=rate, after=after)
+        marks = _load_marks(settings, engine, chosen, lms) if wants_unknown else None
+        work, unknown = _compare(settings, engine, chosen, span, filling, marks, output, rate=rate, after=after)
+        wrong = work.report.discrepancies.total() + (unknown.discrepancies.total() if unknown else 0)
         is_repaired = False
         queued = None
         missing = sum(work.report.discrepancies[kind] for kind in REPAIRED)
         if repair and missing:
             if not yes:
-                _show(work.report, output, None)
+                _show(work.report, unknown, output, None)
                 click.confirm(f"Queue {missing:,} statements for {target} again?", abort=True, err=True)
             queued = _repair(work, filling, rate, missing)
             with writing(engine) as connection:
                 record(connection, AuditContext(by, reason, system_now()), AuditAction.RECONCILE, target, count=queued)
-            is_repaired = missing == work.report.discrepancies.total()
+            is_repaired = missing == wrong
     if as_json:
-        print_json(_as_object(work.report, output, queued))
+        print_json(_as_object(work.report, unknown, output, queued))
     elif queued is None or yes:
-        _show(work.report, output, queued)
+        _show(work.report, unknown, output, queued)
     if queued is not None:
         click.echo(f"Queued {queued:,} statements for {target} again.", err=True)
-    if work.report.discrepancies.total() and not is_repaired:
+    if unknown and unknown.discrepancies:
+        _advise(unknown, output)
+    if wrong and not is_repaired:
         sys.exit(ExitCode.FAILED)
 
 
@@ -164,22 +200,24 @@ def _compare(  # noqa: PLR0913 -- what is compared, with what, and how fast
     chosen: TargetSettings,
     span: BackfillSpan,
     filling: Backfill,
+    marks: Sequence[StatementMarks] | None,
     output: _Output,
     *,
     rate: float | None,
     after: StatementKey,
-) -> Reconciliation:
+) -> tuple[Reconciliation, UnknownReport | None]:
     target = _build_target(settings, engine, chosen)
     rates = [limit for limit in (rate, target.rate) if limit is not None]
     target = replace(target, rate=min(rates, default=None))
 
-    async def run() -> Reconciliation:
+    async def run() -> tuple[Reconciliation, UnknownReport | None]:
         async with open_session(settings.outgoing_guard()) as session:
             reader = LrsReader(Transport(session, target), now=system_now, random=random.random)
             work = Reconciliation(engine, target.name, span, reader, filling.wants, after)
             try:
                 with show_progress(work.count(), "reconcile") as advance:
                     await work.run(progress=advance, on_lines=output.add)
+                unknown = await _look_for_unknown(engine, reader, marks, span.since, output)
             except LrsReadError as error:
                 click.echo(f"{target.name}: {error}", err=True)
                 _print_continuation(work.report)
@@ -187,9 +225,32 @@ def _compare(  # noqa: PLR0913 -- what is compared, with what, and how fast
             except asyncio.CancelledError:  # by Ctrl-C
                 _print_continuation(work.report)
                 raise
-            return work
+            return work, unknown
 
     return asyncio.run(run())
+
+
+async def _look_for_unknown(
+    engine: Engine, reader: LrsReader, marks: Sequence[StatementMarks] | None, since: int, output: _Output
+) -> UnknownReport | None:
+    if marks is None:
+        return None
+    work = UnknownStatements(engine, reader, marks, since, system_now)
+    with show_progress(None, "unknown") as advance:
+        await work.run(progress=advance, on_lines=output.add_unknown)
+    return work.report
+
+
+def _load_marks(settings: Settings, engine: Engine, chosen: TargetSettings, lms: str | None) -> list[StatementMarks]:
+    with reading(engine) as connection:
+        known = load_marks(connection, chosen, load_mapping(settings.mapping.document), lms)
+    for name in known.unrecognizable:
+        click.echo(
+            f"Statements of the mapping {name} do not tell {chosen.name} which LMS they are of, so that those of others"
+            " could be taken for them: they are not looked for.",
+            err=True,
+        )
+    return known.marks
 
 
 def _print_continuation(report: ReconciliationReport) -> None:
@@ -223,9 +284,16 @@ def _repair(work: Reconciliation, filling: Backfill, rate: float | None, missing
         return work.repair(progress=progress, fill=filling.queue)
 
 
-def _as_object(report: ReconciliationReport, output: _Output, queued: int | None) -> dict[str, Any]:
+def _as_object(
+    report: ReconciliationReport, unknown: UnknownReport | None, output: _Output, queued: int | None
+) -> dict[str, Any]:
+    discrepancies = {kind.value: report.discrepancies[kind] for kind in _WORDS}
+    looked_at: dict[str, int] = {}
+    if unknown is not None:
+        discrepancies |= {kind.value: unknown.discrepancies[kind] for kind in _UNKNOWN_WORDS}
+        looked_at = {"listed": unknown.listed, "erased": unknown.erased, "undecided": unknown.undecided}
     return {
-        "items": output.shown,
+        "items": [*output.shown, *output.unknown],
         "next": output.following,
         "summary": {
             "statements": report.statements,
@@ -233,19 +301,20 @@ def _as_object(report: ReconciliationReport, output: _Output, queued: int | None
             "voided": report.voided,
             **{state.value: report.absent[state] for state in sorted(report.absent)},
             "unreadable": report.unreadable,
-            "discrepancies": {kind.value: report.discrepancies[kind] for kind in Discrepancy},
+            **looked_at,
+            "discrepancies": discrepancies,
             "queued": queued,
         },
     }
 
 
-def _show(report: ReconciliationReport, output: _Output, queued: int | None) -> None:
-    if output.shown:
+def _show(report: ReconciliationReport, unknown: UnknownReport | None, output: _Output, queued: int | None) -> None:
+    if lines := [*output.shown, *output.unknown]:
         print_table(
             ("what", "statement", "LMS", "learner", "activity", "rule", "where"),
             (
                 (line.discrepancy, line.statement, line.lms, line.learner, line.activity, line.rule, line.detail)
-                for line in output.shown
+                for line in lines
             ),
         )
         click.echo()
@@ -255,8 +324,24 @@ def _show(report: ReconciliationReport, output: _Output, queued: int | None) -> 
         ("voided there, as here", report.voided),
         *((f"{state}: need not be there", count) for state, count in sorted(report.absent.items())),
         ("delivered so recently that they may not be readable yet", report.unreadable),
-        *((_WORDS[kind], report.discrepancies[kind]) for kind in Discrepancy),
+        *((words, report.discrepancies[kind]) for kind, words in _WORDS.items()),
         *([] if queued is None else [("queued again", queued)]),
     ]
+    if unknown is not None:
+        counts += [
+            ("statements of the LRS looked at, of whomever", unknown.listed),
+            ("of learners who were erased here", unknown.erased),
+            ("of learners who may have been erased here", unknown.undecided),
+            *((words, unknown.discrepancies[kind]) for kind, words in _UNKNOWN_WORDS.items()),
+        ]
     print_table(("", "number"), [(what, f"{count:,}") for what, count in counts])
     print_end_of_page("statements", is_empty=False, following=output.following)
+
+
+def _advise(unknown: UnknownReport, output: _Output) -> None:
+    """Say what to do about what the database lost, and that not all of it was shown."""
+    click.echo(_ADVICE, err=True, nl=False)
+    if unknown.discrepancies.total() > len(output.unknown):
+        click.echo(
+            f"{len(output.unknown):,} of {unknown.discrepancies.total():,} are shown; --report FILE has all.", err=True
+        )

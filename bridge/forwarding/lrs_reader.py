@@ -98,7 +98,49 @@ class LrsReader:
         Raises:
             LrsReadError: no page of statements came.
         """
-        parameters = {"registration": registration, "limit": str(self._limit), "ascending": "true"}
+        async for page in self._follow({"registration": registration}, since):
+            if page is not None:
+                yield RegistrationPage(page.statements, is_last=not page.more)
+
+    async def listing(self, since: int | None) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield all statements that are in force, whoever sent them, a page at a time, the oldest first.
+
+        `since` is the time, in milliseconds since the epoch, after which they were stored there. Where a page cannot be
+        read whole, it begins again behind the last one, with smaller pages.
+
+        Raises:
+            LrsReadError: no page of statements came, or the list does not get on.
+        """
+        latest = since
+        at_latest: set[str] = set()
+        is_in_order = True
+        while True:
+            limit, is_whole = self._limit, False
+            async for page in self._follow({}, since):
+                if page is None:
+                    break
+                is_whole = not page.more
+                statements = [each for each in page.statements if each.get("id") not in at_latest]
+                for each in statements:
+                    stored = _stored_at(each)
+                    is_in_order &= latest is None or stored >= latest
+                    if latest is None or stored > latest:
+                        latest = stored
+                        at_latest.clear()
+                    if stored == latest:
+                        at_latest.add(str(each.get("id")))
+                yield statements
+            if is_whole:
+                return
+            # some LRSs give the newest first: what is behind the last one is not the rest then
+            if self._limit == limit or not is_in_order:
+                raise LrsReadError("it does not give its list of statements to the end")
+            # what was stored at the same moment may not have come yet
+            since = None if latest is None else latest - 1
+
+    async def _follow(self, query: dict[str, str], since: int | None) -> AsyncIterator[_QueryPage | None]:
+        """Yield the pages of a query; last of all None, where one cannot be read whole or does not get on."""
+        parameters = {**query, "limit": str(self._limit), "ascending": "true"}
         if since is not None:
             parameters["since"] = str(format_timestamp(since))
         reply = await self._read(lambda: self._transport.query(parameters))
@@ -106,12 +148,16 @@ class LrsReader:
         while not reply.is_truncated:
             page = self._page(reply)
             more = page.more
-            yield RegistrationPage(page.statements, is_last=not more)
-            if not more or more in continued:
+            yield page
+            if not more:
+                return
+            if more in continued:
+                yield None
                 return
             continued.add(more)
             reply = await self._read(lambda more=more: self._transport.continue_query(more))  # type: ignore[misc]
         self._limit = max(1, self._limit // 2)
+        yield None
 
     async def statement(self, statement_id: str) -> Presence | Absence:
         """Return a statement by its id, voided or not.
@@ -200,6 +246,11 @@ def _iso_time(text: str) -> int | None:
     except ValueError:
         return None
     return None if time.tzinfo is None else int(time.timestamp() * 1000)
+
+
+def _stored_at(statement: dict[str, Any]) -> int:
+    """Return when an LRS says that it stored a statement; the epoch where it does not say it."""
+    return _iso_time(str(statement.get("stored"))) or 0
 
 
 def _http_time(text: str) -> int | None:

@@ -26,6 +26,10 @@ class Discrepancy(StrEnum):
     """The LRS has another statement under its id."""
     VOIDED = "voided"
     """It is voided there, and nothing here voids it."""
+    UNKNOWN = "unknown"
+    """The LRS has it, it can only be ours, and the ledger does not have it."""
+    RESTATED = "restated"
+    """As unknown, of a session that has come again since, as another attempt: the LRS has it under other ids, too."""
 
 
 REPAIRED = (Discrepancy.MISSING, Discrepancy.UNQUEUED)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from storage import audit_log, tables
-from storage.engine import reading
+from storage.engine import reading, writing
 from tests.cli.conftest import Run
 from tests.support.bridge import Bridge, StartBridge
 from tests.support.deliveries import is_settled, statements
@@ -141,3 +141,34 @@ async def test_a_target_or_a_place_that_there_is_not_is_refused(bridge: Bridge, 
     assert (unknown.exit_code, "no such target; there are lrs" in unknown.stderr) == (2, True)
     place = await reconcile("lrs", "--after", "x")
     assert (place.exit_code, "is not what this command printed" in place.stderr) == (2, True)
+
+
+async def test_what_the_database_has_lost_is_listed_with_what_to_do_where_it_is_asked_for(
+    bridge: Bridge, reconcile: Reconcile
+) -> None:
+    lost = [statement.id for statement in statements(bridge, ["u2"])]
+    with writing(bridge.engine) as connection:
+        for table in (tables.delivery, tables.statement):
+            connection.execute(delete(table).where(table.c.attempt_id == 2))
+    assert (await reconcile("lrs")).exit_code == 0
+
+    result = await reconcile(
+        "lrs", "--unknown", "--since", "2026-01-01", "--json", "--limit", "1", "--report", "a.json"
+    )
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert [item["statement"] for item in found["items"]] == lost[:1]
+    assert (found["next"], found["summary"]["discrepancies"]["unknown"]) == (None, len(lost))
+    assert "1 of 2 are shown" in result.stderr
+    report = await asyncio.to_thread(Path("a.json").read_text, encoding="utf-8")
+    assert [json.loads(line)["statement"] for line in report.splitlines()] == lost
+    as_table = await reconcile("lrs", "--unknown")
+    assert "unknown: the LRS has them, the database does not" in as_table.stdout
+    assert "post again what they sent" in as_table.stderr
+
+
+async def test_a_course_or_a_learner_is_not_looked_for_among_what_is_unknown(reconcile: Reconcile) -> None:
+    result = await reconcile("lrs", "--unknown", "--learner", "u1")
+
+    assert result.exit_code == 2
+    assert "--course and --learner do not go with it" in result.stderr

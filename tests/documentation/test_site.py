@@ -94,6 +94,6 @@ def test_proofs_of_promises_are_folded_and_all_there(site: Path) -> None:
     rows = re.findall(r"^\| P\d+ \|.*$", source, re.MULTILINE)
     named = [name for row in rows for name in re.findall(r"`((?:tests|benchmarks)/[^`]+)`", row.split("|")[3])]
 
-    assert len(rows) == 33
+    assert len(rows) == 34
     assert [name for name in named if f"<code>{name}</code>" not in text] == []
     assert text.count("<details>") == sum("`" in row.split("|")[3] for row in rows)

