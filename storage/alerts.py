@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from storage.alarm_tables import alert, alert_notification
 from storage.engine import insert_for
+from storage.schema import spelled_out
 from storage.states import AlertEvent, NotificationState
 from storage.tables import enrollment, lms
 
@@ -80,7 +81,7 @@ def end(connection: Connection, ended: Alert, channels: Collection[str], at: int
         (alert_notification.c.condition == ended.condition)
         & (alert_notification.c.subject == ended.subject)
         & (alert_notification.c.since == ended.since)
-        & (alert_notification.c.state == NotificationState.WAITING)
+        & (alert_notification.c.state == spelled_out(NotificationState.WAITING))
     )
     removed = connection.execute(delete(alert_notification).where(untold).returning(alert_notification.c.channel))
     skipped = {row.channel for row in removed}
@@ -101,7 +102,7 @@ def _notify(connection: Connection, its: Alert, channels: Collection[str], event
 def due(connection: Connection, now: int, limit: int = 100) -> list[Notification]:
     """Return notifications that are to be sent now, in their order."""
     query = select(*_NOTIFICATION).where(
-        alert_notification.c.state == NotificationState.WAITING, alert_notification.c.not_before <= now
+        alert_notification.c.state == spelled_out(NotificationState.WAITING), alert_notification.c.not_before <= now
     )
     return [Notification(*row) for row in connection.execute(query.order_by(alert_notification.c.id).limit(limit))]
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from storage.gradebook_tables import course_activity_list, course_registration
 from storage.new_enrollments import NewEnrollment, insert_enrollments
 from storage.prepared import NewIds, PreparedSelect
+from storage.schema import spelled_out
 from storage.states import SessionSource
 from storage.tables import attempt, enrollment, lms, session
 
@@ -383,7 +384,7 @@ def load_attempt_sessions(connection: Connection, owner: Attempt) -> list[Sessio
 IS_OPEN = (
     session.c.ended.is_(None),
     # nothing says how an imported session ended: it stays as the history left it
-    session.c.source != literal_column(f"'{SessionSource.IMPORT}'"),
+    session.c.source != spelled_out(SessionSource.IMPORT),
 )
 """The conditions of sessions that are open."""
 

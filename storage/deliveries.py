@@ -15,13 +15,13 @@ from sqlalchemy import (
     exists,
     func,
     insert,
-    literal_column,
     select,
     update,
 )
 
 from storage import target_alarms
 from storage.outbox import LATE
+from storage.schema import spelled_out
 from storage.states import DeliveryState
 from storage.tables import (
     attempt,
@@ -100,7 +100,7 @@ class TryLine(NamedTuple):
     answer: str
 
 
-_IS_TROUBLED = delivery.c.state.in_([literal_column(f"'{state}'") for state in TROUBLED])
+_IS_TROUBLED = delivery.c.state.in_([spelled_out(state) for state in TROUBLED])
 LAST_TRY = func.coalesce(
     delivery.c.settled_by,
     select(func.max(delivery_try.c.try_id)).where(delivery_try.c.delivery_id == delivery.c.id).scalar_subquery(),
@@ -181,7 +181,7 @@ def ahead(connection: Connection, blocked: Delivery, limit: int) -> tuple[list[s
     before = (
         attempt.c.uuid == blocked.attempt_id,
         delivery.c.target == blocked.target,
-        delivery.c.state == DeliveryState.WAITING,
+        delivery.c.state == spelled_out(DeliveryState.WAITING),
         delivery.c.position < blocked.position,
     )
     rows = connection.execute(
@@ -201,7 +201,9 @@ def retry(connection: Connection, delivery_ids: Sequence[int]) -> int:
     the target has of their attempts by now, it has: a statement that is retried can arrive after later ones.
     """
     settled = select(delivery.c.id, delivery.c.settled_by).where(
-        delivery.c.id.in_(delivery_ids), delivery.c.state == DeliveryState.DEAD, delivery.c.settled_by.is_not(None)
+        delivery.c.id.in_(delivery_ids),
+        delivery.c.state == spelled_out(DeliveryState.DEAD),
+        delivery.c.settled_by.is_not(None),
     )
     connection.execute(insert(delivery_try).from_select(["delivery_id", "try_id"], settled))
     moved = _move(
@@ -213,7 +215,11 @@ def retry(connection: Connection, delivery_ids: Sequence[int]) -> int:
         settled_at=None,
         settled_by=None,
     )
-    waits = delivery.c.id.in_(delivery_ids), delivery.c.state == DeliveryState.WAITING, delivery.c.not_before > LATE
+    waits = (
+        delivery.c.id.in_(delivery_ids),
+        delivery.c.state == spelled_out(DeliveryState.WAITING),
+        delivery.c.not_before > LATE,
+    )
     moved += connection.execute(update(delivery).where(*waits).values(not_before=LATE)).rowcount
     if moved:
         targets = connection.execute(select(delivery.c.target).where(delivery.c.id.in_(delivery_ids)).distinct())
@@ -234,7 +240,7 @@ def of_state(state: str) -> list[ColumnElement[bool]]:
     if state not in STATES:
         return [delivery.c.state == state]
     # spelled out: from a parameter no database tells that an index with a condition has all that is asked for
-    is_it = delivery.c.state == literal_column(f"'{state}'")
+    is_it = delivery.c.state == spelled_out(state)
     return [is_it, _IS_TROUBLED] if state in TROUBLED else [is_it]
 
 

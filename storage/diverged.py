@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, literal_column, select, update
+from sqlalchemy import Connection, and_, select, update
 
 from storage import frames
 from storage.deliveries import of_state
 from storage.queries.keyset import Count, up_to
+from storage.schema import spelled_out
 from storage.states import DeliveryState, TryOutcome
 from storage.tables import attempt, delivery, statement, target_statement, try_
 
-_IS_DIVERGED = try_.c.outcome == literal_column(f"'{TryOutcome.DIVERGED}'")
+_IS_DIVERGED = try_.c.outcome == spelled_out(TryOutcome.DIVERGED)
 _DEAD_AND_DIVERGED = (
     select(delivery.c.id).select_from(delivery.join(try_, try_.c.id == delivery.c.settled_by)).where(_IS_DIVERGED)
 )

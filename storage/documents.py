@@ -29,9 +29,11 @@ from sqlalchemy import (
 from storage import attempts, leases
 from storage.outbox import UNASSIGNED, ShardLease, Try, add_tries, erase_answers
 from storage.prepared import Prepared, PreparedSelect, Rows, Write, write
+from storage.schema import spelled_out
 from storage.states import DeliveryState
 from storage.tables import attempt, document, document_delivery, document_try, enrollment, lease
 
+_WAITS = document_delivery.c.state == spelled_out(DeliveryState.WAITING)
 REBUILT_TOGETHER = 500
 """Documents that are let be built anew at once."""
 
@@ -80,6 +82,19 @@ class ClaimedDocument(NamedTuple):
     tries: int
 
 
+class DocumentSettlement(NamedTuple):
+    """The result of a try to write a document, and the state it leaves its delivery in.
+
+    One that still waits is not tried before `not_before`. Times are in milliseconds since the epoch.
+    """
+
+    done: Try
+    claimed: ClaimedDocument
+    state: str
+    settled_at: int
+    not_before: int
+
+
 def _store_documents(rows: Rows) -> Insert:
     new = rows.insert(document)
     assignments = {name: new.excluded[name] for name in DocumentRow._fields if name != "id"}
@@ -90,7 +105,7 @@ def _send_documents(rows: Rows) -> Insert:
     new = rows.insert(document_delivery)
     before, is_new = document_delivery.c, new.excluded.changes > literal_column("0")
     due = func.coalesce(before.settled_at, literal_column("0")) + new.excluded.min_interval_ms
-    waits = before.state == literal_column(f"'{DeliveryState.WAITING}'")
+    waits = before.state == spelled_out(DeliveryState.WAITING)
     return new.on_conflict_do_update(
         index_elements=["document_id", "target"],
         set_={
@@ -112,7 +127,7 @@ _send = Prepared({name: document_delivery.c[name] for name in _SENT}, _send_docu
 _take = Prepared(
     {"key": document_delivery.c.document_id},
     lambda rows: delete(document_delivery).where(
-        document_delivery.c.target == literal_column(f"'{UNASSIGNED}'"),
+        document_delivery.c.target == spelled_out(UNASSIGNED),
         document_delivery.c.document_id.in_(select(rows["key"])),
     ),
 )
@@ -164,7 +179,7 @@ def claim(connection: Connection, part: ShardLease, *, now: int, limit: int) -> 
         .join(document_delivery, document_delivery.c.document_id == document.c.id)
         .where(
             document_delivery.c.target == part.target,
-            document_delivery.c.state == DeliveryState.WAITING,
+            _WAITS,
             document_delivery.c.not_before <= now,
             leases.holds(connection.dialect.name, literal(part.lease), literal(part.owner, lease.c.owner.type)),
         )
@@ -174,39 +189,46 @@ def claim(connection: Connection, part: ShardLease, *, now: int, limit: int) -> 
     return [ClaimedDocument._make(row) for row in rows]
 
 
-def settle(
-    connection: Connection, done: Try, claimed: ClaimedDocument, state: str, now: int, *, not_before: int | None = None
-) -> None:
-    """Store a try and what it means: its new state, unless newer content came meanwhile, which waits for its turn.
+def settle(connection: Connection, settlements: Sequence[DocumentSettlement]) -> None:
+    """Store tries and what they mean: new states, unless newer content came meanwhile, which waits for its turn.
 
-    One that still waits goes behind the others, and is not tried before `not_before`, by default now.
+    A document that still waits goes behind the others.
     """
-    delivery = document_delivery.c
-    values: dict[str, Any] = {"tries": delivery.tries + 1, "not_before": now if not_before is None else not_before}
-    if state != DeliveryState.WAITING:
+    if not settlements:
+        return
+    # in an order that all transactions share, so that none waits in a circle
+    ordered = sorted(settlements, key=lambda settlement: settlement.claimed.id)
+    for settlement in ordered:
+        _settle(connection, settlement)
+    try_ids = add_tries(connection, [settlement.done for settlement in ordered])
+    tried = dict(zip([settlement.claimed.id for settlement in ordered], try_ids, strict=True))
+    # some may have been erased meanwhile
+    its_try = case(*((document.c.id == document_id, try_id) for document_id, try_id in tried.items()))
+    its = select(document.c.id, its_try).where(document.c.id.in_(tried))
+    link = insert(document_try).from_select(["document_id", "try_id"], its).returning(document_try.c.try_id)
+    erase_answers(connection, {*try_ids} - {*connection.execute(link).scalars()})
+
+
+def _settle(connection: Connection, settlement: DocumentSettlement) -> None:
+    delivery, claimed, now = document_delivery.c, settlement.claimed, settlement.settled_at
+    values: dict[str, Any] = {"tries": delivery.tries + 1, "not_before": settlement.not_before}
+    if settlement.state != DeliveryState.WAITING:
+        is_newest = delivery.changes == claimed.changes
         values |= {
-            "state": case((delivery.changes == claimed.changes, state), else_=delivery.state),
-            "not_before": case((delivery.changes == claimed.changes, 0), else_=delivery.min_interval_ms + now),
+            "state": case((is_newest, settlement.state), else_=delivery.state),
+            "not_before": case((is_newest, 0), else_=delivery.min_interval_ms + now),
             "settled_at": now,
         }
     connection.execute(
         update(document_delivery)
-        .where(
-            delivery.document_id == claimed.id, delivery.target == done.target, delivery.state == DeliveryState.WAITING
-        )
+        .where(delivery.document_id == claimed.id, delivery.target == settlement.done.target, _WAITS)
         .values(values)
     )
-    (try_id,) = add_tries(connection, [done])
-    # it may have been erased meanwhile
-    its = select(document.c.id, literal(try_id)).where(document.c.id == claimed.id)
-    link = insert(document_try).from_select(["document_id", "try_id"], its).returning(document_try.c.try_id)
-    if connection.execute(link).first() is None:
-        erase_answers(connection, [try_id])
 
 
 def has_unassigned(connection: Connection) -> bool:
     """Return whether documents wait for no target in particular."""
-    query = select(document_delivery.c.document_id).where(document_delivery.c.target == UNASSIGNED).limit(1)
+    query = select(document_delivery.c.document_id).where(document_delivery.c.target == UNASSIGNED, _WAITS).limit(1)
     return connection.execute(query).first() is not None
 
 
@@ -220,7 +242,7 @@ def assign_waiting(connection: Connection, target: str, names: Collection[str], 
     rows = connection.execute(
         select(delivery.document_id, delivery.changes, delivery.min_interval_ms, document.c.name)
         .join(document)
-        .where(delivery.target == UNASSIGNED)
+        .where(delivery.target == UNASSIGNED, _WAITS)
         .order_by(delivery.document_id)
         .limit(limit)
         # what another process puts there meanwhile stays, and the order keeps the two from waiting in a circle
@@ -264,7 +286,7 @@ def _rebuild(connection: Connection, target: str, condition: ColumnElement[bool]
     rows = connection.execute(
         select(delivery.document_id, document.c.attempt_id, attempt.c.enrollment_id)
         .select_from(document_delivery.join(document).join(attempt, attempt.c.id == document.c.attempt_id))
-        .where(delivery.target == target, delivery.state == DeliveryState.WAITING, condition)
+        .where(delivery.target == target, _WAITS, condition)
         .order_by(delivery.document_id)
         .limit(limit)
     ).all()
@@ -303,13 +325,13 @@ def forget(connection: Connection, switched_off: Mapping[str, Collection[str]]) 
                 delete(document_delivery).where(delivery.target == target, delivery.document_id.in_(unwanted))
             )
     is_removed = delivery.target.not_in([UNASSIGNED, *switched_off])
-    connection.execute(delete(document_delivery).where(is_removed, delivery.state != DeliveryState.WAITING))
+    connection.execute(delete(document_delivery).where(is_removed, ~_WAITS))
 
 
 def hurry(connection: Connection, target: str, now: int) -> int:
     """Retry what waits for a target after a failed try at once; return how many documents that is."""
     delivery = document_delivery.c
-    waits = delivery.target == target, delivery.state == DeliveryState.WAITING, delivery.not_before > now
+    waits = delivery.target == target, _WAITS, delivery.not_before > now
     never_written = delivery.settled_at.is_(None), delivery.tries > 0
     return connection.execute(update(document_delivery).where(*waits, *never_written).values(not_before=now)).rowcount
 
@@ -317,8 +339,6 @@ def hurry(connection: Connection, target: str, now: int) -> int:
 def waiting(connection: Connection) -> dict[str, int]:
     """Return target -> number of documents that wait for it; those that wait for no target yet are under `""`."""
     rows = connection.execute(
-        select(document_delivery.c.target, func.count())
-        .where(document_delivery.c.state == DeliveryState.WAITING)
-        .group_by(document_delivery.c.target)
+        select(document_delivery.c.target, func.count()).where(_WAITS).group_by(document_delivery.c.target)
     )
     return {row.target: row[1] for row in rows}

@@ -42,6 +42,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from storage import frames, leases, target_statements
 from storage.prepared import NewIds, Prepared, PreparedQuery, Write, insert_into
 from storage.report_fields import ReportFields, report_fields
+from storage.schema import spelled_out
 from storage.states import DeliveryState
 from storage.tables import delivery, delivery_try, lease, statement, try_
 from storage.target_statements import TargetStatement
@@ -251,14 +252,14 @@ def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
         select(before.c.id)
         .where(
             before.c.attempt_id == delivery.c.attempt_id,
-            before.c.target.in_((target, literal_column(f"'{UNASSIGNED}'"))),
-            before.c.state == literal_column(f"'{DeliveryState.WAITING}'"),
+            before.c.target.in_((target, spelled_out(UNASSIGNED))),
+            before.c.state == spelled_out(DeliveryState.WAITING),
             before.c.position < delivery.c.position,
             # once more in the words of the index, which has those only that can hold something back
-            or_(before.c.not_before > literal_column("0"), before.c.target == literal_column(f"'{UNASSIGNED}'")),
+            or_(before.c.not_before > literal_column("0"), before.c.target == spelled_out(UNASSIGNED)),
             or_(
                 ~_is_due(before.c.not_before, now),
-                before.c.target == literal_column(f"'{UNASSIGNED}'"),
+                before.c.target == spelled_out(UNASSIGNED),
                 # queued late, it would come after what follows it
                 before.c.id > delivery.c.id,
             ),
@@ -271,7 +272,7 @@ def _claimable(dialect: str, *, sharded: bool) -> Select[Any]:
         .where(
             delivery.c.target == target,
             delivery.c.shard == bindparam("shard", type_=Integer) if sharded else true(),
-            delivery.c.state == literal_column(f"'{DeliveryState.WAITING}'"),
+            delivery.c.state == spelled_out(DeliveryState.WAITING),
             _is_due(delivery.c.not_before, now),
             delivery.c.id.not_in(select(_each(dialect, "but"))),
             held_back.is_(None),
@@ -337,7 +338,7 @@ def _build_settlement(dialect: str) -> Update:
         # not `= 'waiting'`, or PostgreSQL may look through all that waits where it believes it to be little
         .where(
             delivery.c.id == new_values.pop("id"),
-            delivery.c.state.not_in([literal_column(f"'{state}'") for state in SETTLED]),
+            delivery.c.state.not_in([spelled_out(state) for state in SETTLED]),
         )
         .values(**new_values, tries=delivery.c.tries + literal_column("1"))
     )
@@ -432,7 +433,7 @@ def hurry(connection: Connection, target: str) -> int:
     """Retry what waits for a target after a try at once; return how many deliveries that is."""
     # the index has those only that were tried: few of all that wait
     waits = (
-        delivery.c.state == literal_column(f"'{DeliveryState.WAITING}'"),
+        delivery.c.state == spelled_out(DeliveryState.WAITING),
         delivery.c.not_before > literal_column(str(LATE)),
     )
     hurried = update(delivery).where(delivery.c.target == target, *waits).values(not_before=LATE)
@@ -443,7 +444,7 @@ def waiting(connection: Connection) -> dict[str, int]:
     """Return target -> number of deliveries that wait for it; those that wait for no target yet are under `""`."""
     rows = connection.execute(
         select(delivery.c.target, func.count())
-        .where(delivery.c.state == DeliveryState.WAITING)
+        .where(delivery.c.state == spelled_out(DeliveryState.WAITING))
         .group_by(delivery.c.target)
     )
     return {row.target: row[1] for row in rows}

@@ -46,6 +46,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import DBAPIError
 
 from storage.read_only import is_read_only, read_only_error
+from storage.schema import spelled_out
 
 _encode = msgspec.json.Encoder().encode
 
@@ -288,10 +289,8 @@ def _new_ids(id_column: Column[int], dialect: str) -> Select[Any]:
         # not the highest one that there is: it may have been deleted, and is not given again
         last_ids = sql_table("sqlite_sequence", column("name", Text), column("seq", Integer))
         return select(func.coalesce(func.max(last_ids.c.seq), literal_column("0"))).where(
-            last_ids.c.name == literal_column(f"'{id_column.table.name}'")
+            last_ids.c.name == spelled_out(id_column.table.name)
         )
-    sequence = func.pg_get_serial_sequence(
-        literal_column(f"'{id_column.table.name}'"), literal_column(f"'{id_column.name}'")
-    )
+    sequence = func.pg_get_serial_sequence(spelled_out(id_column.table.name), spelled_out(id_column.name))
     count = cast(bindparam("count"), Integer)
     return select(func.nextval(sequence)).select_from(func.generate_series(literal_column("1"), count))

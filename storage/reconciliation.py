@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, insert, literal, select, tuple_, update
 from storage import target_statements
 from storage.gradebook_tables import course_registration
 from storage.outbox import LATE, UNASSIGNED
+from storage.schema import spelled_out
 from storage.states import DeliveryState
 from storage.tables import attempt, delivery, delivery_try, enrollment, lms, session, statement, try_
 
@@ -180,7 +181,7 @@ def requeue(connection: Connection, target: str, keys: Collection[StatementKey])
 
     What is waiting, discarded, dead or erased by now stays as it is.
     """
-    is_delivered = delivery.c.target == target, delivery.c.state == DeliveryState.DELIVERED
+    is_delivered = delivery.c.target == target, delivery.c.state == spelled_out(DeliveryState.DELIVERED)
     chosen = list(
         connection.execute(
             select(delivery.c.id).where(tuple_(delivery.c.attempt_id, delivery.c.position).in_(keys), *is_delivered)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Table, and_, delete, or_, select, update
 
+from storage.deliveries import of_state
 from storage.recording_tables import recording_part
 from storage.states import DeliveryState
 from storage.tables import audit_log, delivery, delivery_try, document_try, journal, refusal, statement, try_
@@ -96,7 +97,7 @@ def _find_tries(connection: Connection, after: int, before: int) -> Scan:
     ).all()
     old = [row.id for row in rows if row.started_at < before]
     # why a statement is dead is known as long as it is
-    dead = delivery.c.state == DeliveryState.DEAD, delivery.c.settled_by.in_(old)
+    dead = *of_state(DeliveryState.DEAD), delivery.c.settled_by.in_(old)
     needed = set(connection.execute(select(delivery.c.settled_by).where(*dead)).scalars()) if old else set()
     return _scan([tuple(row) for row in rows], before, [try_id for try_id in old if try_id not in needed])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer, MetaData, String, Text
+from sqlalchemy import BigInteger, ColumnElement, Integer, MetaData, String, Text, literal_column
 from sqlalchemy.dialects.postgresql import UUID
 
 metadata = MetaData(
@@ -23,3 +23,11 @@ TIME_TYPE = BigInteger()
 """Milliseconds since the epoch."""
 ORDERED_TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 """Text in the order of its characters' numbers, so that an index finds what begins with some."""
+
+
+def spelled_out(word: str) -> ColumnElement[str]:
+    """Return one of our own words as a literal of SQL: a state, or the name of a table.
+
+    An index with a condition serves only a query that has the same words: what a parameter is, a plan does not know.
+    """
+    return literal_column(f"'{word}'")

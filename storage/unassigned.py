@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, delete, exists, select, tuple_, update
 from storage import frames, target_statements
 from storage.outbox import LATE, SHARDS, UNASSIGNED, insert_deliveries
 from storage.prepared import Write, write
+from storage.schema import spelled_out
 from storage.states import DeliveryState
 from storage.tables import attempt, delivery, statement
 from storage.target_statements import TargetStatement
@@ -44,7 +45,7 @@ def load(connection: Connection, limit: int) -> list[UnassignedDelivery]:
                 and_(statement.c.attempt_id == delivery.c.attempt_id, statement.c.position == delivery.c.position),
             ).join(attempt, attempt.c.id == delivery.c.attempt_id)
         )
-        .where(delivery.c.target == UNASSIGNED, delivery.c.state == DeliveryState.WAITING)
+        .where(delivery.c.target == UNASSIGNED, delivery.c.state == spelled_out(DeliveryState.WAITING))
         .order_by(delivery.c.id)
         .limit(limit)
     )
@@ -99,7 +100,7 @@ def assign_waiting(connection: Connection, target: str, unwanted: Collection[str
 
     Those of statements of unwanted rules are forgotten, as if the target had been there when they were made.
     """
-    waits = delivery.c.target == UNASSIGNED, delivery.c.state == DeliveryState.WAITING
+    waits = delivery.c.target == UNASSIGNED, delivery.c.state == spelled_out(DeliveryState.WAITING)
     if unwanted:
         of_unwanted = exists().where(
             statement.c.attempt_id == delivery.c.attempt_id,
@@ -113,6 +114,8 @@ def assign_waiting(connection: Connection, target: str, unwanted: Collection[str
 def any_waits(connection: Connection) -> bool:
     """Return whether deliveries wait for no target in particular."""
     query = (
-        select(delivery.c.id).where(delivery.c.target == UNASSIGNED, delivery.c.state == DeliveryState.WAITING).limit(1)
+        select(delivery.c.id)
+        .where(delivery.c.target == UNASSIGNED, delivery.c.state == spelled_out(DeliveryState.WAITING))
+        .limit(1)
     )
     return connection.execute(query).first() is not None

@@ -18,7 +18,6 @@ from sqlalchemy import (
     delete,
     exists,
     literal,
-    literal_column,
     or_,
     select,
     update,
@@ -28,11 +27,12 @@ from storage import leases
 from storage.outbox import MAX_WAIT, truncate_answer
 from storage.prepared import Prepared, Write
 from storage.queries.keyset import Count, CursorError, ResultPage, cut, decode, up_to
+from storage.schema import spelled_out
 from storage.states import DeliveryState
 from storage.tables import enrollment, lease, lms
 from storage.webhook_tables import webhook_delivery, webhook_endpoint
 
-_WAITING: ColumnElement[str] = literal_column(f"'{DeliveryState.WAITING}'")
+_WAITING: ColumnElement[str] = spelled_out(DeliveryState.WAITING)
 
 
 class NewWebhookDelivery(NamedTuple):
@@ -223,7 +223,7 @@ def discard_dead(connection: Connection, endpoint_id: int, now: int, message_id:
 
 
 def _dead(endpoint_id: int, message_id: str | None) -> ColumnElement[bool]:
-    its = [webhook_delivery.c.endpoint_id == endpoint_id, webhook_delivery.c.state == DeliveryState.DEAD]
+    its = [webhook_delivery.c.endpoint_id == endpoint_id, webhook_delivery.c.state == spelled_out(DeliveryState.DEAD)]
     return and_(*its, *([] if message_id is None else [webhook_delivery.c.message_id == message_id]))
 
 
@@ -237,7 +237,7 @@ def counts(connection: Connection, endpoint_id: int, limit: int) -> WebhookCount
     """Count what waits for an endpoint and what is dead, no further than `limit`."""
     its = webhook_delivery.c.endpoint_id == endpoint_id
     waiting = select(webhook_delivery.c.id).where(its, webhook_delivery.c.state == _WAITING)
-    dead = select(webhook_delivery.c.id).where(its, webhook_delivery.c.state == DeliveryState.DEAD)
+    dead = select(webhook_delivery.c.id).where(its, webhook_delivery.c.state == spelled_out(DeliveryState.DEAD))
     oldest = select(webhook_delivery.c.created_at).where(its, webhook_delivery.c.state == _WAITING)
     return WebhookCounts(
         up_to(connection, waiting, limit),

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -25,7 +26,7 @@ from bridge.forwarding.outcomes import Reply, classify_document, may_be_of_one, 
 from bridge.forwarding.polling_worker import PollingWorker
 from bridge.forwarding.transport import TargetPausedError
 from storage import documents
-from storage.documents import ClaimedDocument
+from storage.documents import ClaimedDocument, DocumentSettlement
 from storage.outbox import ShardLease, Try
 from storage.states import DeliveryState, TryOutcome
 
@@ -36,6 +37,8 @@ _CODING = re.compile(r'(?:-|--|;)(?:gzip|br|deflate|zstd)"$')
 """What proxies append to an ETag when they compress."""
 MAX_CONCURRENT_DOCUMENTS = 4
 """Documents that are sent to one LRS at the same time."""
+MAX_CLAIMED = 16
+"""Documents that a poll sends, and whose results are stored together."""
 MAX_READS = 5
 """Reads of a document that others write too, before it waits for a while."""
 _WAITING = {TryOutcome.RETRY, TryOutcome.BROKE, TryOutcome.NOT_ALLOWED, TryOutcome.CONFLICT, TryOutcome.FAULT}
@@ -67,15 +70,18 @@ class DocumentForwarder(PollingWorker):
         self._database = database
         self._part = part
         self._assign = assign
+        self._settlements: list[DocumentSettlement] = []
 
     async def _poll_once(self) -> bool:
         """Write what may be written now, a few documents concurrently; return whether there was anything."""
+        self._settlements = []
         if self._assign is not None and self._may_assign():
             while not self._stopping.is_set() and await self._database.read(documents.has_unassigned):
                 await self._database.write(self._assign)
-        count = MAX_CONCURRENT_DOCUMENTS if self._breaker.is_closed else 1
+        count = MAX_CLAIMED if self._breaker.is_closed else 1
         claimed = await self._database.read(documents.claim, self._part, now=self._now(), limit=count)
-        results = [result for result in await asyncio.gather(*map(self._send, claimed)) if result is not None]
+        self._found_little = len(claimed) < MAX_CLAIMED
+        results = await self._send_all(claimed)
         troubles = [result for result in results if result.is_of_target]
         settled = [result for result in results if result.outcome not in _WAITING]
         if settled:
@@ -89,6 +95,27 @@ class DocumentForwarder(PollingWorker):
         else:
             self._breaker.release()
         return bool(results)
+
+    async def _send_all(self, claimed: Sequence[ClaimedDocument]) -> list[_DocumentResult]:
+        """Update documents, until the target as a whole turns out to be in trouble, and store the results."""
+        waiting, results = deque(claimed), list[_DocumentResult]()
+
+        async def send() -> None:
+            while waiting and not any(result.is_of_target for result in results):
+                if (result := await self._send(waiting.popleft())) is not None:
+                    results.append(result)
+
+        try:
+            sending = [send() for _ in range(MAX_CONCURRENT_DOCUMENTS)]
+            errors = [error for error in await asyncio.gather(*sending, return_exceptions=True) if error is not None]
+        finally:
+            # results are stored although another document failed or was cancelled
+            settlements, self._settlements = self._settlements, []
+            if settlements:
+                await self._database.write(documents.settle, settlements)
+        if errors:
+            raise errors[0]
+        return results
 
     async def _send(self, document: ClaimedDocument) -> _DocumentResult | None:
         """Update one document; return the result, None where the target was paused meanwhile."""
@@ -116,8 +143,7 @@ class DocumentForwarder(PollingWorker):
             self._channel.isolation.forget(document.id)
         self._channel.count_tries(outcome, 1, max(0, now - started))
         done = Try(self._part.target, started, max(0, now - started), outcome, reply.status, reply.text)
-        not_before = now + int(seconds * 1000)
-        await self._database.write(documents.settle, done, document, state, now, not_before=not_before)
+        self._settlements.append(DocumentSettlement(done, document, state, now, now + int(seconds * 1000)))
         if state is DeliveryState.DEAD:
             log.error("document_dead", target=self._part.target, document=document.name, status=reply.status)
         return _DocumentResult(outcome, reply, is_of_target)

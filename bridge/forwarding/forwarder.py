@@ -102,6 +102,7 @@ class Forwarder(PollingWorker):
         self._results, self._settling = [], None
         page = await self._claim(())
         has_work = bool(page.claimed)
+        self._found_little = len(page.claimed) < self._batch_size
         ahead: asyncio.Task[ClaimedBatch] | None = None
         try:
             while page.claimed:

@@ -19,6 +19,9 @@ log = structlog.get_logger(__name__)
 
 POLL_INTERVAL = 1.0
 """Seconds between polls: what other processes store is not announced."""
+COLLECTING_INTERVAL = 0.05
+"""Seconds that a poll waits after one that found little: what is stored meanwhile shares a request, and a transaction
+that settles it. The first poll after a time without work waits for nothing."""
 
 
 class PollingLoop(ABC):
@@ -34,12 +37,16 @@ class PollingLoop(ABC):
         self._now = now
         self._random = random
         self._faults = 0
+        self._found_little = False
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
 
     @abstractmethod
     async def _poll_once(self) -> bool:
-        """Send some of what may be sent now; return whether there was anything."""
+        """Send some of what may be sent now; return whether there was anything.
+
+        `_found_little` is set where more could have been sent at once.
+        """
 
     async def _poll_if_allowed(self) -> bool:
         """Send some of it, unless somebody paused that; return whether there was anything."""
@@ -103,6 +110,8 @@ class PollingLoop(ABC):
                 await self._sleep(self._woken, POLL_INTERVAL)
             if has_work and self._faults == faults:
                 self._faults = 0
+                if self._found_little:
+                    await self._sleep(self._stopping, COLLECTING_INTERVAL)
 
     async def _sleep(self, event: asyncio.Event, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -14,6 +14,7 @@ from storage.gradebook_tables import course_activity_list, course_registration
 from storage.journal import content_of
 from storage.recording_tables import recording_part
 from storage.report_fields import ReportFields
+from storage.schema import spelled_out
 from storage.search_tables import search_entry
 from storage.states import DeliveryState, SearchKind
 from storage.tables import (
@@ -288,7 +289,7 @@ def by_target(connection: Connection, learner: Learner) -> dict[str, dict[str, i
         rows = connection.execute(
             select(table.c.target, table.c.state, func.count())
             .select_from(of)
-            .where(*whose(learner), table.c.state != DeliveryState.QUARANTINED, *conditions)
+            .where(*whose(learner), table.c.state != spelled_out(DeliveryState.QUARANTINED), *conditions)
             .group_by(table.c.target, table.c.state)
         )
         for target, state, number in rows:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from storage import diverged
 from storage.deliveries import of_state
 from storage.erasure_tables import removal
 from storage.outbox import SHARDS
 from storage.queries.keyset import Count, up_to
+from storage.schema import spelled_out
 from storage.states import DeliveryState
 from storage.tables import delivery, document_delivery, statement
 
@@ -66,7 +67,7 @@ def queues(connection: Connection, limit: int = COUNTED) -> dict[str, Queue]:
 
 def document_state(state: str) -> list[ColumnElement[bool]]:
     """Return the condition of a document's delivery, so that the indexes which have it are used."""
-    value = literal_column(f"'{state}'") if state in {DeliveryState.WAITING, DeliveryState.DEAD} else state
+    value = spelled_out(state) if state in {DeliveryState.WAITING, DeliveryState.DEAD} else state
     return [document_delivery.c.state == value]
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from storage.outbox import Try
+from storage.schema import spelled_out
 from storage.states import DeliveryState, TryOutcome
 from storage.tables import delivery, document_delivery, try_
 
@@ -63,7 +64,7 @@ def _next(connection: Connection, target: str) -> int | None:
     for table in (delivery, document_delivery):
         waiting = (
             select(table.c.tries, table.c.not_before)
-            .where(table.c.target == target, table.c.state == DeliveryState.WAITING)
+            .where(table.c.target == target, table.c.state == spelled_out(DeliveryState.WAITING))
             .order_by(*(table.c[name] for name in _ORDER[table.name]))
             .limit(LOOKED_AT)
             .subquery()

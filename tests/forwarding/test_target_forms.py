@@ -295,7 +295,7 @@ async def test_what_waited_is_taken_over_a_little_at_a_time_and_without_what_the
 ) -> None:
     monkeypatch.setattr(adoption, "BATCH_SIZE", 2)
     bridge = await start()
-    made = [one for attempt in (1, 2) for one in (await _play(bridge, attempt=attempt))["statements"]]
+    attempts = [(await _play(bridge, attempt=attempt))["statements"] for attempt in (1, 2)]
     await bridge.close()
     lrs = await start_lrs()
     wanted = FilterSettings(without=("commented", "initialized"))
@@ -305,8 +305,11 @@ async def test_what_waited_is_taken_over_a_little_at_a_time_and_without_what_the
 
     await wait_until(lambda: is_settled(bridge))
 
-    assert lrs.ids() == [one["id"] for one in made if one["rule"] not in {"commented", "initialized"}]
-    assert len(lrs.ids()) > 4
+    ids = [[one["id"] for one in made if one["rule"] not in {"commented", "initialized"}] for made in attempts]
+
+    # attempts are forwarded beside each other
+    assert [[each for each in lrs.ids() if each in its] for its in ids] == ids
+    assert len(lrs.ids()) == sum(map(len, ids)) > 4
     assert {one["actor"]["account"]["name"] for one in _statements(lrs)} == {_pseudonym()["account"]["name"]}
 
 

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, event
 
 from storage.engine import open_engine, writing
 from storage.outbox import UNASSIGNED
 from tests.storage import builders
+
+_STATE_AS_PARAMETER = re.compile(r"\b\w*(?:delivery|notification)\.state (?:=|!=) (?:\?|%|\$)")
+
+
+@pytest.fixture(autouse=True)
+def spelled_out_states() -> Iterator[None]:
+    """Refuse queries that have a state of a queue as a parameter: indexes of what waits would not serve them."""
+    refused: list[str] = []
+
+    def look(_connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if _STATE_AS_PARAMETER.search(statement):
+            refused.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", look)
+    yield
+    event.remove(Engine, "before_cursor_execute", look)
+    assert refused == []
 
 
 @pytest.fixture

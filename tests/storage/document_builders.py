@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from storage import documents
 from storage.attempts import Session
-from storage.documents import ClaimedDocument, DocumentUpdate
+from storage.documents import ClaimedDocument, DocumentSettlement, DocumentUpdate
 from storage.outbox import UNASSIGNED, Try
 from storage.tables import document, document_delivery
 from tests.storage.builders import NOW, by_name, stored, whole
@@ -34,7 +34,8 @@ def settle(
 ) -> None:
     """Settle a document as a try of it would, with the status that goes with its new state."""
     status = {"delivered": 204, "dead": 400}.get(state, 503)
-    documents.settle(connection, Try(target, now, 5, state, status, "answer"), row, state, now)
+    done = Try(target, now, 5, state, status, "answer")
+    documents.settle(connection, [DocumentSettlement(done, row, state, now, now)])
 
 
 def store(

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Engine, select
 
 from storage import documents
-from storage.documents import ClaimedDocument
+from storage.documents import ClaimedDocument, DocumentSettlement
 from storage.engine import reading, writing
-from storage.outbox import UNASSIGNED
+from storage.outbox import ERASED_ANSWER, UNASSIGNED, Try
 from storage.tables import document, document_delivery, document_try, try_
 from tests.storage.builders import NOW, by_name, launched, stored, uid
 from tests.storage.document_builders import (
@@ -182,6 +182,36 @@ def test_every_try_is_noted(engine: Engine) -> None:
         assert list(rows) == ["waiting", "waiting", "delivered"]
         (row,) = connection.execute(select(document_delivery))
         assert (row.tries, row.state, row.settled_at) == (3, "delivered", NOW)
+
+
+def test_results_that_are_stored_together_are_each_of_their_own_document(engine: Engine) -> None:
+    with writing(engine) as connection:
+        session = launched(connection)
+        changes = [stored(connection, session, name=name) for name in ("attempt-state", "agent-profile")]
+        store(connection, *changes)
+        first, second = claim(connection)
+        erased = first._replace(id="ffffffff-0000-4000-8000-000000000000")
+        documents.settle(
+            connection,
+            [
+                DocumentSettlement(Try("lrs", NOW, 5, outcome, status, answer), row, state, NOW, NOW + 7)
+                for row, outcome, status, answer, state in (
+                    (erased, "delivered", 204, "of nobody", "delivered"),
+                    (second, "retry", 503, "down", "waiting"),
+                    (first, "delivered", 204, "", "delivered"),
+                )
+            ],
+        )
+        tries = connection.execute(select(document_try.c.document_id, try_.c.outcome).join(try_)).all()
+        deliveries = connection.execute(select(document_delivery)).all()
+        answers = set(connection.execute(select(try_.c.answer)).scalars())
+
+    assert {(str(row.document_id), row.outcome) for row in tries} == {(first.id, "delivered"), (second.id, "retry")}
+    assert {(str(row.document_id), row.state, row.tries, row.not_before) for row in deliveries} == {
+        (first.id, "delivered", 1, 0),
+        (second.id, "waiting", 1, NOW + 7),
+    }
+    assert answers == {"", "down", ERASED_ANSWER}
 
 
 def test_what_another_process_has_settled_stays_settled(engine: Engine) -> None:

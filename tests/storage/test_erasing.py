@@ -12,7 +12,7 @@ from bridge.clock import random_id
 from bridge.operations.audit_context import AuditContext
 from bridge.operations.erasure import ErasureRequest, erase_learner
 from storage import attempts, documents, erasing, outbox
-from storage.documents import ClaimedDocument
+from storage.documents import ClaimedDocument, DocumentSettlement
 from storage.engine import reading, transactions, writing
 from storage.erasure_tables import removal
 from storage.erasures import Erasure, Later
@@ -148,10 +148,8 @@ def test_what_is_settled_after_it_was_erased_does_no_harm(engine: Engine) -> Non
         (other,) = connection.execute(select(delivery.c.id)).scalars()
         outbox.settle(connection, [Settlement(done, [*ids, other], "waiting", 0, None)])
         outbox.settle(connection, [Settlement(done, ids, "delivered", 0, NOW)])
-        documents.settle(
-            connection, done, ClaimedDocument("0" * 8 + "-0000-4000-8000-" + "0" * 12, "", "", "", "", b"", 1, 0),
-            "delivered", NOW,
-        )  # fmt: skip
+        erased = ClaimedDocument("0" * 8 + "-0000-4000-8000-" + "0" * 12, "", "", "", "", b"", 1, 0)
+        documents.settle(connection, [DocumentSettlement(done, erased, "delivered", NOW, NOW)])
     with reading(engine) as connection:
         counts = [
             connection.execute(select(func.count()).select_from(table)).scalar_one()

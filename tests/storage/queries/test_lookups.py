@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from storage import attempts, documents, outbox
-from storage.documents import DocumentUpdate
+from storage.documents import DocumentSettlement, DocumentUpdate
 from storage.engine import reading, writing
 from storage.outbox import Try
 from storage.queries import lookups
@@ -164,7 +164,8 @@ def test_a_report_holds_the_documents_that_the_attempt_changed_last_and_where_th
                 for document in documents.claim(connection, whole(target), now=NOW, limit=9)
                 if document.id == state.row.id
             )
-            documents.settle(connection, Try(target, NOW, 5, outcome, status, answer), claimed, outcome, NOW)
+            done = Try(target, NOW, 5, outcome, status, answer)
+            documents.settle(connection, [DocumentSettlement(done, claimed, outcome, NOW, NOW)])
     with reading(engine) as connection:
         report, of_other = (
             report for owner in (its, other) for report in lookups.reports(connection, owner.attempt.enrollment)
