@@ -293,6 +293,8 @@ async def test_a_delivery_that_the_bridge_itself_fails_over_waits_alone_with_gro
     start: StartBridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever the fault: it is logged once a try, told of the delivery, and everything else of its shard goes on."""
+    # the clock goes on with each millisecond, and so would the pauses with each wait between two polls
+    monkeypatch.setattr(polling_loop, "COLLECTING_INTERVAL", 0.0)
     bridge = await _stored(start)
     its = [statement.id for statement in statements(bridge, LEARNERS[2:3])]
     failures: list[int] = []
