@@ -287,7 +287,6 @@ def main() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         result = runner.run(run(job))
     sys.stdout.buffer.write(msgspec.json.encode(result))
-    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

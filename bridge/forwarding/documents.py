@@ -50,6 +50,7 @@ class _DocumentResult(NamedTuple):
 
     outcome: TryOutcome
     reply: Reply
+    settlement: DocumentSettlement
     is_of_target: bool
 
 
@@ -70,11 +71,9 @@ class DocumentForwarder(PollingWorker):
         self._database = database
         self._part = part
         self._assign = assign
-        self._settlements: list[DocumentSettlement] = []
 
     async def _poll_once(self) -> bool:
         """Write what may be written now, a few documents concurrently; return whether there was anything."""
-        self._settlements = []
         if self._assign is not None and self._may_assign():
             while not self._stopping.is_set() and await self._database.read(documents.has_unassigned):
                 await self._database.write(self._assign)
@@ -110,9 +109,8 @@ class DocumentForwarder(PollingWorker):
             errors = [error for error in await asyncio.gather(*sending, return_exceptions=True) if error is not None]
         finally:
             # results are stored although another document failed or was cancelled
-            settlements, self._settlements = self._settlements, []
-            if settlements:
-                await self._database.write(documents.settle, settlements)
+            if results:
+                await self._database.write(documents.settle, [result.settlement for result in results])
         if errors:
             raise errors[0]
         return results
@@ -143,10 +141,10 @@ class DocumentForwarder(PollingWorker):
             self._channel.isolation.forget(document.id)
         self._channel.count_tries(outcome, 1, max(0, now - started))
         done = Try(self._part.target, started, max(0, now - started), outcome, reply.status, reply.text)
-        self._settlements.append(DocumentSettlement(done, document, state, now, now + int(seconds * 1000)))
+        settlement = DocumentSettlement(done, document, state, now, now + int(seconds * 1000))
         if state is DeliveryState.DEAD:
             log.error("document_dead", target=self._part.target, document=document.name, status=reply.status)
-        return _DocumentResult(outcome, reply, is_of_target)
+        return _DocumentResult(outcome, reply, settlement, is_of_target)
 
     async def _classify_failure(
         self, document: ClaimedDocument, outcome: TryOutcome, reply: Reply

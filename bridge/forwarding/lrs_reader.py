@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from bridge.clock import Now, format_timestamp
 from bridge.forwarding.backoff import backoff_delay
 from bridge.forwarding.outcomes import Reply, find_statement, retry_after
 from bridge.forwarding.transport import Transport
+from mappings.xapi.timestamps import parse_timestamp
 
 PAGE_LIMIT = 200
 """Statements of a page that are asked for; an LRS may give fewer."""
@@ -230,7 +230,7 @@ def _readable_until(reply: Reply, sent_at: int) -> int:
     The LRS tells by its own clock, which the answer's `Date` shows.
     """
     headers = {name.lower(): value for name, value in reply.headers.items()}
-    through = _iso_time(headers.get(CONSISTENT_THROUGH, ""))
+    through = parse_timestamp(headers.get(CONSISTENT_THROUGH, ""))
     if through is None:
         return sent_at - UNKNOWN_LAG
     date = _http_time(headers.get("date", ""))
@@ -240,17 +240,9 @@ def _readable_until(reply: Reply, sent_at: int) -> int:
     return sent_at if through >= date else sent_at - (date - through) - 1000
 
 
-def _iso_time(text: str) -> int | None:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return None if time.tzinfo is None else int(time.timestamp() * 1000)
-
-
 def _stored_at(statement: dict[str, Any]) -> int:
     """Return when an LRS says that it stored a statement; the epoch where it does not say it."""
-    return _iso_time(str(statement.get("stored"))) or 0
+    return parse_timestamp(str(statement.get("stored"))) or 0
 
 
 def _http_time(text: str) -> int | None:

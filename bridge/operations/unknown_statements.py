@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -19,6 +18,7 @@ from bridge.forwarding.lrs_reader import LrsReader
 from bridge.operations.lrs_comparison import Discrepancy
 from bridge.operations.reconciliation import CLOCK_MARGIN, ReconciliationLine
 from mappings.generation.statement_marks import RecognizedStatement, StatementMarks, recognize
+from mappings.xapi.timestamps import parse_timestamp
 from storage import erasures, reconciliation
 from storage.engine import reading
 
@@ -99,7 +99,8 @@ class UnknownStatements:
         ends = erasures.erased_until(connection, [each for both in digests.values() for each in both], now)
         rest: list[RecognizedStatement] = []
         for statement in unknown:
-            made_at = _milliseconds(statement.timestamp)
+            # what is no time is before all others
+            made_at = parse_timestamp(statement.timestamp) or 0
             if statement.id in digests:
                 is_erased = any(made_at <= ends.get(each, -1) for each in digests[statement.id])
                 self.report.erased += is_erased
@@ -157,12 +158,3 @@ def _explain(
         words = "its enrollment is stored, "
         return Discrepancy.UNKNOWN, words + ("without it" if statement.attempt is None else "without its attempt")
     return Discrepancy.UNKNOWN, f"nothing is stored of its registration {statement.registration}"
-
-
-def _milliseconds(timestamp: str) -> int:
-    """Return a time as milliseconds since the epoch; 0, as before all others, where it is none."""
-    try:
-        time = datetime.fromisoformat(timestamp)
-    except ValueError:
-        return 0
-    return int(time.timestamp() * 1000) if time.tzinfo is not None else 0

@@ -15,3 +15,12 @@ def rfc3339(milliseconds: int) -> str:
 @lru_cache(maxsize=64)  # most are of the last few minutes
 def _minute(minutes: int) -> str:
     return datetime.fromtimestamp(minutes * 60, UTC).strftime("%Y-%m-%dT%H:%M:")
+
+
+def parse_timestamp(text: str) -> int | None:
+    """Return a time with its offset as milliseconds since the epoch; None where a text is none."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if time.tzinfo is None else int(time.timestamp() * 1000)
